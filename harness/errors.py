@@ -1,0 +1,107 @@
+"""Every error Tocsin raises on purpose, and the exit code each one means.
+
+    TocsinError                 70  our own code broke a promise
+    |-- UsageError              64  the scenario or the command line is wrong; carries every mistake at once
+    |-- StackError               2  the stack could not be brought up or kept up
+    |   |-- MissingProgram       2  a program the stack needs is not on this machine
+    |   |-- WaitTimeout          2  something awaited did not happen in time
+    |   `-- RoleDied             2  a server ended that nobody had asked to end
+    |-- NotPlayable              2  a drill needs something this machine or engine does not have
+    |-- EvidenceError            2  a run directory cannot be read
+    `-- HealError               70  a fault could not be undone
+
+Each says the value seen, what was expected, and the next move.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+PASS, FAIL, UNKNOWN, USAGE, BROKEN, INTERRUPTED, TERMINATED = 0, 1, 2, 64, 70, 130, 143
+
+_PRECEDENCE = (INTERRUPTED, TERMINATED, BROKEN, USAGE, FAIL, UNKNOWN, PASS)
+
+
+def worst(codes: list[int]) -> int:
+    """Return the exit code of several drills: 130 and 143, then 70, 64, 1, 2, 0. No drill at all is unknown."""
+    if not codes:
+        return UNKNOWN
+    return min(codes, key=lambda code: _PRECEDENCE.index(code) if code in _PRECEDENCE else 2)
+
+
+class TocsinError(Exception):
+    """Base of all our errors. `hint` is the next move, as one imperative sentence, or empty."""
+
+    exit_code: ClassVar[int] = BROKEN
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".strip()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mistake:
+    """One thing wrong in a file or on the command line. `line` counts from 1; 0 means no line is known."""
+
+    file: str
+    line: int
+    where: str
+    value: str
+    expected: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        tail = f" {self.hint}" if self.hint else ""
+        return f"{place}: {self.where}: got {self.value}; expected {self.expected}.{tail}"
+
+
+class UsageError(TocsinError):
+    """The scenario, the stack folder or the command line is wrong. `mistakes` holds all of them."""
+
+    exit_code = USAGE
+
+    def __init__(self, mistakes: list[Mistake]) -> None:
+        super().__init__("\n".join(str(mistake) for mistake in mistakes))
+        self.mistakes = tuple(mistakes)
+
+
+class StackError(TocsinError):
+    """The stack could not be brought up, or did not stay up."""
+
+    exit_code = UNKNOWN
+
+
+class MissingProgram(StackError):
+    """A program that a role needs was not found in a fitting version."""
+
+
+class WaitTimeout(StackError):
+    """An awaited event did not come. The message says what, how long, and the last state seen."""
+
+
+class RoleDied(StackError):
+    """A server of the stack ended although no fault had asked for it."""
+
+
+class NotPlayable(TocsinError):
+    """The drill needs something that this machine or engine cannot give (a hook, root, a role)."""
+
+    exit_code = UNKNOWN
+
+
+class EvidenceError(TocsinError):
+    """A run directory is missing, incomplete beyond use, or of an unknown version."""
+
+    exit_code = UNKNOWN
+
+
+class HealError(TocsinError):
+    """A fault could not be undone; the message names what was left behind."""
+
+    exit_code = BROKEN
