@@ -1,0 +1,102 @@
+"""The judging contract: a Check turns Evidence into a Finding; the judge makes a Verdict of it. Three answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from harness.evidence import Evidence, Interval
+from harness.stack import Frozen, Seconds
+
+
+class Answer(StrEnum):
+    """Pass, fail or unknown. Unknown is red."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What a check found: the answer, one sentence with the figures behind it, and more figures by name."""
+
+    answer: Answer
+    reason: str
+    figures: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """The answer to one line of `expect`. `title` shows the arguments; `files` say where the evidence lies."""
+
+    check: str
+    title: str
+    answer: Answer
+    reason: str
+    files: tuple[str, ...] = ()
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    line: int = 0
+
+
+def passed(reason: str, **figures: Any) -> Finding:
+    """Return a finding that passes."""
+    return Finding(answer=Answer.PASS, reason=reason, figures=figures)
+
+
+def failed(reason: str, **figures: Any) -> Finding:
+    """Return a finding that fails."""
+    return Finding(answer=Answer.FAIL, reason=reason, figures=figures)
+
+
+def unknown(reason: str, **figures: Any) -> Finding:
+    """Return a finding that cannot tell."""
+    return Finding(answer=Answer.UNKNOWN, reason=reason, figures=figures)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ref:
+    """Marks an argument as a name of something: `alert`, `phase`, `fault`, `feature`, `receiver`, `role`, `kind`."""
+
+    kind: str
+
+
+PhaseName = Annotated[str, Ref(kind="phase")]
+FaultName = Annotated[str, Ref(kind="fault")]
+AlertName = Annotated[str, Ref(kind="alert")]
+FeatureName = Annotated[str, Ref(kind="feature")]
+ReceiverName = Annotated[str, Ref(kind="receiver")]
+
+
+class Args(Frozen):
+    """Base of a check's arguments: where it looks. `in` names a phase, `during` a fault; neither: the whole of play."""
+
+    phase: PhaseName | None = Field(default=None, alias="in")
+    during: FaultName | None = None
+
+
+class Bounded(Args):
+    """Arguments of a check with a bound, in production seconds; the loader refuses one that its phase cannot hold."""
+
+    within: Seconds = Field(gt=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One question. The judge asks `judge` only when load was delivered (if `needs_load`) and `streams` saw the window.
+
+    `window` tells which part of the run the answer rests on (epoch seconds); by default where the arguments point.
+    """
+
+    id: str
+    summary: str
+    args: type[Args]
+    judge: Callable[[Evidence, Any], Finding]
+    streams: tuple[str, ...]
+    needs_load: bool = True
+    window: Callable[[Evidence, Any], Interval] | None = None
+    files: tuple[str, ...] = ()

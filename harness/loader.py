@@ -1,0 +1,191 @@
+"""Read a scenario or stack file into frozen values; every mistake at once, with line, value, expectation and hint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from harness.check import Bounded
+from harness.clock import format_duration
+from harness.errors import Mistake, UsageError
+from harness.mistakes import Names, Page, pieces, references
+from harness.rules.monitoring import read_monitoring
+from harness.scenario import Catalogue, Expectation, FaultPlan, Phase, Scenario
+from harness.stack import Stack
+
+STACKS = Path(__file__).resolve().parent.parent / "stacks"
+_PLACE = ("at", "for", "name")
+
+
+def load(path: Path, catalogue: Catalogue, stack_name: str | None = None) -> tuple[Scenario, Stack]:
+    """Read a scenario file and the stack it names (or `stack_name`, a name or folder); UsageError holds all mistakes."""
+    page = read_page(path)
+    raw = page.content
+    mistakes: list[Mistake] = []
+    faults = [_faults(page, index, phase, catalogue, mistakes) for index, phase in enumerate(_list(raw.get("timeline")))]
+    expect = _expect(page, raw, catalogue, mistakes)
+    skeleton = {**raw, "expect": [{"check": "load/delivered", "args": {}}]}
+    skeleton["timeline"] = [_without_faults(phase) for phase in _list(raw.get("timeline"))]
+    bare = pieces(page, (), Scenario, skeleton, mistakes)
+    if not raw.get("expect"):
+        mistakes.append(page.mistake((), "expect", "nothing", "at least one line such as `- alerts/quiet: {}`"))
+    stack = _stack(page, stack_name or raw.get("stack", "reference"), mistakes)
+    if bare is None or stack is None:
+        raise UsageError(mistakes)
+    phases = [phase.model_copy(update={"faults": tuple(mine)}) for phase, mine in zip(bare.timeline, faults, strict=True)]
+    scenario = bare.model_copy(update={"timeline": tuple(phases), "expect": tuple(e for e, _ in expect)})
+    mistakes += _names(page, scenario, stack, catalogue, [(e, a) for e, a in expect if a is not None])
+    if mistakes:
+        raise UsageError(sorted(mistakes, key=lambda mistake: mistake.line))
+    return scenario, stack
+
+
+def load_stack(name: str) -> Stack:
+    """Read the stack folder of that name (below `stacks/`) or path; UsageError if there is none or it is wrong."""
+    folder = Path(name) if Path(name, "stack.yaml").is_file() else STACKS / name
+    path = folder / "stack.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(found.parent.name for found in STACKS.glob("*/stack.yaml")))
+        raise UsageError([Mistake(file=str(name), line=0, where="stack", value=name, expected=f"a folder with a stack.yaml, or one of: {known}")])
+    page = read_page(path)
+    mistakes: list[Mistake] = []
+    stack = pieces(page, (), Stack, page.content, mistakes)
+    if stack is None:
+        raise UsageError(mistakes)
+    return stack.at(folder.resolve())
+
+
+def read_page(path: Path) -> Page:
+    """Read a YAML file with the line of every key and item; UsageError if it is missing or not a YAML mapping."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        content, lines = YAML(typ="safe").load(text), YAML().load(text)
+    except OSError as error:
+        raise UsageError([Mistake(file=str(path), line=0, where="file", value=error.strerror or "unreadable", expected="a readable file")]) from None
+    except UnicodeDecodeError:
+        raise UsageError([Mistake(file=str(path), line=0, where="file", value="bytes that are not UTF-8", expected="UTF-8 text")]) from None
+    except YAMLError as error:
+        mark = error.problem_mark if isinstance(error, MarkedYAMLError) else None
+        problem = (error.problem if isinstance(error, MarkedYAMLError) else None) or str(error).splitlines()[0]
+        raise UsageError([Mistake(file=str(path), line=mark.line + 1 if mark else 0, where="YAML", value=problem, expected="valid YAML")]) from None
+    if not isinstance(content, dict):
+        raise UsageError([Mistake(file=str(path), line=1, where="file", value=type(content).__name__, expected="a mapping with version, name, timeline, expect")])
+    return Page(file=str(path), content=content, lines=lines)
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _without_faults(phase: Any) -> Any:
+    return {key: value for key, value in phase.items() if key != "faults"} if isinstance(phase, dict) else phase
+
+
+def _stack(page: Page, name: object, mistakes: list[Mistake]) -> Stack | None:
+    try:
+        return load_stack(str(name))
+    except UsageError as error:
+        for mistake in error.mistakes:
+            known = mistake.where == "stack"
+            mistakes.append(page.mistake(("stack",), "stack", mistake.value, mistake.expected) if known else mistake)
+    return None
+
+
+def _faults(page: Page, index: int, phase: Any, catalogue: Catalogue, mistakes: list[Mistake]) -> list[FaultPlan]:
+    plans = []
+    listed = phase.get("faults", []) if isinstance(phase, dict) else []
+    if not isinstance(listed, list):
+        mistakes.append(page.mistake(("timeline", index, "faults"), "faults", repr(listed), "a list of faults"))
+    for number, entry in enumerate(_list(listed)):
+        path = ("timeline", index, "faults", number)
+        kinds = [key for key in entry if key not in _PLACE] if isinstance(entry, dict) else []
+        if len(kinds) != 1:
+            mistakes.append(page.mistake(path, "fault", ", ".join(map(str, kinds)) or "nothing", "exactly one fault beside at, for, name"))
+            continue
+        kind = kinds[0]
+        model = page.known(path, "fault", kind, catalogue.faults, mistakes)
+        params = entry[kind] or {}
+        if model is None or pieces(page, (*path, kind), model, params, mistakes) is None:
+            continue
+        place = {key: entry[key] for key in _PLACE if key in entry}
+        plan = pieces(page, path, FaultPlan, {"kind": kind, "params": params, "name": kind, **place}, mistakes)
+        plans += [plan] if plan else []
+    return plans
+
+
+def _expect(page: Page, raw: Mapping[str, Any], catalogue: Catalogue, mistakes: list[Mistake]) -> list[tuple[Expectation, BaseModel | None]]:
+    found: list[tuple[Expectation, BaseModel | None]] = []
+    if raw.get("expect") is not None and not isinstance(raw["expect"], list):
+        mistakes.append(page.mistake(("expect",), "expect", repr(raw["expect"]), "a list of checks"))
+    for index, entry in enumerate(_list(raw.get("expect"))):
+        path = ("expect", index)
+        if not isinstance(entry, dict) or len(entry) != 1:
+            mistakes.append(page.mistake(path, "expect", repr(entry), "one check with its arguments, `- alerts/quiet: {}`"))
+            continue
+        (name, args), *_ = entry.items()
+        model = page.known(path, "check", name, catalogue.checks, mistakes)
+        parsed = pieces(page, (*path, name), model, args or {}, mistakes) if model else None
+        found.append((Expectation(check=str(name), args=args if isinstance(args, dict) else {}, line=page.line(path)), parsed))
+    return found
+
+
+def _names(
+    page: Page, scenario: Scenario, stack: Stack, catalogue: Catalogue, expect: Iterable[tuple[Expectation, BaseModel]]
+) -> list[Mistake]:
+    """Return what does not resolve: phases, faults, alerts, features, payloads, roles, users, and bounds that cannot hold."""
+    mistakes: list[Mistake] = []
+    try:
+        monitoring = read_monitoring(stack)
+    except UsageError as error:
+        return list(error.mistakes)
+    phases = [phase.phase for phase in scenario.timeline]
+    faults = [fault for phase in scenario.timeline for fault in phase.faults]
+    names = Names(
+        phase=phases, fault=[fault.name for fault in faults], alert=[rule.name for rule in monitoring.alerts],
+        feature=list(stack.payload.features), receiver=list(monitoring.receivers), role=list(stack.roles),
+        kind=list(catalogue.payloads),
+    )  # fmt: skip
+    mistakes += [page.mistake(("timeline", i), "phase", name, "a name used once") for i, name in enumerate(phases) if name in phases[:i]]
+    for index, phase in enumerate(scenario.timeline):
+        mistakes += _phase(page, index, phase, catalogue, names)
+    lengths = {phase.phase: phase.lasts for phase in scenario.timeline}
+    for expectation, args in expect:
+        index = next(i for i, entry in enumerate(page.content["expect"]) if page.line(("expect", i)) == expectation.line and expectation.check in entry)
+        path = ("expect", index, expectation.check)
+        mistakes += references(page, path, args, names)
+        length_s = lengths.get(getattr(args, "phase", None) or "")
+        if isinstance(args, Bounded) and length_s is not None and args.within > length_s:
+            asked, room = format_duration(args.within), format_duration(length_s)
+            mistakes.append(page.mistake((*path, "within"), "within", asked, f"at most {room}, the length of phase `{args.phase}`"))
+    return mistakes
+
+
+def _phase(page: Page, index: int, phase: Phase, catalogue: Catalogue, names: Names) -> list[Mistake]:
+    mistakes: list[Mistake] = []
+    path = ("timeline", index)
+    if phase.payload:
+        kind = next((key for key in phase.payload if key in catalogue.payloads), None)
+        if kind is None:
+            page.known((*path, "payload"), "payload", next(iter(phase.payload)), catalogue.payloads, mistakes)
+        else:
+            args = pieces(page, (*path, "payload"), catalogue.payloads[kind], dict(phase.payload), mistakes)
+            mistakes += references(page, (*path, "payload"), args, names) if args else []
+    seen: list[str] = []
+    for number, fault in enumerate(phase.faults):
+        where = (*path, "faults", number)
+        params = catalogue.faults[fault.kind].model_validate(fault.params)
+        mistakes += references(page, (*where, fault.kind), params, names)
+        if fault.at + (fault.lasts or 0.0) > phase.lasts or fault.at >= phase.lasts:
+            until = format_duration(fault.at + (fault.lasts or 0.0))
+            mistakes.append(page.mistake(where, "fault", f"until {until}", f"inside phase `{phase.phase}` of {format_duration(phase.lasts)}"))
+        if names.fault.count(fault.name) > 1 or fault.name in seen:
+            mistakes.append(page.mistake(where, "name", fault.name, "a name no other fault has", "Add `name:`."))
+        seen.append(fault.name)
+    return mistakes
+
+

@@ -1,0 +1,153 @@
+"""From a validation error to a sentence with a line: what the loader uses to name every mistake at once."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from harness.check import Ref
+from harness.errors import Mistake
+
+Model = TypeVar("Model", bound=BaseModel)
+Path = tuple[str | int, ...]
+_EXPECTED = {
+    "missing": "this key",
+    "extra_forbidden": "no such key",
+    "string_type": "text",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "mapping_type": "a mapping",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """A YAML file twice: its plain content, and the same with line numbers."""
+
+    file: str
+    content: Mapping[str, Any]
+    lines: Any
+
+    def line(self, path: Path) -> int:
+        """Return the line (from 1) of the deepest part of `path` that stands in the file."""
+        node, line = self.lines, 1
+        for part in path:
+            try:
+                position = node.lc.key(part) if isinstance(node, dict) else node.lc.item(part)
+                node, line = node[part], position[0] + 1
+            except (KeyError, IndexError, AttributeError, TypeError):
+                break
+        return line
+
+    def mistake(self, path: Path, where: str, value: str, expected: str, hint: str = "") -> Mistake:
+        """Return a mistake at `path`."""
+        return Mistake(file=self.file, line=self.line(path), where=where, value=value, expected=expected, hint=hint)
+
+    def known(self, path: Path, what: str, name: object, options: Mapping[str, Any], mistakes: list[Mistake]) -> Any:
+        """Return the option of that name, or None and a mistake that suggests the nearest."""
+        if isinstance(name, str) and name in options:
+            return options[name]
+        listed = ", ".join(sorted(options))
+        mistakes.append(self.mistake((*path, str(name)), what, str(name), f"one of: {listed}", did_you_mean(str(name), options)))
+        return None
+
+
+def did_you_mean(name: str, options: Iterable[str]) -> str:
+    """Return `Did you mean X?` for the nearest option, or nothing."""
+    near = difflib.get_close_matches(name, list(options), n=1, cutoff=0.6)
+    return f"Did you mean `{near[0]}`?" if near else ""
+
+
+def pieces(page: Page, base: Path, model: type[Model], content: Any, mistakes: list[Mistake]) -> Model | None:
+    """Validate `content` (found at `base`) by `model`; on failure add every mistake and return None."""
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        for problem in error.errors():
+            mistakes.append(_mistake(page, base, model, problem))
+    return None
+
+
+def _mistake(page: Page, base: Path, model: type[BaseModel], problem: Any) -> Mistake:
+    location = tuple(part for part in problem["loc"])
+    kind, name = problem["type"], str(location[-1]) if location else (str(base[-1]) if base else "file")
+    where = ".".join(str(part) for part in (*base, *location)) or "file"
+    if kind == "missing":
+        return page.mistake((*base, *location), where, "nothing", f"`{name}`", "Add it.")
+    if kind == "extra_forbidden":
+        keys = _keys(model, location[:-1])
+        return page.mistake((*base, *location), where, name, f"one of: {', '.join(keys)}", did_you_mean(name, keys))
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    expected = _EXPECTED.get(kind, message[0].lower() + message[1:])
+    return page.mistake((*base, *location), where, repr(problem["input"]), expected)
+
+
+def _keys(model: Any, location: Path) -> list[str]:
+    """Return the keys that the model at `location` inside `model` allows."""
+    for part in location:
+        if isinstance(part, int):
+            continue
+        names = {(info.alias or name): info for name, info in model.model_fields.items()}
+        if part not in names:
+            continue
+        model = next((kind for kind in _models(names[str(part)].annotation)), model)
+    return sorted(info.alias or name for name, info in model.model_fields.items())
+
+
+def _models(annotation: Any) -> Iterable[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models(part)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Names:
+    """Every name that an argument may refer to, by the kind of its `Ref`."""
+
+    phase: list[str] = field(default_factory=list)
+    fault: list[str] = field(default_factory=list)
+    alert: list[str] = field(default_factory=list)
+    feature: list[str] = field(default_factory=list)
+    receiver: list[str] = field(default_factory=list)
+    role: list[str] = field(default_factory=list)
+    kind: list[str] = field(default_factory=list)
+
+
+def references(page: Page, base: Path, args: BaseModel, names: Names) -> list[Mistake]:
+    """Return a mistake for each argument marked with a `Ref` that names nothing."""
+    mistakes = []
+    for name, info in type(args).model_fields.items():
+        value = getattr(args, name)
+        for kind in _ref_kinds(info):
+            known = getattr(names, kind)
+            for item in _strings(value):
+                if item not in known:
+                    path = (*base, info.alias or name)
+                    listed = ", ".join(sorted(set(known))) or "none here"
+                    mistakes.append(page.mistake(path, info.alias or name, item, f"a known {kind}: {listed}", did_you_mean(item, known)))
+    return mistakes
+
+
+def _strings(value: object) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, (list, tuple)):
+        return [item for item in value if isinstance(item, str)]
+    return []
+
+
+def _ref_kinds(info: Any) -> set[str]:
+    found = {item.kind for item in info.metadata if isinstance(item, Ref)}
+    return found | _refs_inside(info.annotation)
+
+
+def _refs_inside(annotation: Any) -> set[str]:
+    kinds = {item.kind for item in getattr(annotation, "__metadata__", ()) if isinstance(item, Ref)}
+    return kinds.union(*(_refs_inside(part) for part in get_args(annotation)))

@@ -1,0 +1,104 @@
+"""What a stack's own monitoring files declare: alerts, intervals, receivers. Reads files, touches no server."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from harness.clock import parse_duration
+from harness.errors import Mistake, UsageError
+from harness.scenario import AlertRule
+from harness.stack import Stack
+
+
+@dataclass(frozen=True, kw_only=True)
+class Monitoring:
+    """Production seconds throughout. `alerts` holds every rule file of the folder, loaded or not."""
+
+    alerts: tuple[AlertRule, ...]
+    scrape_interval_s: float
+    evaluation_interval_s: float
+    group_wait_s: Mapping[str, float]
+    """Receiver -> the largest group_wait of the routes that lead to it."""
+    group_interval_s: float
+    receivers: tuple[str, ...]
+    expressions: tuple[tuple[str, str], ...]
+    """Every expression of a loaded rule file with the file's name: what a speed must be able to divide."""
+
+    def alert(self, name: str) -> tuple[AlertRule, ...]:
+        """Return the rules of that alert name."""
+        return tuple(rule for rule in self.alerts if rule.name == name)
+
+
+def read_monitoring(stack: Stack) -> Monitoring:
+    """Read prometheus.yml, all rule files and alertmanager.yml of the stack folder; UsageError names what is broken."""
+    prometheus = _yaml(stack.folder / stack.prometheus)
+    alertmanager = _yaml(stack.folder / stack.alertmanager)
+    settings = prometheus.get("global") or {}
+    loaded = [Path(str(pattern)).name for pattern in prometheus.get("rule_files") or ()]
+    alerts, expressions = _rules(stack, loaded)
+    waits, largest_interval_s = _routes(alertmanager.get("route") or {})
+    return Monitoring(
+        alerts=alerts,
+        scrape_interval_s=parse_duration(str(settings.get("scrape_interval", "1m"))),
+        evaluation_interval_s=parse_duration(str(settings.get("evaluation_interval", "1m"))),
+        group_wait_s=waits,
+        group_interval_s=largest_interval_s,
+        receivers=tuple(str(receiver["name"]) for receiver in alertmanager.get("receivers") or ()),
+        expressions=expressions,
+    )
+
+
+def _yaml(path: Path) -> Any:
+    try:
+        return YAML(typ="safe").load(path.read_text(encoding="utf-8")) or {}
+    except (OSError, YAMLError) as error:
+        words = " ".join(str(error).split())
+        raise UsageError([Mistake(file=str(path), line=0, where="file", value=words, expected="a readable YAML file")]) from None
+
+
+def _rules(stack: Stack, loaded: list[str]) -> tuple[tuple[AlertRule, ...], tuple[tuple[str, str], ...]]:
+    alerts, expressions = [], []
+    for path in sorted((stack.folder / stack.prometheus).parent.rglob("*.y*ml")):
+        content = _yaml(path)
+        if not isinstance(content, dict) or "groups" not in content:
+            continue
+        named = any(Path(path.name).match(pattern) for pattern in loaded)
+        for rule in (rule for group in content["groups"] or () for rule in group.get("rules") or ()):
+            if named:
+                expressions.append((path.name, str(rule.get("expr", ""))))
+            if "alert" in rule:
+                alerts.append(_alert(rule, path.name, loaded=named))
+    return tuple(alerts), tuple(expressions)
+
+
+def _alert(rule: Any, file: str, *, loaded: bool) -> AlertRule:
+    return AlertRule(
+        name=str(rule["alert"]),
+        file=file,
+        expr=str(rule.get("expr", "")),
+        for_s=parse_duration(str(rule.get("for", "0s"))),
+        labels={str(key): str(value) for key, value in (rule.get("labels") or {}).items()},
+        loaded=loaded,
+    )
+
+
+def _routes(root: Any) -> tuple[dict[str, float], float]:
+    """Walk the routing tree with Alertmanager's defaults: group_wait 30s, group_interval 5m, inherited downwards."""
+    waits: dict[str, float] = {}
+    intervals = []
+    todo = [(root, "", 30.0, 300.0)]
+    while todo:
+        route, receiver, wait_s, interval_s = todo.pop()
+        receiver = str(route.get("receiver", receiver))
+        wait_s = parse_duration(str(route["group_wait"])) if "group_wait" in route else wait_s
+        interval_s = parse_duration(str(route["group_interval"])) if "group_interval" in route else interval_s
+        waits[receiver] = max(wait_s, waits.get(receiver, 0.0))
+        intervals.append(interval_s)
+        todo += [(child, receiver, wait_s, interval_s) for child in route.get("routes") or ()]
+    return waits, max(intervals)
