@@ -90,6 +90,7 @@ class Check:
     """One question. The judge asks `judge` only when load was delivered (if `needs_load`) and `streams` saw the window.
 
     `window` tells which part of the run the answer rests on (epoch seconds); by default where the arguments point.
+    `more_streams` names the streams that only some arguments need.
     """
 
     id: str
@@ -99,4 +100,5 @@ class Check:
     streams: tuple[str, ...]
     needs_load: bool = True
     window: Callable[[Evidence, Any], Interval] | None = None
+    more_streams: Callable[[Any], tuple[str, ...]] | None = None
     files: tuple[str, ...] = ()

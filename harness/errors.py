@@ -105,3 +105,7 @@ class HealError(TocsinError):
     """A fault could not be undone; the message names what was left behind."""
 
     exit_code = BROKEN
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, raised in the main thread as Ctrl-C is; the drill heals, collects and records before it ends."""

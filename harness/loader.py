@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +11,15 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from harness.check import Bounded
-from harness.clock import format_duration
+from harness.clock import format_duration, parse_duration
 from harness.errors import Mistake, UsageError
 from harness.mistakes import Names, Page, pieces, references
 from harness.rules.monitoring import read_monitoring
-from harness.scenario import Catalogue, Expectation, FaultPlan, Phase, Scenario
+from harness.scenario import Catalogue, Expectation, FaultPlan, Scenario
 from harness.stack import Stack
 
 STACKS = Path(__file__).resolve().parent.parent / "stacks"
+Where = tuple[str | int, ...]
 _PLACE = ("at", "for", "name")
 
 
@@ -35,14 +36,12 @@ def load(path: Path, catalogue: Catalogue, stack_name: str | None = None) -> tup
     if not raw.get("expect"):
         mistakes.append(page.mistake((), "expect", "nothing", "at least one line such as `- alerts/quiet: {}`"))
     stack = _stack(page, stack_name or raw.get("stack", "reference"), mistakes)
-    if bare is None or stack is None:
-        raise UsageError(mistakes)
+    if stack is not None:
+        mistakes += _unresolved(page, stack, catalogue, faults, [(line, args) for line, args in expect if args is not None])
+    if bare is None or stack is None or mistakes:
+        raise UsageError(sorted(mistakes, key=lambda mistake: (mistake.file != page.file, mistake.line)))
     phases = [phase.model_copy(update={"faults": tuple(mine)}) for phase, mine in zip(bare.timeline, faults, strict=True)]
-    scenario = bare.model_copy(update={"timeline": tuple(phases), "expect": tuple(e for e, _ in expect)})
-    mistakes += _names(page, scenario, stack, catalogue, [(e, a) for e, a in expect if a is not None])
-    if mistakes:
-        raise UsageError(sorted(mistakes, key=lambda mistake: mistake.line))
-    return scenario, stack
+    return bare.model_copy(update={"timeline": tuple(phases), "expect": tuple(line for line, _ in expect)}), stack
 
 
 def load_stack(name: str) -> Stack:
@@ -134,58 +133,72 @@ def _expect(page: Page, raw: Mapping[str, Any], catalogue: Catalogue, mistakes: 
     return found
 
 
-def _names(
-    page: Page, scenario: Scenario, stack: Stack, catalogue: Catalogue, expect: Iterable[tuple[Expectation, BaseModel]]
+def _unresolved(
+    page: Page, stack: Stack, catalogue: Catalogue, faults: list[list[FaultPlan]], expect: list[tuple[Expectation, BaseModel]]
 ) -> list[Mistake]:
-    """Return what does not resolve: phases, faults, alerts, features, payloads, roles, users, and bounds that cannot hold."""
-    mistakes: list[Mistake] = []
+    """Return what does not resolve: phases, faults, alerts, features, payloads, roles, and bounds that cannot hold."""
     try:
         monitoring = read_monitoring(stack)
     except UsageError as error:
         return list(error.mistakes)
-    phases = [phase.phase for phase in scenario.timeline]
-    faults = [fault for phase in scenario.timeline for fault in phase.faults]
+    phases = [phase if isinstance(phase, dict) else {} for phase in _list(page.content.get("timeline"))]
+    labels = [str(phase.get("phase", "")) for phase in phases]
     names = Names(
-        phase=phases, fault=[fault.name for fault in faults], alert=[rule.name for rule in monitoring.alerts],
+        phase=labels, fault=[fault.name for mine in faults for fault in mine], alert=[rule.name for rule in monitoring.alerts],
         feature=list(stack.payload.features), receiver=list(monitoring.receivers), role=list(stack.roles),
-        kind=list(catalogue.payloads),
     )  # fmt: skip
-    mistakes += [page.mistake(("timeline", i), "phase", name, "a name used once") for i, name in enumerate(phases) if name in phases[:i]]
-    for index, phase in enumerate(scenario.timeline):
-        mistakes += _phase(page, index, phase, catalogue, names)
-    lengths = {phase.phase: phase.lasts for phase in scenario.timeline}
+    twice = [index for index, label in enumerate(labels) if label in labels[:index]]
+    mistakes = [page.mistake(("timeline", index), "phase", labels[index], "a name used once") for index in twice]
+    lengths = {label: length_s for label, phase in zip(labels, phases, strict=True) if (length_s := _length(phase)) is not None}
+    for index, (label, phase) in enumerate(zip(labels, phases, strict=True)):
+        mistakes += _payload(page, ("timeline", index, "payload"), phase.get("payload"), catalogue, names)
+        for number, fault in enumerate(faults[index]):
+            where = ("timeline", index, "faults", number)
+            mistakes += _fault(page, where, fault, label, lengths.get(label), catalogue, names)
     for expectation, args in expect:
-        index = next(i for i, entry in enumerate(page.content["expect"]) if page.line(("expect", i)) == expectation.line and expectation.check in entry)
-        path = ("expect", index, expectation.check)
-        mistakes += references(page, path, args, names)
-        length_s = lengths.get(getattr(args, "phase", None) or "")
-        if isinstance(args, Bounded) and length_s is not None and args.within > length_s:
-            asked, room = format_duration(args.within), format_duration(length_s)
-            mistakes.append(page.mistake((*path, "within"), "within", asked, f"at most {room}, the length of phase `{args.phase}`"))
+        mistakes += _expectation(page, expectation, args, lengths, names)
     return mistakes
 
 
-def _phase(page: Page, index: int, phase: Phase, catalogue: Catalogue, names: Names) -> list[Mistake]:
+def _length(phase: Mapping[str, Any]) -> float | None:
+    try:
+        return parse_duration(phase["for"])
+    except (KeyError, ValueError):
+        return None
+
+
+def _payload(page: Page, path: Where, payload: object, catalogue: Catalogue, names: Names) -> list[Mistake]:
     mistakes: list[Mistake] = []
-    path = ("timeline", index)
-    if phase.payload:
-        kind = next((key for key in phase.payload if key in catalogue.payloads), None)
-        if kind is None:
-            page.known((*path, "payload"), "payload", next(iter(phase.payload)), catalogue.payloads, mistakes)
-        else:
-            args = pieces(page, (*path, "payload"), catalogue.payloads[kind], dict(phase.payload), mistakes)
-            mistakes += references(page, (*path, "payload"), args, names) if args else []
-    seen: list[str] = []
-    for number, fault in enumerate(phase.faults):
-        where = (*path, "faults", number)
-        params = catalogue.faults[fault.kind].model_validate(fault.params)
-        mistakes += references(page, (*where, fault.kind), params, names)
-        if fault.at + (fault.lasts or 0.0) > phase.lasts or fault.at >= phase.lasts:
-            until = format_duration(fault.at + (fault.lasts or 0.0))
-            mistakes.append(page.mistake(where, "fault", f"until {until}", f"inside phase `{phase.phase}` of {format_duration(phase.lasts)}"))
-        if names.fault.count(fault.name) > 1 or fault.name in seen:
-            mistakes.append(page.mistake(where, "name", fault.name, "a name no other fault has", "Add `name:`."))
-        seen.append(fault.name)
+    if not isinstance(payload, dict) or not payload:
+        return mistakes
+    kind = next((key for key in payload if key in catalogue.payloads), None)
+    if kind is None:
+        page.known(path, "payload", next(iter(payload)), catalogue.payloads, mistakes)
+        return mistakes
+    args = pieces(page, path, catalogue.payloads[kind], payload, mistakes)
+    return mistakes + (references(page, path, args, names) if args else [])
+
+
+def _fault(
+    page: Page, where: Where, fault: FaultPlan, phase: str, length_s: float | None, catalogue: Catalogue, names: Names
+) -> list[Mistake]:
+    params = catalogue.faults[fault.kind].model_validate(fault.params)
+    mistakes = references(page, (*where, fault.kind), params, names)
+    until_s = fault.at + (fault.lasts or 0.0)
+    if length_s is not None and (until_s > length_s or fault.at >= length_s):
+        room = format_duration(length_s)
+        mistakes.append(page.mistake(where, "fault", f"until {format_duration(until_s)}", f"inside phase `{phase}` of {room}"))
+    if names.fault.count(fault.name) > 1:
+        mistakes.append(page.mistake(where, "name", fault.name, "a name no other fault has", "Add `name:`."))
     return mistakes
 
 
+def _expectation(page: Page, expectation: Expectation, args: BaseModel, lengths: Mapping[str, float], names: Names) -> list[Mistake]:
+    entries = page.content["expect"]
+    path: Where = next(("expect", index, expectation.check) for index in range(len(entries)) if page.line(("expect", index)) == expectation.line)
+    mistakes = references(page, path, args, names)
+    phase = getattr(args, "phase", None)
+    if isinstance(args, Bounded) and phase in lengths and args.within > lengths[phase]:
+        asked, room = format_duration(args.within), format_duration(lengths[phase])
+        mistakes.append(page.mistake((*path, "within"), "within", asked, f"at most {room}, the length of phase `{phase}`"))
+    return mistakes

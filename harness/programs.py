@@ -19,7 +19,18 @@ from harness.errors import MissingProgram
 from harness.recipes import RECIPES
 from harness.sighting import Absent, Program, look, look_all
 
-__all__ = ["Absent", "Program", "cache_folder", "disk_free_mib", "find", "find_all", "look", "memory_mib", "setup"]
+__all__ = [
+    "Absent",
+    "Program",
+    "cache_folder",
+    "disk_free_mib",
+    "find",
+    "find_all",
+    "look",
+    "look_all",
+    "memory_mib",
+    "setup",
+]
 
 _LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 

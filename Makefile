@@ -1,0 +1,77 @@
+# `make run` is all a newcomer needs. Exit codes: make turns every failure into 2; pipelines call `tocsin` itself.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+LOCKED := $(VENV)/.locked
+LINKED := $(VENV)/.linked
+PROVIDED := $(VENV)/.provided
+UPGRADE ?=
+
+.PHONY: help setup run drills test unit e2e soak check lock clean
+.NOTPARALLEL:
+
+help:
+	@echo "make setup    the virtual environment, and the programs the reference stack needs (nothing is installed)"
+	@echo "make run      the tour: one short drill of everything, at 30 times the speed"
+	@echo "make drills   every drill of scenarios/, at 30 times the speed"
+	@echo "make test     unit tests, then drills of real servers;  make unit, make e2e: one half"
+	@echo "make soak     the tests that take many minutes"
+	@echo "make check    lint, format, types"
+	@echo "make lock     requirements.in -> requirements.lock (UPGRADE=--upgrade for newer versions)"
+	@echo "make clean    removes what was made in this tree"
+
+setup: $(LINKED)
+	@$(BIN)/tocsin setup && touch $(PROVIDED)
+
+run: $(PROVIDED)
+	@$(BIN)/tocsin run scenarios/tour.yaml --speed 30
+
+drills: $(PROVIDED)
+	@$(BIN)/tocsin run scenarios/ --speed 30
+
+test: unit e2e
+
+unit: $(LINKED)
+	@$(BIN)/pytest -q -m "not e2e and not soak"
+
+e2e: $(PROVIDED)
+	@$(BIN)/pytest -m "e2e and not soak"
+
+soak: $(PROVIDED)
+	@$(BIN)/pytest -m soak
+
+check: $(LINKED)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+lock:
+	@$(PYTHON) -m venv build/lock && build/lock/bin/pip install -q uv
+	@build/lock/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate \
+	    --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(UPGRADE) \
+	    requirements.in -o requirements.lock
+
+clean:
+	@rm -rf $(VENV) runs build *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	@if [ "$$(id -u)" = 0 ]; then place=/var/cache/tocsin; else place=$${XDG_CACHE_HOME:-$$HOME/.cache}/tocsin; fi; \
+	    echo "The unpacked programs stay in $${TOCSIN_CACHE:-$$place}; remove that folder by hand."
+
+$(LOCKED): requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo "$(PYTHON) is not Python 3.11 or later. Name one that is: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@echo "Making $(VENV) from requirements.lock (about 300 MB)."
+	@$(PYTHON) -m venv $(VENV) || { echo "On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+# A plain path in the environment, so that folders added later are found, and no build tool is downloaded for it.
+$(LINKED): $(LOCKED) pyproject.toml
+	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation \
+	    --config-settings editable_mode=compat -e .
+	@touch $@
+
+$(PROVIDED): $(LINKED)
+	@$(BIN)/tocsin setup
+	@touch $@

@@ -1,0 +1,166 @@
+"""alerts/quiet: does nothing fire but what the drill expects?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from assertions.alerts_fire import Fire
+from assertions.alerts_resolve import Resolve
+from harness.check import AlertName, Args, Check, Finding, PhaseName, failed, passed, unknown
+from harness.evidence import Evidence, Interval
+from harness.evidence.bounds import active, injected, missed_evaluation_s, named, onset, placed, pointed, relief
+from harness.evidence.metrics import Series
+
+LINGER_S = 600.0
+"""Production seconds an expected alert may outlast its cause where no alerts/resolve bounds it; its own `within` if longer."""
+
+_OWN = ("__name__", "alertname", "alertstate")
+
+
+class May(BaseModel):
+    """An alert that may fire: by name, with labels (others are free), anywhere or in one phase."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    alert: AlertName
+    labels: Mapping[str, str] = {}
+    phase: PhaseName | None = Field(default=None, alias="in")
+
+
+class Quiet(Args):
+    """What else may fire: names, or {alert, labels, in}. Everything that an alerts/fire expects may fire anyway."""
+
+    may: tuple[AlertName | May, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Permit:
+    alert: str
+    labels: Mapping[str, str]
+    when: Interval
+
+
+def judge(evidence: Evidence, args: Quiet) -> Finding:
+    """Look at every firing sample of the window, and of settle if the alert was active when play ended."""
+    watchdog = evidence.signals.watchdog.alert if evidence.signals.watchdog else ""
+    place = pointed(evidence, args)
+    beats = sum(len(_within(one, place)) for one in _firing(evidence) if one.labels["alertname"] == watchdog)
+    if not beats:
+        return unknown("ALERTS holds no sample of the Watchdog, so its silence about other alerts means nothing.")
+    permits = [*_expected(evidence), *_allowed(evidence, args)]
+    offences, excused = [], 0
+    for series in _firing(evidence):
+        if series.labels["alertname"] == watchdog:
+            continue
+        times = _within(series, _reach(evidence, series, place))
+        loud = _unexcused(evidence, series, times, permits)
+        excused += len(times) > 0 and not len(loud)
+        if len(loud):
+            offences.append((float(loud[0]), _sentence(evidence, series, loud)))
+    if offences:
+        told = "; ".join(text for _, text in sorted(offences))
+        count = f"{len(offences)} alert{'s' * (len(offences) > 1)} fired that nothing expects"
+        return failed(f"{count}: {told}.", unexpected=len(offences), expected=excused)
+    return passed(f"Nothing fired but what was expected ({excused} alerts) in {beats} evaluations.", expected=excused)
+
+
+def _firing(evidence: Evidence) -> list[Series]:
+    return evidence.metrics.select("ALERTS", alertstate="firing")
+
+
+def _within(series: Series, place: Interval) -> np.ndarray:
+    return series.t[(series.t >= place.start) & (series.t <= place.end) & (series.v > 0)]
+
+
+def _reach(evidence: Evidence, series: Series, place: Interval) -> Interval:
+    """Return the window, up to the end of settle if the alert, pending or firing, was active when play ended."""
+    settled = evidence.facts("settled")
+    play = placed(evidence, None)
+    if place.end < play.end or not settled:
+        return place
+    last = Interval(start=play.end - missed_evaluation_s(evidence), end=play.end)
+    same = {name: value for name, value in series.labels.items() if name not in ("__name__", "alertstate")}
+    active_at_end = any(len(_within(one, last)) for one in evidence.metrics.select("ALERTS", **same))
+    return Interval(start=place.start, end=settled[-1].at) if active_at_end else place
+
+
+def _unexcused(evidence: Evidence, series: Series, times: np.ndarray, permits: list[_Permit]) -> np.ndarray:
+    name, labels = series.labels["alertname"], _labels(series)
+    excuses = [one.when for one in permits if one.alert == name and one.labels.items() <= labels.items()]
+    for episode in evidence.alerts.episodes(name, labels):
+        if dict(episode.labels) == labels:
+            excuses += [*episode.silenced, *episode.inhibited]
+    for excuse in excuses:
+        times = times[(times < excuse.start) | (times > excuse.end)]
+    return times
+
+
+def _allowed(evidence: Evidence, args: Quiet) -> list[_Permit]:
+    """Return what `may` permits; one without a phase, anywhere."""
+    anywhere = Interval(start=-np.inf, end=np.inf)
+    permits = []
+    for one in args.may:
+        may = May(alert=one) if isinstance(one, str) else one
+        when = placed(evidence, may.phase) if may.phase else anywhere
+        permits.append(_Permit(alert=may.alert, labels=may.labels, when=when))
+    return permits
+
+
+def _expected(evidence: Evidence) -> list[_Permit]:
+    """Return what each alerts/fire of the scenario permits, from its cause to the end of its alerts/resolve."""
+    expect = evidence.scenario.expect
+    resolves = [Resolve.model_validate(one.args) for one in expect if one.check == "alerts/resolve"]
+    permits = []
+    for fire in (Fire.model_validate(one.args) for one in expect if one.check == "alerts/fire"):
+        start = onset(evidence, fire).begun
+        when = Interval(start=start, end=_until(evidence, fire, start, resolves))
+        permits.append(_Permit(alert=fire.alert, labels=fire.labels, when=when))
+    return permits
+
+
+def _until(evidence: Evidence, fire: Fire, start: float, resolves: list[Resolve]) -> float:
+    """Return the deadline of the first alerts/resolve that speaks of the same alert after `start`, else linger."""
+    bounds = []
+    for one in resolves:
+        clash = any(one.labels.get(name, value) != value for name, value in fire.labels.items())
+        unseen = one.during is not None and injected(evidence, one.during).gone_at is None
+        if one.alert == fire.alert and not clash and not unseen:
+            bounds.append(relief(evidence, one))
+    later = [one for one in bounds if one.since >= start]
+    if later:
+        first = min(one.since for one in later)
+        return max(one.deadline for one in later if one.since == first)
+    fixed_s = sum(onset(evidence, fire).fixed_s.values())
+    return _cause_end(evidence, fire) + (max(LINGER_S, fire.within) + fixed_s) / evidence.speed
+
+
+def _cause_end(evidence: Evidence, fire: Fire) -> float:
+    place = None if fire.during is None else active(evidence, injected(evidence, fire.during))
+    return (place or placed(evidence, fire.phase)).end
+
+
+def _sentence(evidence: Evidence, series: Series, loud: np.ndarray) -> str:
+    first, last = float(loud[0]), float(loud[-1])
+    play = placed(evidence, None)
+    phases = [name for name, when in evidence.phases.items() if when.start <= first <= when.end]
+    where = f"in {phases[-1]}" if phases else "in settle"
+    at_s, for_s = (first - play.start) * evidence.speed, (last - first) * evidence.speed
+    return f"{named(series.labels['alertname'], _labels(series))} from {at_s:.0f} s ({where}) for {for_s:.0f} s"
+
+
+def _labels(series: Series) -> dict[str, str]:
+    return {name: value for name, value in series.labels.items() if name not in _OWN}
+
+
+CHECK = Check(
+    id="alerts/quiet",
+    summary="Nothing fires but what an alerts/fire of the drill expects, is silenced, inhibited or listed in `may`.",
+    args=Quiet,
+    judge=judge,
+    streams=("alerts",),
+    files=("metrics/", "alerts.jsonl"),
+)

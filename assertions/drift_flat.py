@@ -1,0 +1,75 @@
+"""drift/flat: is no drift seen in the features that did not drift?"""
+
+from __future__ import annotations
+
+import numpy as np
+from pydantic import Field
+
+from harness.check import Args, Check, FeatureName, Finding, failed, passed, unknown
+from harness.evidence import Evidence, Interval
+from harness.evidence.bounds import placed, pointed
+from harness.evidence.vouch import cut, planned
+
+ENOUGH = 0.5
+"""The share of the scrapes due that must hold a sample of each feature."""
+
+FEWEST = 3
+
+
+class Flat(Args):
+    """Which features may drift; all others must not."""
+
+    spared: tuple[FeatureName, ...] = Field(default=(), alias="except")
+
+
+def judge(evidence: Evidence, args: Flat) -> Finding:
+    """Look at the detected gauge of every other feature, at each scrape of the window."""
+    drift = evidence.signals.drift
+    place = pointed(evidence, args)
+    features = [one for one in evidence.run["features"] if one not in args.spared]
+    if drift is None or not features:
+        return unknown("No feature is left to look at." if drift else "The stack declares no drift gauge.")
+    due = _due(evidence, place)
+    short, risen, fewest = [], [], np.inf
+    for feature in features:
+        times, values = _samples(evidence, feature, place)
+        fewest = min(fewest, len(times))
+        up = np.flatnonzero(values > 0)
+        if len(up):
+            risen.append(f"{feature} at {(times[up[0]] - placed(evidence, None).start) * evidence.speed:.0f} s")
+        if np.count_nonzero(~np.isnan(values)) < max(FEWEST, ENOUGH * due):
+            short.append(f"{feature} ({np.count_nonzero(~np.isnan(values))} samples of {due:.0f} due)")
+    if risen:
+        return failed(f"Drift was detected where none was sent: {', '.join(risen)}.", features=len(features))
+    if short:
+        return unknown(f"Too few samples to tell: {', '.join(short)}.", features=len(features))
+    return passed(f"{len(features)} features stayed flat over at least {fewest} samples each.", features=len(features))
+
+
+def _samples(evidence: Evidence, feature: str, place: Interval) -> tuple[np.ndarray, np.ndarray]:
+    """Return times and values of the feature's gauge within the window; of several series all samples, by time."""
+    drift = evidence.signals.drift
+    assert drift is not None
+    found = evidence.metrics.select(drift.detected.metric, **{drift.detected.label: feature})
+    times = np.concatenate([np.empty(0), *(one.t for one in found)])
+    values = np.concatenate([np.empty(0), *(one.v for one in found)])
+    inside = (times >= place.start) & (times <= place.end)
+    order = np.argsort(times[inside], kind="stable")
+    return times[inside][order], values[inside][order]
+
+
+def _due(evidence: Evidence, place: Interval) -> float:
+    """Return the scrapes due in the window, less those in which a fault blinds metrics or drift on purpose."""
+    holes = [*planned(evidence, "metrics"), *planned(evidence, "drift")]
+    seen_s = sum(part.seconds for part in cut(place, holes))
+    return seen_s * evidence.speed / float(evidence.run["scrape_interval_s"])
+
+
+CHECK = Check(
+    id="drift/flat",
+    summary="No drift is detected in any feature but those in `except`.",
+    args=Flat,
+    judge=judge,
+    streams=("metrics", "drift"),
+    files=("metrics/",),
+)

@@ -1,0 +1,72 @@
+"""drift/rises: is the drift of a feature seen in time?"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from harness.check import Bounded, Check, FeatureName, Finding, failed, passed, unknown
+from harness.evidence import Evidence, Interval
+from harness.evidence.bounds import Bound, onset
+from harness.evidence.metrics import Series, at
+
+
+class Rises(Bounded):
+    """Which feature's drift must be detected, and the bound."""
+
+    feature: FeatureName
+
+
+def judge(evidence: Evidence, args: Rises) -> Finding:
+    """Compare the first 1 of the feature's detected gauge with the bound; it must be 0 before."""
+    bound = onset(evidence, args)
+    found = _series(evidence, args)
+    if not found:
+        return unknown(f"No series says whether drift of {args.feature} was detected.")
+    before = [at(series, bound.begun) for series in found]
+    if any(value is None for value in before):
+        return unknown(f"The drift of {args.feature} was never sampled before {bound.event}.")
+    if any(value != 0 for value in before):
+        return unknown(f"Drift of {args.feature} was already detected (or NaN) before {bound.event}.")
+    rise = _rise(found, bound)
+    if rise is None:
+        last = max(float(series.t[-1]) for series in found)
+        if last + 1.6 * float(evidence.run["scrape_interval_s"]) / evidence.speed < bound.deadline:
+            return unknown(f"The record of {args.feature}'s drift ended before the {bound} was over, still at 0.")
+        return failed(f"Drift of {args.feature} not detected {bound.total_s:.0f} s after {bound.event} ({bound}).")
+    late = rise > bound.deadline
+    answer = failed if late else passed
+    return answer(
+        f"Drift of {args.feature} detected {'only ' * late}{bound.after_s(rise):.0f} s after {bound.event} ({bound}).",
+        detected_s=round(bound.after_s(rise), 3), bound_s=bound.total_s, fixed_s=dict(bound.fixed_s),
+    )  # fmt: skip
+
+
+def window(evidence: Evidence, args: Rises) -> Interval:
+    """From where the gauge must still be 0 to its rise, else to the end of the bound."""
+    bound = onset(evidence, args)
+    rise = _rise(_series(evidence, args), bound)
+    return Interval(start=bound.begun, end=bound.deadline if rise is None else min(rise, bound.deadline))
+
+
+def _series(evidence: Evidence, args: Rises) -> list[Series]:
+    drift = evidence.signals.drift
+    if drift is None:
+        return []
+    return evidence.metrics.select(drift.detected.metric, **{drift.detected.label: args.feature})
+
+
+def _rise(found: list[Series], bound: Bound) -> float | None:
+    """Return the time of the first sample above 0 after `begun`, in any of the series."""
+    rises = [one.t[(one.t > bound.begun) & (one.v > 0)] for one in found]
+    return min((float(times[0]) for times in rises if np.size(times)), default=None)
+
+
+CHECK = Check(
+    id="drift/rises",
+    summary="The feature's drift is detected within the bound, and was not before.",
+    args=Rises,
+    judge=judge,
+    streams=("metrics", "drift"),
+    window=window,
+    files=("metrics/",),
+)

@@ -1,0 +1,116 @@
+"""Plays one prepared drill from its run directory to its reports. Whatever happens, it returns what is known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.cli.exits import explained
+from harness.cli.output import say
+from harness.cli.prepare import Drill, lacking
+from harness.cli.view import view
+from harness.errors import INTERRUPTED, TERMINATED, NotPlayable, worst
+from harness.report.summary import Summary, summarise
+
+if TYPE_CHECKING:
+    from harness.engines.run import Run
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What the command line says about playing. `timeout_s` is wall time for one drill, None for no limit."""
+
+    command: tuple[str, ...]
+    runs: Path
+    engine: Any
+    programs: Mapping[str, Any]
+    only: str | None = None
+    timeout_s: float | None = None
+    keep_going: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Played:
+    """What became of a drill: its exit code, and its summary or a sentence why there is none.
+
+    `skipped`: a drill of a suite that cannot be played here; its code does not count.
+    """
+
+    drill: Drill
+    code: int
+    summary: Summary | None = None
+    sentence: str = ""
+    skipped: bool = False
+
+    @property
+    def ended(self) -> bool:
+        """Whether a signal came, so that no further drill is started."""
+        return self.code in (INTERRUPTED, TERMINATED)
+
+
+def play(drill: Drill, options: Options) -> Played:
+    """Play, judge and report one drill on a fresh stack."""
+    from harness.clock import RunClock
+    from harness.engines.run import make_run
+
+    folder: Path | None = None
+    try:
+        if missing := lacking(drill):
+            error = NotPlayable(f"{drill.name} cannot be played here: {', '.join(missing)}.")
+            code = error.exit_code if drill.in_suite else explained(error)
+            return Played(drill=drill, code=code, sentence=str(error), skipped=drill.in_suite)
+        run = make_run(drill.name, runs=options.runs, clock=RunClock(drill.timeline.speed), programs=options.programs)
+        folder = run.folder
+        try:
+            _stages(drill, options, run)
+        finally:
+            run.close()
+        summary = judged(folder, options.only)
+        write(summary)
+    except BaseException as whatever:
+        return Played(drill=drill, code=explained(whatever, folder), sentence=str(whatever) or type(whatever).__name__)
+    return Played(drill=drill, code=worst([summary.code, summary.ended]), summary=summary)
+
+
+def _stages(drill: Drill, options: Options, run: Run) -> None:
+    from harness.journal import Journal
+    from harness.stages import run_drill
+
+    journal = Journal(run.folder / "journal.jsonl", run.clock)
+    try:
+        with view(drill.name, drill.timeline.speed) as watch:
+            run_drill(
+                drill.timeline,
+                options.engine,
+                run,
+                journal,
+                command=options.command,
+                keep_going=options.keep_going,
+                timeout_s=options.timeout_s,
+                watch=watch,
+            )
+    finally:
+        journal.close()
+
+
+def judged(folder: Path, only: str | None = None) -> Summary:
+    """Judge a run directory; EvidenceError if it cannot be read."""
+    from assertions import ALL
+    from harness.evidence import read_evidence
+    from harness.judge import judge
+
+    evidence = read_evidence(folder)
+    return summarise(evidence, judge(evidence, ALL, only=only))
+
+
+def write(summary: Summary) -> None:
+    """Write verdicts.json and junit.xml into the run directory."""
+    from harness.report import json, junit
+
+    try:
+        (summary.folder / "verdicts.json").write_text(json.text(summary), encoding="utf-8")
+        (summary.folder / "junit.xml").write_text(junit.document([summary]), encoding="utf-8")
+    except OSError as error:
+        say(f"tocsin: The reports could not be written: {error}.")

@@ -1,0 +1,65 @@
+"""What several verbs need to know about the parts: engines, stack folders, needed programs and memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from harness.stack import Stack
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+ENGINES = {"local": "Native processes on free loopback ports; programs from the PATH or the cache."}
+AROUND_PLAY_S = 35
+"""Wall seconds that starting, settling and collecting take beside play, roughly."""
+
+
+def engine(name: str) -> Any:
+    """Return the engine of that name; UsageError if there is none."""
+    from harness.errors import Mistake, UsageError
+    from harness.mistakes import did_you_mean
+
+    if name not in ENGINES:
+        known = ", ".join(ENGINES)
+        raise UsageError(
+            [
+                Mistake(
+                    file="--engine",
+                    line=0,
+                    where="engine",
+                    value=name,
+                    expected=f"one of: {known}",
+                    hint=did_you_mean(name, ENGINES),
+                )
+            ]
+        )
+    from harness.engines.local import LocalEngine
+
+    return LocalEngine()
+
+
+def programs_of(stack: Stack) -> tuple[str, ...]:
+    """Return the names of the programs that the stack's roles run, sorted."""
+    return tuple(sorted({role.local.program for role in stack.roles.values() if role.local and role.local.program}))
+
+
+def memory_mib_of(stack: Stack) -> int:
+    """Return the memory that the stack's roles need together, in MiB."""
+    return sum(role.memory_mib for role in stack.roles.values())
+
+
+def folder_named(name: str) -> Path:
+    """Return ./NAME if it is here, else the one that came with Tocsin."""
+    here = Path.cwd() / name
+    return here if here.is_dir() else ROOT / name
+
+
+def scenario_files(folder: Path) -> list[Path]:
+    """Return the scenario files that lie directly in a folder, by name."""
+    return sorted(path for path in folder.iterdir() if path.suffix in (".yaml", ".yml") and path.is_file())
+
+
+def known_stacks() -> Iterable[Path]:
+    """Return the stack folders that came with Tocsin."""
+    return sorted(path.parent for path in (ROOT / "stacks").glob("*/stack.yaml"))

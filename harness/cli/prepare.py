@@ -1,0 +1,141 @@
+"""From a command line to timelines: finds the files, loads and plans all of them, and gathers every mistake first."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from harness.cli.parts import folder_named, scenario_files
+from harness.errors import Mistake, UsageError
+from harness.mistakes import did_you_mean
+from harness.scenario import Catalogue, Timeline
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drill:
+    """A scenario ready to be played. `in_suite`: it was found in a folder, not named by itself."""
+
+    path: Path
+    timeline: Timeline
+    in_suite: bool
+
+    @property
+    def name(self) -> str:
+        """The scenario's name."""
+        return self.timeline.scenario.name
+
+
+def drills(
+    paths: Iterable[Path], *, catalogue: Catalogue, stack: str | None, seed: int | None, speed: float
+) -> tuple[Drill, ...]:
+    """Load and plan every scenario named or found in a folder; UsageError holds the mistakes of all of them."""
+    from harness.loader import load
+    from harness.timeline import plan
+
+    made: list[Drill] = []
+    mistakes: list[Mistake] = []
+    for path, in_suite in _files(paths, mistakes).items():
+        try:
+            scenario, found = load(path, catalogue, stack)
+            timeline = plan(scenario, found, catalogue, seed, speed)
+        except UsageError as error:
+            mistakes += [mistake for mistake in error.mistakes if mistake not in mistakes]
+        else:
+            made.append(Drill(path=path, timeline=timeline, in_suite=in_suite))
+    if mistakes:
+        raise UsageError(mistakes)
+    return tuple(made)
+
+
+def _files(paths: Iterable[Path], mistakes: list[Mistake]) -> dict[Path, bool]:
+    """Return the scenario files in order, each once, with whether it came from a folder."""
+    found: dict[Path, bool] = {}
+    for path in paths:
+        named = _by_name(path)
+        if path.is_dir():
+            inside = scenario_files(path)
+            found |= {file: True for file in inside if file not in found}
+            if not inside:
+                mistakes.append(_absent(path, "a folder without *.yaml", "scenario files directly in it"))
+        elif named is not None:
+            found[named] = False
+        else:
+            mistakes.append(
+                _absent(path, "nothing there", "a scenario file, a folder of them, or a name", _suggest(path))
+            )
+    return found
+
+
+def _by_name(path: Path) -> Path | None:
+    """Return the file; a bare name such as `tour` stands for scenarios/tour.yaml."""
+    if path.exists():
+        return path
+    bare = folder_named("scenarios") / f"{path.name}.yaml"
+    return bare if len(path.parts) == 1 and not path.suffix and bare.is_file() else None
+
+
+def _absent(path: Path, value: str, expected: str, hint: str = "") -> Mistake:
+    return Mistake(file=str(path), line=0, where="scenario", value=value, expected=expected, hint=hint)
+
+
+def _suggest(path: Path) -> str:
+    folder = path.parent if len(path.parts) > 1 else folder_named("scenarios")
+    names = [file.stem for file in scenario_files(folder)] if folder.is_dir() else []
+    return did_you_mean(path.stem, names) or "`tocsin ls` lists what there is."
+
+
+def refuse(found: Iterable[Drill], *, only: str | None, writes: Iterable[Path]) -> None:
+    """Refuse what cannot be played honestly or written down; UsageError with all reasons."""
+    mistakes: list[Mistake] = []
+    for drill in found:
+        for limit in drill.timeline.limits:
+            speed = f"{drill.timeline.speed:g}"
+            mistakes.append(
+                Mistake(file=str(drill.path), line=0, where="--speed", value=speed, expected=limit.rstrip("."))
+            )
+    checks = [line.check for drill in found for line in drill.timeline.scenario.expect]
+    if only is not None and not any(fnmatchcase(check, only) for check in checks):
+        known = ", ".join(sorted(set(checks)))
+        hint = did_you_mean(only, checks)
+        mistakes.append(
+            Mistake(
+                file="--only",
+                line=0,
+                where="check",
+                value=only,
+                expected=f"a glob that fits one of: {known}",
+                hint=hint,
+            )
+        )
+    mistakes += [_unwritable(path) for path in writes if not _writable(path)]
+    if mistakes:
+        raise UsageError(mistakes)
+
+
+def _writable(folder: Path) -> bool:
+    """Whether `folder` is, or can become, a folder that we may write in."""
+    existing = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+    return existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)
+
+
+def _unwritable(folder: Path) -> Mistake:
+    return Mistake(file=str(folder), line=0, where="folder", value="not writable", expected="a folder to write in")
+
+
+def lacking(drill: Drill) -> list[str]:
+    """Return what the drill's faults need and this stack or machine does not have; empty when it can be played."""
+    from harness.faults import ALL as FAULTS
+
+    kinds = {fault.kind: fault for fault in FAULTS}
+    stack, found = drill.timeline.stack, []
+    for planned in drill.timeline.faults:
+        kind = kinds[planned.kind]
+        for need in kind(kind.Params.model_validate(planned.params)).needs():
+            what, _, name = need.partition(":")
+            declared = {"hook": stack.hooks, "role": stack.roles}.get(what, ())
+            if name not in declared and not (need == "root" and os.geteuid() == 0):
+                found.append(f"fault {planned.name} needs {need}")
+    return found

@@ -1,0 +1,97 @@
+"""tocsin schema: prints the JSON Schema of a scenario file, with every check, fault and payload that is known here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import typer
+
+
+def schema() -> int:
+    """Print the JSON Schema of a scenario file."""
+    import json
+
+    from harness.catalogue import catalogue
+    from harness.errors import PASS
+
+    typer.echo(json.dumps(scenario_schema(catalogue()), indent=2))
+    return PASS
+
+
+def scenario_schema(catalogue: Any) -> dict[str, Any]:
+    """Return the JSON Schema of the file format: the models, with the short forms of faults, checks and payloads."""
+    made = _Definitions()
+    from harness.scenario import Scenario
+
+    root = made.of(Scenario)
+    phase = made.all["Phase"]["properties"]
+    phase["faults"]["items"] = {
+        "oneOf": [_fault(kind, made.of(model)) for kind, model in sorted(catalogue.faults.items())]
+    }
+    payloads = [made.of(model) for _, model in sorted(catalogue.payloads.items())]
+    phase["payload"] = {"anyOf": [{"type": "object", "maxProperties": 0}, *payloads]}
+    checks = [_one_key(name, made.of(model)) for name, model in sorted(catalogue.checks.items())]
+    scenario = made.all.pop("Scenario") if "Scenario" in made.all else root
+    scenario["properties"]["expect"]["items"] = {"oneOf": checks}
+    for unused in ("Expectation", "FaultPlan"):
+        made.all.pop(unused, None)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Tocsin scenario",
+        **{key: value for key, value in scenario.items() if key != "title"},
+        "$defs": made.all,
+    }
+
+
+def _one_key(name: str, value: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": {name: {"anyOf": [value, {"type": "null"}]}},
+        "required": [name],
+        "additionalProperties": False,
+    }
+
+
+def _fault(kind: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    shape = _one_key(kind, params)
+    place = {"at": _DURATION, "for": _DURATION, "name": {"type": "string"}}
+    return {**shape, "properties": {**shape["properties"], **place}}
+
+
+_DURATION = {
+    "anyOf": [{"type": "number"}, {"type": "string", "pattern": r"^(\d+(\.\d+)?(ms|[smhdwy]))+$"}],
+    "description": "Production time: a duration such as 15m or 1h30m, or seconds.",
+}
+
+
+class _Definitions:
+    """Collects the schemas of models; the definitions they share stand once in `all`."""
+
+    def __init__(self) -> None:
+        self.all: dict[str, Any] = {}
+
+    def of(self, model: Any) -> dict[str, Any]:
+        """Return the schema of a model, its definitions moved to `all`."""
+        from pydantic.json_schema import GenerateJsonSchema
+
+        from harness.stack import Seconds
+
+        parse = Seconds.__metadata__[0].func  # type: ignore[attr-defined]
+
+        class Durations(GenerateJsonSchema):
+            """A duration may be written as text, which its model, a number, does not say."""
+
+            def function_before_schema(self, schema: Any) -> Any:
+                if schema["function"]["function"] is parse:
+                    return dict(_DURATION)
+                return super().function_before_schema(schema)
+
+        found: dict[str, Any] = model.model_json_schema(by_alias=True, schema_generator=Durations)
+        self.all.update(found.pop("$defs", {}))
+        return found
+
+
+def names(schemas: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the one required key of each schema: the names of checks or faults."""
+    return [schema["required"][0] for schema in schemas]

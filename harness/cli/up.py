@@ -1,0 +1,87 @@
+"""tocsin up: brings a stack up, plays nothing, and takes it down on Ctrl-C."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from harness.cli.options import EngineName, Runs, Speed
+
+if TYPE_CHECKING:
+    from harness.scenario import Timeline
+    from harness.stack import LiveStack, Stack
+
+LOOK_S = 1.0
+"""Wall seconds between looks at whether every server is still there."""
+
+
+def up(
+    stack: Annotated[str, typer.Option("--stack", metavar="NAME|DIR", help="The stack to bring up.")] = "reference",
+    engine: EngineName = "local",
+    speed: Speed = 1.0,
+    runs: Runs = Path("runs"),
+) -> int:
+    """Bring a stack up, print its addresses, play nothing.
+
+    Ctrl-C takes it down and exits 0; a server that dies exits 2.
+    """
+    from harness.cli import parts
+    from harness.clock import RunClock
+    from harness.engines.run import make_run
+    from harness.journal import Journal
+    from harness.loader import load_stack
+    from harness.programs import cache_folder, find_all
+
+    chosen = parts.engine(engine)
+    found = load_stack(stack)
+    timeline = idle(found, speed)
+    programs = find_all(parts.programs_of(found), cache_folder())
+    run = make_run("up", runs=runs, clock=RunClock(speed), programs=programs)
+    try:
+        journal = Journal(run.folder / "journal.jsonl", run.clock)
+        with chosen.up(timeline, run, journal) as live:
+            return _stay(live, run)
+    finally:
+        run.close()
+
+
+def idle(stack: Stack, speed: float) -> Timeline:
+    """Return the timeline of a drill that does nothing, so that an engine can bring the stack up for it."""
+    from harness.catalogue import catalogue
+    from harness.scenario import Expectation, Phase, Scenario
+    from harness.timeline import plan
+
+    scenario = Scenario(
+        version=1,
+        name="up",
+        summary="Nothing is played.",
+        stack=stack.name,
+        timeline=(Phase.model_validate({"phase": "idle", "for": "1h"}),),
+        expect=(Expectation(check="alerts/quiet", args={}),),
+    )
+    return plan(scenario, stack, catalogue(), None, speed)
+
+
+def _stay(live: LiveStack, run: Any) -> int:
+    """Print the addresses and wait: for Ctrl-C (0), or for a server that dies (2)."""
+    from harness.cli.exits import received
+    from harness.cli.output import say, show
+    from harness.errors import INTERRUPTED, PASS, RoleDied
+    from harness.report.text import relative
+
+    width = max(len(role) for role in live.stack.roles)
+    for role, declared in live.stack.roles.items():
+        addresses = [f"{port} {live.address(role, port)}" for port in declared.ports]
+        show(f"{role:<{width}}  {', '.join(addresses)}")
+    say(f"Up. Logs: {relative(run.folder / 'stack-logs')}. Ctrl-C takes it down.")
+    try:
+        while not (died := live.died()):
+            run.clock.sleep(LOOK_S)
+    except KeyboardInterrupt:
+        if received.code != INTERRUPTED:
+            raise
+        say("Taking it down.")
+        return PASS  # the way `up` is meant to end
+    raise RoleDied(" ".join(died.values()), hint=f"Its log is in {relative(run.folder / 'stack-logs')}.")

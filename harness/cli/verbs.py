@@ -1,0 +1,72 @@
+"""The verbs in one place: name, and the function of its file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from harness import __version__
+from harness.cli.doctor import doctor
+from harness.cli.judge import judge
+from harness.cli.ls import ls
+from harness.cli.plan import plan
+from harness.cli.run import run
+from harness.cli.schema import schema
+from harness.cli.setup import setup
+from harness.cli.sweep import sweep
+from harness.cli.up import up
+from harness.errors import USAGE
+
+ALL: tuple[Callable[..., int], ...] = (run, plan, judge, up, ls, schema, doctor, setup, sweep)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"tocsin {__version__}")
+        raise typer.Exit
+
+
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """A fire drill for monitored ML services: proves that the monitoring rings when it must, and only then.
+
+    Exit codes: 0 pass, 1 fail, 2 unknown, 64 wrong scenario or command line, 70 our own mistake, 130 interrupted,
+    143 terminated.
+    """
+
+
+def app() -> typer.Typer:
+    """Return the command line as a Typer application."""
+    made = typer.Typer(
+        add_completion=False,
+        no_args_is_help=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    )
+    made.callback(invoke_without_command=True)(_root)
+    for verb in ALL:
+        made.command()(verb)
+    return made
+
+
+def command() -> Any:
+    """Return the parsed command tree: what tests and docs check names and options against."""
+    return typer.main.get_command(app())
+
+
+def invoke(argv: list[str]) -> int:
+    """Parse and run one command line; errors are raised, not printed. No verb at all is a wrong command line."""
+    group = command()
+    if not argv:
+        with group.make_context("tocsin", ["ls"]) as context:
+            typer.echo(context.get_help(), err=True)
+        return USAGE
+    with group.make_context("tocsin", argv) as context:
+        returned = group.invoke(context)
+    return returned if isinstance(returned, int) else USAGE

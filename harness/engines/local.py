@@ -1,0 +1,106 @@
+"""The local engine: a stack as native processes on loopback ports of this machine, without root and without Docker."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from harness import programs
+from harness.engines.children import unprivileged
+from harness.engines.guard import Guard
+from harness.engines.local_stack import LocalStack
+from harness.engines.placeholders import Places
+from harness.engines.ports import choose_ports
+from harness.engines.run import Run
+from harness.errors import RoleDied, StackError
+from harness.journal import Journal
+from harness.scenario import Timeline
+from harness.stack import Stack
+
+DISK_MIB = 500
+_TAKEN = ("in use", f"[Errno {errno.EADDRINUSE}]")
+
+
+class LocalEngine:
+    """Brings a stack up as processes of this machine."""
+
+    name = "local"
+
+    @contextmanager
+    def up(self, timeline: Timeline, run: Run, journal: Journal) -> Iterator[LocalStack]:
+        """Bring the stack up, give it, and take it down on every way out; the work folder goes with it.
+
+        MissingProgram, StackError, RoleDied or WaitTimeout when it does not come up. Collect before leaving: the
+        servers and the files in the work folder are gone afterwards.
+        """
+        found = self._examine(timeline.stack, run)
+        guard = Guard.start(run)
+        clean = False
+        try:
+            live = self._start(timeline, run, journal, found)
+            try:
+                yield live
+            finally:
+                live.down()
+                journal.note("stack_down")
+            clean = True
+        finally:
+            guard.dismiss(done=clean)
+            run.close()
+
+    def _examine(self, stack: Stack, run: Run) -> dict[str, programs.Program]:
+        """Find every program, and see that there is room, before anything is started."""
+        wanted = {role.local.program for role in stack.roles.values() if role.local and role.local.program}
+        missing = sorted(wanted - set(run.programs))
+        found = {**run.programs, **(programs.find_all(missing, programs.cache_folder()) if missing else {})}
+        free_mib = programs.disk_free_mib(run.work)
+        if free_mib < DISK_MIB:
+            raise StackError(
+                f"{run.work} has {free_mib} MiB free; a run needs {DISK_MIB}.",
+                hint="Make room, or set TMPDIR to a roomier place.",
+            )
+        needed_mib = sum(role.memory_mib for role in stack.roles.values() if role.local)
+        memory_mib = programs.memory_mib()
+        if memory_mib < needed_mib:
+            raise StackError(
+                f"This machine has {memory_mib} MiB of memory left; stack {stack.name!r} takes {needed_mib}.",
+                hint="Stop something else, or play where there is more.",
+            )
+        if wanted and unprivileged().uid is not None:
+            _check_reachable(run.work)
+        return found
+
+    def _start(self, timeline: Timeline, run: Run, journal: Journal, found: dict[str, programs.Program]) -> LocalStack:
+        for last_try in (False, True):
+            live = LocalStack(places=self._places(timeline, run, found), run=run, journal=journal)
+            try:
+                live.start()
+            except BaseException as error:
+                live.down()
+                taken = isinstance(error, RoleDied) and any(sign in str(error) for sign in _TAKEN)
+                if taken and not last_try:  # another process was quicker on one of our ports: choose others
+                    journal.note("error", message=str(error))
+                    continue
+                raise
+            return live
+        raise AssertionError("unreachable")
+
+    def _places(self, timeline: Timeline, run: Run, found: dict[str, programs.Program]) -> Places:
+        stack = timeline.stack
+        names = [(role, port) for role, declared in stack.roles.items() if declared.local for port in declared.ports]
+        ports: dict[str, dict[str, int]] = {role: {} for role, _ in names}
+        for (role, port), number in zip(names, choose_ports(len(names)), strict=True):
+            ports[role][port] = number
+        return Places(stack=stack, work=run.work, run_id=run.id, speed=timeline.speed, ports=ports, programs=found)
+
+
+def _check_reachable(work: Path) -> None:
+    for place in work.parents:
+        if not os.stat(place).st_mode & 0o001:
+            raise StackError(
+                f"{place} is closed to other users, so the unprivileged servers cannot reach {work}.",
+                hint="Set TMPDIR to a place such as /tmp.",
+            )

@@ -1,0 +1,82 @@
+"""Processes of a run, known by the run id in their environment. Standard library only: the guardian imports this."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+RUN_ID = "TOCSIN_RUN_ID"
+"""The environment variable that every child of a run carries."""
+
+_PROC = Path("/proc")
+_AGAIN_S = 0.02
+
+
+def carrying(run_id: str) -> list[int]:
+    """Return the pids whose environment holds this run id, without our own and without zombies.
+
+    Processes of other users are seen by root alone.
+    """
+    mark = f"{RUN_ID}={run_id}".encode()
+    if _PROC.joinpath("self/environ").exists():
+        return [pid for pid in _pids() if pid != os.getpid() and mark in _environment(pid)]
+    return _carrying_by_ps(mark.decode())
+
+
+def _pids() -> Iterable[int]:
+    return (int(name) for name in os.listdir(_PROC) if name.isdigit())
+
+
+def _environment(pid: int) -> list[bytes]:
+    try:
+        return (_PROC / str(pid) / "environ").read_bytes().split(b"\0")
+    except OSError:  # gone meanwhile, or another user's
+        return []
+
+
+def _carrying_by_ps(mark: str) -> list[int]:
+    done = subprocess.run(["ps", "-axEww", "-o", "pid=,command="], capture_output=True, text=True, check=False)
+    rows = [line.split() for line in done.stdout.splitlines()]
+    return [int(row[0]) for row in rows if mark in row[1:] and int(row[0]) != os.getpid()]
+
+
+def send(pid: int, number: signal.Signals, *, group: bool = False) -> None:
+    """Send a signal to a process, or to the group it leads; nothing happens when there is none."""
+    try:
+        os.killpg(pid, number) if group else os.kill(pid, number)
+    except (ProcessLookupError, PermissionError):
+        return
+
+
+def kill_carriers(run_id: str, within_s: float, reap: Callable[[], None] = lambda: None) -> tuple[int, list[int]]:
+    """SIGKILL every process of a run until none is left; return how many there were, and the pids still there.
+
+    `reap` is called between two looks, for whoever has children to collect.
+    """
+    deadline = time.monotonic() + within_s
+    killed: set[int] = set()
+    while left := carrying(run_id):
+        for pid in left:
+            send(pid, signal.SIGKILL)
+        killed.update(left)
+        reap()
+        if time.monotonic() > deadline:
+            break
+        time.sleep(_AGAIN_S)
+    return len(killed), left
+
+
+def remove_folder(folder: Path, within_s: float = 2.0) -> bool:
+    """Remove a folder with all it holds; a process that still writes into it is outlasted. False: something is left."""
+    deadline = time.monotonic() + within_s
+    while folder.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0 if not folder.exists() else _AGAIN_S)
+    return not folder.exists()

@@ -1,0 +1,141 @@
+"""One role of a stack as a process: prepared, started, awaited, stopped on purpose, or found dead."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.clock import Clock
+from harness.engines.children import Child, Nursery, Owner, unprivileged
+from harness.engines.health import Await, request, stamp
+from harness.engines.placeholders import Places
+from harness.errors import StackError
+from harness.stack import LocalStart
+
+_PUT_S = 15.0
+
+
+@dataclass(kw_only=True)
+class RoleProcess:
+    """The process of a role, started or not."""
+
+    name: str
+    places: Places
+    nursery: Nursery
+    clock: Clock
+    child: Child | None = None
+    _before: int | None = None
+    _asked: Child | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Whether its process runs."""
+        return self.child is not None and self.child.alive
+
+    @property
+    def _local(self) -> LocalStart:
+        local = self.places.stack.roles[self.name].local
+        if local is None:
+            raise StackError(f"Role {self.name!r} says nothing about how to start it here.", hint="Give it `local:`.")
+        return local
+
+    @property
+    def _owner(self) -> Owner:
+        return unprivileged() if self._local.program else Owner()
+
+    def _fill(self, text: str) -> str:
+        return self.places.fill(text, self.name)
+
+    def prepare(self) -> None:
+        """Make its folders and copy its files, owned by whom it runs as."""
+        local, owner = self._local, self._owner
+        for folder in (self.places.data(self.name), *(Path(self._fill(text)) for text in local.folders)):
+            missing = [place for place in (folder, *folder.parents) if not place.exists()]
+            folder.mkdir(parents=True, exist_ok=True)
+            for place in (folder, *missing):
+                place.chmod(0o755)
+                owner.own(place)
+        for source, target in local.copy_files.items():
+            place = Path(self._fill(target))
+            place.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                shutil.copyfile(self._fill(source), place)
+            except OSError as error:
+                raise StackError(f"Cannot copy {source} for role {self.name!r}: {error}.") from None
+            owner.own(place)
+
+    def start(self) -> None:
+        """Start its process; does not wait for it."""
+        self._before = stamp(self._health_file())
+        local = self._local
+        argv = [self._fill(text) for text in local.argv]
+        program = self.places.programs.get(local.program) if local.program else None
+        if local.modules_flag and program and program.modules:
+            argv.append(self._fill(local.modules_flag))
+        self.child = self.nursery.start(
+            argv,
+            name=self.name,
+            owner=self._owner,
+            env=self._environment(dict(program.environment) if program else {}),
+            stop_s=local.stop_s,
+            cwd=self._fill(local.cwd) if local.cwd else str(self.places.data(self.name)),
+        )
+
+    def _environment(self, needed: dict[str, str]) -> dict[str, str]:
+        if self._local.program:
+            needed["HOME"] = str(self.places.data(self.name))
+        timers = self.places.stack.timers.get(self.name, {})
+        divided = {variable: f"{seconds / self.places.speed:.6g}" for variable, seconds in timers.items()}
+        return {**needed, **divided, **{key: self._fill(text) for key, text in self._local.env.items()}}
+
+    def wait(self, given_up: threading.Event | None = None) -> float:
+        """Wait until it is healthy, hand in what it is to be told, and return the wall seconds that took."""
+        if self.child is None:
+            raise StackError(f"Role {self.name!r} was never started.")
+        began = self.clock.now()
+        health = self._local.health
+        Await(
+            child=self.child,
+            address=self.places.address(self.name),
+            http=self._fill(health.http) if health.http else None,
+            file=self._health_file(),
+            before=self._before,
+            within_s=health.within_s,
+        ).wait(self.clock, given_up)
+        for path, source in self._local.put.items():
+            self._put(self._fill(path), Path(self._fill(source)))
+        return self.clock.now() - began
+
+    def _health_file(self) -> Path | None:
+        return Path(self._fill(self._local.health.file)) if self._local.health.file else None
+
+    def _put(self, path: str, source: Path) -> None:
+        address = self.places.address(self.name)
+        try:
+            status, body = request(address, path, method="PUT", body=source.read_bytes(), within_s=_PUT_S)
+        except OSError as error:
+            raise StackError(f"Cannot PUT {source} to {self.name} at {path}: {error}.") from None
+        if not 200 <= status < 300:
+            words = body.decode("utf-8", errors="replace")[:500]
+            raise StackError(
+                f"{self.name} answered {status} to PUT {path} of {source}: {words}", hint="Correct that file."
+            )
+
+    def stop(self, *, kill: bool) -> None:
+        """End it on purpose."""
+        self.expect_end()
+        if self.child is not None:
+            self.child.end(kill=kill)
+
+    def expect_end(self) -> None:
+        """Take the end of its present process, whenever it comes, as asked for."""
+        self._asked = self.child
+
+    def died(self) -> str:
+        """Return how it ended unasked, or nothing."""
+        child = self.child  # compared as an object, so that stop and restart may go on in another thread meanwhile
+        if child is None or child.alive or child is self._asked:
+            return ""
+        return child.ended()

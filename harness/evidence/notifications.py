@@ -1,0 +1,88 @@
+"""Notifications: every message that Alertmanager sent to the pager, answered well or not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notified:
+    """One alert inside a notification. `starts_at` and `ends_at` are RFC 3339, as sent; empty where not sent."""
+
+    status: str
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    starts_at: str
+    ends_at: str
+    fingerprint: str
+
+    @property
+    def alert(self) -> str:
+        """The alert's name."""
+        return self.labels.get("alertname", "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notification:
+    """One message that reached the pager. `at`: epoch seconds of receipt; `answered`: the HTTP status it got, 0 for none."""
+
+    at: float
+    receiver: str
+    answered: int
+    status: str
+    group_labels: Mapping[str, str]
+    alerts: tuple[Notified, ...]
+
+    @property
+    def delivered(self) -> bool:
+        """Whether it was answered 2xx; anything else was an attempt."""
+        return 200 <= self.answered < 300
+
+    def names(self, alert: str, labels: Mapping[str, str] | None = None, status: str | None = None) -> bool:
+        """Tell whether it holds this alert with these labels (others are free), in this status if one is given."""
+        wanted = (labels or {}).items()
+        return any(
+            one.alert == alert and wanted <= one.labels.items() and status in (None, one.status) for one in self.alerts
+        )
+
+
+def read_notifications(path: Path) -> tuple[Notification, ...]:
+    """Read the pager's record by time of receipt; a torn line is left out, no file is no notification."""
+    return tuple(sorted((_notification(row) for row in read_lines(path)), key=lambda one: one.at))
+
+
+def read_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the JSON objects of a file, one a line; lines that are none (torn by a crash) are left out."""
+    for line in path.read_bytes().splitlines() if path.is_file() else ():
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(row, dict):
+            yield row
+
+
+def _notification(row: Mapping[str, Any]) -> Notification:
+    return Notification(
+        at=float(row["at"]),
+        receiver=str(row.get("receiver", "")),
+        answered=int(row.get("answered") or 0),
+        status=str(row.get("status", "")),
+        group_labels=row.get("group_labels") or {},
+        alerts=tuple(_notified(alert) for alert in row.get("alerts") or ()),
+    )
+
+
+def _notified(alert: Mapping[str, Any]) -> Notified:
+    return Notified(
+        status=str(alert.get("status", "")),
+        labels=alert.get("labels") or {},
+        annotations=alert.get("annotations") or {},
+        starts_at=str(alert.get("startsAt", "")),
+        ends_at=str(alert.get("endsAt", "")),
+        fingerprint=str(alert.get("fingerprint", "")),
+    )

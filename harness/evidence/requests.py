@@ -1,0 +1,160 @@
+"""The record of every request: one fixed-width row each, one `.npy` file per sender, readable after a crash."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from numpy.lib import format as npy
+
+from harness.errors import EvidenceError
+
+RECORD = np.dtype(
+    [
+        ("id", "S40"),
+        ("kind", "u1"),
+        ("outcome", "u1"),
+        ("status", "u2"),
+        ("worker", "u2"),
+        ("intended", "f8"),
+        ("sent", "f8"),
+        ("first_byte", "f8"),
+        ("done", "f8"),
+    ]
+)
+"""A request. `id` is `<run_id>-<worker>-<seq>`; `kind` and `outcome` are places in KINDS and OUTCOMES; `status` is 0
+without an answer; worker 0 is the canary process. Times are epoch seconds, nan where it did not happen: `intended` when
+it was due, `sent` when a client began with it (connecting included), `first_byte` of the answer, `done` when the answer
+was complete or the client gave up."""
+
+OUTCOMES = ("answered", "failed", "unknown", "dropped")
+"""answered: a complete answer of any status; failed: certainly not served (no connection); unknown: it may have been
+served (timeout, reset, cut off); dropped: never sent, because the sender could not or was stopped."""
+
+ANSWERED, FAILED, UNKNOWN, DROPPED = range(len(OUTCOMES))
+
+KINDS = ("normal", "canary", "shifted", "broken_json", "wrong_shape", "nan", "oversize")
+"""Payload kinds. Later ones are appended, so that old runs stay readable. Witness probes are canaries."""
+
+_KINDS_FILE = "kinds.json"
+
+
+class RequestWriter:
+    """Appends rows to one `.npy` file and patches its header after each flush. Safe between threads.
+
+    Rows wait in memory until `flush`; call it at least each 0.5 s. A killed process loses no row that was flushed.
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write_kinds(path.parent / _KINDS_FILE)
+        self._file = path.open("w+b", buffering=0)
+        self._rows: list[tuple[object, ...]] = []
+        self._count = 0
+        self._lock = threading.Lock()
+        self._header_bytes = self._patch()
+
+    def add(
+        self,
+        *,
+        id: str,
+        kind: int,
+        outcome: int,
+        status: int,
+        worker: int,
+        intended: float,
+        sent: float,
+        first_byte: float,
+        done: float,
+    ) -> None:
+        """Keep one request; fields as in RECORD."""
+        with self._lock:
+            self._rows.append((id.encode(), kind, outcome, status, worker, intended, sent, first_byte, done))
+
+    def append(self, rows: np.ndarray) -> None:
+        """Keep many requests, an array of RECORD."""
+        with self._lock:
+            self._rows.extend(rows.tolist())
+
+    def flush(self) -> None:
+        """Write what waits, so that a reader or a crash finds it."""
+        with self._lock:
+            if self._file.closed or not self._rows:
+                return
+            rows = np.array(self._rows, dtype=RECORD)
+            self._file.seek(self._header_bytes + self._count * RECORD.itemsize)
+            _write_all(self._file.fileno(), rows.tobytes())
+            self._count += len(rows)
+            self._rows = []
+            self._patch()
+
+    def close(self) -> None:
+        """Flush and close; later rows are refused by nobody and kept by none."""
+        self.flush()
+        with self._lock:
+            self._file.close()
+
+    def _patch(self) -> int:
+        """Write the header for the present count; return its length, which NumPy keeps constant as rows are added."""
+        self._file.seek(0)
+        header = {"descr": npy.dtype_to_descr(RECORD), "fortran_order": False, "shape": (self._count,)}
+        npy.write_array_header_1_0(self._file, header)
+        return self._file.tell()
+
+
+def read_requests(folder: Path) -> np.ndarray:
+    """Return every request of a run as rows of RECORD, sorted by `intended`. No folder or no rows: an empty array.
+
+    A torn tail is left out. EvidenceError if a file is not one of ours or was written by a later version.
+    """
+    _check_kinds(folder / _KINDS_FILE)
+    parts = [_read_file(path) for path in sorted(folder.glob("*.npy"))]
+    rows = np.concatenate([np.empty(0, RECORD), *parts])
+    return rows[np.argsort(rows["intended"], kind="stable")]
+
+
+def _read_file(path: Path) -> np.ndarray:
+    """Read what is there: the file's length counts the rows, since a crash may leave the header behind it."""
+    raw = path.read_bytes()
+    magic = npy.magic(1, 0)
+    start = len(magic) + 2 + int.from_bytes(raw[len(magic) : len(magic) + 2], "little")
+    if len(raw) < len(magic) + 2 or len(raw) < start:
+        return np.empty(0, RECORD)
+    if raw[: len(magic)] != magic or str(npy.dtype_to_descr(RECORD)).encode() not in raw[:start]:
+        raise EvidenceError(
+            f"{path} does not hold request records of this version: its header is {raw[:80]!r}.",
+            hint="Copy the run directory again, or judge it with the version that wrote it.",
+        )
+    count = (len(raw) - start) // RECORD.itemsize
+    return np.frombuffer(raw, dtype=RECORD, count=count, offset=start)
+
+
+def _write_kinds(path: Path) -> None:
+    part = path.with_name(f"{path.name}.{os.getpid()}")
+    part.write_text(json.dumps(dict(enumerate(KINDS))), encoding="utf-8")
+    part.replace(path)
+
+
+def _check_kinds(path: Path) -> None:
+    if not path.is_file():
+        return
+    try:
+        listed: Iterable[tuple[str, str]] = json.loads(path.read_text(encoding="utf-8")).items()
+    except ValueError as error:
+        raise EvidenceError(f"{path} is not JSON: {error}.", hint="Copy the run directory again.") from None
+    strange = {index: name for index, name in listed if dict(enumerate(KINDS)).get(int(index)) != name}
+    if strange:
+        raise EvidenceError(
+            f"{path} names payload kinds this version does not know: {strange}.",
+            hint="Judge this run with the version that wrote it.",
+        )
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]

@@ -1,0 +1,61 @@
+"""Segments: the files below `metrics/`. One file holds what one pull brought: raw samples of every series.
+
+A segment is an uncompressed npz: `t` (epoch seconds) and `v` of all series one after the other, `offsets` (series i
+is `t[offsets[i]:offsets[i + 1]]`), `labels` (bytes: one JSON object a line, keys sorted, line i for series i).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+
+
+@dataclass(frozen=True, kw_only=True)
+class Segment:
+    """The samples of one pull, as laid out in its file."""
+
+    labels: bytes
+    offsets: np.ndarray
+    t: np.ndarray
+    v: np.ndarray
+
+
+def write_segment(path: Path, series: Sequence[tuple[Mapping[str, str], np.ndarray]]) -> int:
+    """Write pairs (labels with `__name__`, samples as rows of time and value); return how many samples.
+
+    The file appears whole or not at all.
+    """
+    named = [(json.dumps(dict(labels), sort_keys=True), rows) for labels, rows in series]
+    named.sort(key=lambda pair: pair[0])
+    samples = np.concatenate([rows for _, rows in named]) if named else np.empty((0, 2))
+    lines = "\n".join(line for line, _ in named).encode()
+    partial = path.with_suffix(".part")
+    with partial.open("wb") as file:
+        np.savez(
+            file,
+            t=samples[:, 0],
+            v=samples[:, 1],
+            offsets=np.cumsum([0, *(len(rows) for _, rows in named)]).astype(np.int64),
+            labels=np.frombuffer(lines, dtype=np.uint8),
+        )
+    os.replace(partial, path)
+    return len(samples)
+
+
+def read_segments(folder: Path) -> list[Segment]:
+    """Return all segments in the order written; a torn or foreign file is left out, a missing folder holds none."""
+    return [segment for path in sorted(folder.glob("*.npz")) if (segment := _read(path)) is not None]
+
+
+def _read(path: Path) -> Segment | None:
+    try:
+        with np.load(path) as file:
+            return Segment(labels=file["labels"].tobytes(), offsets=file["offsets"], t=file["t"], v=file["v"])
+    except (BadZipFile, EOFError, KeyError, OSError, ValueError):
+        return None

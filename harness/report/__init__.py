@@ -1,0 +1,1 @@
+"""Reports show verdicts: text for people, JSON and JUnit for programs. Pure: every function returns, none prints."""

@@ -1,0 +1,92 @@
+"""Verdicts as a table for people: at most 100 columns when piped, sentences wrapped and never cut."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from harness.check import Answer, Verdict
+from harness.clock import format_duration
+from harness.report.summary import Summary
+
+_STYLES = {Answer.PASS: "green", Answer.FAIL: "bold red", Answer.UNKNOWN: "bold yellow"}
+_CHECK_WIDTH = 30
+
+
+def drill(summary: Summary) -> RenderableType:
+    """Return the verdict table of one drill, with what went wrong above it and the overall line below."""
+    parts: list[RenderableType] = [Text("")]
+    if summary.trouble:
+        parts.append(Text(summary.trouble, style="bold yellow"))
+    if summary.verdicts:
+        parts.append(_table(summary.verdicts))
+    return Group(*parts, overall(summary), evidence(summary.folder))
+
+
+def _table(verdicts: tuple[Verdict, ...]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("answer", no_wrap=True)
+    table.add_column("check", width=_CHECK_WIDTH, overflow="fold")
+    table.add_column("why", ratio=1, overflow="fold")
+    for verdict in verdicts:
+        answer = Text(verdict.answer.value.upper(), style=_STYLES[verdict.answer])
+        table.add_row(answer, Text(_name(verdict)), _why(verdict))
+    return table
+
+
+def _name(verdict: Verdict) -> str:
+    if not verdict.title or verdict.title.startswith(verdict.check):
+        return verdict.title or verdict.check
+    return f"{verdict.check} {verdict.title}"
+
+
+def _why(verdict: Verdict) -> Text:
+    why = Text(verdict.reason)
+    if verdict.files and verdict.answer is not Answer.PASS:
+        why.append(f"\nSee {', '.join(verdict.files)}.", style="dim")
+    return why
+
+
+def overall(summary: Summary) -> Text:
+    """Return the line that says it all: the answer, the counts, both times."""
+    line = Text(f"\n{summary.answer.value.upper()}", style=_STYLES[summary.answer])
+    line.append(f"  {summary.scenario}: {counts(summary)}; {times(summary)}.", style="not bold default")
+    return line
+
+
+def counts(summary: Summary) -> str:
+    """Return `9 pass, 1 fail, 0 unknown`."""
+    return ", ".join(f"{count} {answer}" for answer, count in summary.counts.items())
+
+
+def times(summary: Summary) -> str:
+    """Return the production time of the drill and the wall time it took."""
+    production, wall = format_duration(round(summary.production_s)), format_duration(round(summary.wall_s))
+    return f"{production} of production time in {wall} at speed {summary.speed:g}"
+
+
+def evidence(folder: Path) -> Text:
+    """Return where the run directory lies, relative to the current folder when it is below it."""
+    return Text(f"Evidence: {relative(folder)}", style="dim", overflow="fold")
+
+
+def relative(folder: Path) -> str:
+    """Return the path from the current folder if it is below it, else the absolute one."""
+    here = Path.cwd()
+    return str(folder.resolve().relative_to(here)) if folder.resolve().is_relative_to(here) else str(folder.resolve())
+
+
+def suite(lines: list[tuple[str, Answer | None, str]]) -> RenderableType:
+    """Return one line per drill: (name, answer or None when it was not played, what to say of it)."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("answer", no_wrap=True)
+    table.add_column("drill", no_wrap=True)
+    table.add_column("", ratio=1, overflow="fold")
+    for name, answer, sentence in lines:
+        word = Text(answer.value.upper(), style=_STYLES[answer]) if answer else Text("NOT PLAYED", style="dim")
+        table.add_row(word, Text(name), Text(sentence))
+    played = sum(answer is not None for _, answer, _ in lines)
+    return Group(Text(""), table, Text(f"\n{played} of {len(lines)} drills played."))

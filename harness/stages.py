@@ -1,0 +1,179 @@
+"""One drill, from up to record: the stages in their order, and what happens on every way out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from harness import store
+from harness.collect import collect
+from harness.errors import BROKEN, INTERRUPTED, PASS, TERMINATED, UNKNOWN, HealError, StackError, Terminated, TocsinError
+from harness.evidence import Evidence, Interval, read_evidence
+from harness.faults import ALL as FAULTS
+from harness.journal import Journal
+from harness.play import Breakage, Playing, play
+from harness.ready import ready
+from harness.scenario import Timeline
+from harness.settle import heal_all, settle
+from harness.stack import LiveStack
+
+Watch = Callable[[Mapping[str, Any]], None]
+_FAULTS = {fault.kind: fault for fault in FAULTS}
+
+
+@dataclass(kw_only=True)
+class Drill:
+    """A drill under way: what it plays on and with."""
+
+    timeline: Timeline
+    run: Any
+    journal: Journal
+    watch: Watch
+    keep_going: bool
+    deadline: float | None
+
+
+@dataclass
+class _Ending:
+    outcome: str = "completed"
+    exit_code: int = PASS
+
+    def worsen(self, outcome: str, exit_code: int) -> None:
+        """Keep the first reason why a drill ended early; a fault left unhealed outweighs it."""
+        if self.outcome == "completed" or exit_code == BROKEN:
+            self.outcome, self.exit_code = outcome, exit_code
+
+
+def run_drill(
+    timeline: Timeline,
+    engine: Any,
+    run: Any,
+    journal: Journal,
+    *,
+    command: Sequence[str] = (),
+    keep_going: bool = False,
+    timeout_s: float | None = None,
+    watch: Watch = lambda update: None,
+) -> Evidence:
+    """Play one drill on a fresh stack and return its evidence, however it ended: see run["outcome"] and ["exit_code"]."""
+    content = store.describe(timeline, run, command)
+    store.write(run.folder, content)
+    journal.note("run_started", run_id=run.id)
+    deadline = run.clock.now() + timeout_s if timeout_s else None
+    drill = Drill(timeline=timeline, run=run, journal=journal, watch=watch, keep_going=keep_going, deadline=deadline)
+    ending = _Ending()
+    try:
+        watch({"stage": "up", "note": f"starting {len(timeline.stack.roles)} servers"})
+        with engine.up(timeline, run, journal) as live:
+            _on_stack(drill, live, ending)
+            watch({"stage": "down", "note": "taking the stack down"})
+    except (KeyboardInterrupt, Exception) as error:
+        _name(error, journal, ending)
+    finally:
+        journal.note("stack_down")
+        store.finish(content, run, ending.outcome, ending.exit_code)
+        journal.close()
+    return read_evidence(run.folder)
+
+
+def _name(error: BaseException, journal: Journal, ending: _Ending) -> None:
+    """Turn what ended a drill into an outcome and the exit code it means."""
+    if isinstance(error, KeyboardInterrupt):
+        signal, code = ("SIGTERM", TERMINATED) if isinstance(error, Terminated) else ("SIGINT", INTERRUPTED)
+        journal.note("interrupted", signal=signal)
+        ending.worsen(f"interrupted by {signal}", code)
+        return
+    journal.note("error", message=str(error) if isinstance(error, TocsinError) else f"{type(error).__name__}: {error}")
+    if isinstance(error, HealError):
+        ending.worsen(str(error), BROKEN)
+    elif isinstance(error, (StackError, TocsinError)):
+        ending.worsen(str(error), error.exit_code)
+    elif isinstance(error, OSError):
+        ending.worsen(f"{type(error).__name__}: {error}", UNKNOWN)
+    else:
+        ending.worsen(f"Tocsin itself failed: {type(error).__name__}: {error}", BROKEN)
+
+
+def _on_stack(drill: Drill, live: Any, ending: _Ending) -> None:
+    """Ready, play, settle, collect on a stack that is up. What ends play early is named, and the rest still happens."""
+    from harness.collectors import ALL as COLLECTORS
+
+    timeline, run, journal = drill.timeline, drill.run, drill.journal
+    recorders = [collector() for collector in COLLECTORS]
+    breakages = {fault.name: _breakage(fault) for fault in timeline.faults}
+    canary = traffic = None
+    started = run.clock.now()
+    try:
+        for recorder in recorders:
+            recorder.start(live, run, journal)
+        canary = _canary(drill, live)
+        live.attach_prober(canary)
+        traffic = _traffic(drill, live)
+        drill.watch({"stage": "ready", "note": "waiting for a canary on every signal"})
+        ready(live, run, journal, recorders, run.clock, keep_going=drill.keep_going)
+        playing = Playing(timeline=timeline, live=live, journal=journal, clock=run.clock, traffic=traffic,
+                          breakages=breakages, watch=drill.watch, deadline=drill.deadline)  # fmt: skip
+        play(playing)
+    except (KeyboardInterrupt, Exception) as error:
+        _name(error, journal, ending)
+    hurry = ending.exit_code != PASS
+    drill.watch({"stage": "settle", "note": "waiting until every signal has caught up"})
+    try:
+        heal_all(list(breakages.values()), live, journal, run.clock, hurry=hurry)
+    except HealError as error:
+        _name(error, journal, ending)
+    for process in (traffic, canary):
+        if process is not None:
+            with suppress(StackError):
+                process.stop(within_s=3.0 if hurry else 15.0)
+    window = settle(live, run, journal, recorders, run.clock, Interval(start=started, end=run.clock.now()), hurry=hurry)
+    collect(window, live, run, journal, recorders)
+
+
+def _breakage(fault: Any) -> Breakage:
+    kind = _FAULTS[fault.kind]
+    return Breakage(name=fault.name, fault=kind(kind.Params.model_validate(fault.params)))
+
+
+def _sending(drill: Drill, live: LiveStack) -> dict[str, Any]:
+    payload = drill.timeline.stack.payload
+    return {
+        "run_id": drill.run.id,
+        "address": live.address(payload.role),
+        "records": str(drill.run.folder / "requests"),
+        "sample": str(drill.timeline.stack.folder / payload.sample),
+        "payload": {"path": payload.path, "body": payload.body, "features": list(payload.features), "integers": payload.integers},
+        "timeout_s": 10.0,
+        "seed": drill.timeline.seed,
+    }
+
+
+def _canary(drill: Drill, live: LiveStack) -> Any:
+    from harness.traffic.control import CanaryProcess
+
+    every_s = min(1.0, max(0.25, 30.0 / drill.timeline.speed))
+    return CanaryProcess(live.spawn, {**_sending(drill, live), "every_s": every_s}, live.work)
+
+
+def _traffic(drill: Drill, live: LiveStack) -> Any:
+    from harness.traffic.control import TrafficProcess
+
+    return TrafficProcess(live.spawn, traffic_plan(drill.timeline, _sending(drill, live)), live.work)
+
+
+def traffic_plan(timeline: Timeline, sending: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the generator's plan: phases in wall seconds from the start, rates as asked."""
+    phases = [
+        {
+            "name": phase.name,
+            "start_s": phase.start_s / timeline.speed,
+            "end_s": phase.end_s / timeline.speed,
+            "rate_per_s": phase.traffic.rate_per_s,
+            "arrivals": phase.traffic.arrivals,
+            "payload": dict(phase.payload),
+        }
+        for phase in timeline.phases
+    ]
+    return {**sending, "worker": 1, "users": timeline.phases[0].traffic.users, "phases": phases}

@@ -1,0 +1,191 @@
+"""The canary process: one ordinary request each interval, and more on demand, all recorded. Without Locust.
+
+Started as `python -m harness.traffic.canary PLAN.json`. stdin: `probe N`, `stop` (or its end). stdout, JSON lines:
+`ready`, `probed` with the statuses (0: no answer), `done`. It is apart from the load, so that it sees what the load
+cannot, and sends on while the load is being started or has ended.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.clock import RunClock
+from harness.errors import BROKEN, StackError
+from harness.evidence.requests import KINDS, UNKNOWN, RequestWriter
+from harness.traffic.clients.keepalive import Exchange, KeepAlive
+from harness.traffic.payloads import CANARY, load_sample
+from harness.traffic.plan import CanaryPlan, read_plan
+
+_KIND = KINDS.index(CANARY.name)
+_WORKER = 0
+_PATIENCE_S = 1.0
+
+
+class Canary:
+    """Sends canaries from two threads: `beat` on its grid of times, `serve_probes` when asked."""
+
+    def __init__(self, plan: CanaryPlan) -> None:
+        self._plan = plan
+        self._sample = load_sample(plan.sample, plan.payload.model_dump())
+        self._rng = np.random.default_rng(plan.seed)
+        self._lock = threading.Lock()
+        self._seq = itertools.count()
+        self._now = RunClock().now
+        self._writer = RequestWriter(plan.records / f"{_WORKER}.npy")
+        self._stopped = threading.Event()
+        self._asked: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._clients = [KeepAlive(plan.address, plan.payload.path, self._now, plan.timeout_s) for _ in range(2)]
+        self._threads = [
+            threading.Thread(target=self._guarded, args=(run,), daemon=True) for run in (self._beat, self._serve_probes)
+        ]
+        self.sent = 0
+        self.crash = ""
+
+    def start(self) -> None:
+        """Begin sending."""
+        for thread in self._threads:
+            thread.start()
+
+    def probe(self, count: int) -> None:
+        """Ask for `count` requests, one after the other; a `probed` event answers."""
+        self._asked.put(count)
+
+    def stop(self) -> None:
+        """End: give what is under way a second, then give it up; write every record."""
+        self._stopped.set()
+        self._asked.put(0)
+        deadline = time.monotonic() + _PATIENCE_S
+        for thread in self._threads:
+            thread.join(max(deadline - time.monotonic(), 0.0))
+        for client in self._clients:
+            client.abort()
+        for thread in self._threads:
+            thread.join(self._plan.timeout_s + _PATIENCE_S)
+        self._writer.close()
+
+    def _guarded(self, run: Callable[[], None]) -> None:
+        try:
+            run()
+        except Exception as error:  # a canary that fell silent would blind the run: end the process instead
+            self.crash = f"A canary thread broke: {error!r}."
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def _beat(self) -> None:
+        start = self._now()
+        for beat in itertools.count():
+            intended = start + beat * self._plan.every_s
+            behind_s = self._now() - intended
+            if behind_s > self._plan.every_s:
+                continue  # the answer before took longer than the interval: these beats are left out, not made up for
+            if self._stopped.wait(max(-behind_s, 0.0)):
+                return
+            self._send(self._clients[0], intended)
+
+    def _serve_probes(self) -> None:
+        while True:
+            count = self._asked.get()
+            if self._stopped.is_set():
+                return
+            statuses: list[int] = []
+            while len(statuses) < count and not self._stopped.is_set():
+                statuses.append(self._send(self._clients[1], self._now()))
+            say("probed", statuses=statuses)
+
+    def _send(self, client: KeepAlive, intended: float) -> int:
+        with self._lock:
+            request_id = f"{self._plan.run_id}-{_WORKER}-{next(self._seq)}"
+            row = self._sample.live[self._rng.integers(len(self._sample.live))].tolist()
+        exchange = Exchange(UNKNOWN, 0, intended, math.nan, math.nan)
+        try:
+            exchange = client.send(request_id, CANARY.make(row, self._sample.template))
+        finally:
+            self._record(request_id, intended, exchange)
+        return exchange.status
+
+    def _record(self, request_id: str, intended: float, exchange: Exchange) -> None:
+        outcome, status, sent, first_byte, done = exchange
+        self._writer.add(
+            id=request_id,
+            kind=_KIND,
+            outcome=outcome,
+            status=status,
+            worker=_WORKER,
+            intended=intended,
+            sent=sent,
+            first_byte=first_byte,
+            done=done,
+        )
+        self._writer.flush()
+        with self._lock:
+            self.sent += 1
+
+
+def say(event: str, **more: Any) -> None:
+    """Write one event to stdout; if nobody reads any more, the end of stdin will say so too."""
+    try:
+        sys.stdout.write(json.dumps({"event": event, **more}) + "\n")
+        sys.stdout.flush()
+    except OSError:
+        return
+
+
+class _Terminated(Exception):
+    pass
+
+
+def _terminate(number: int, frame: object) -> None:
+    raise _Terminated
+
+
+def _obey(canary: Canary) -> None:
+    """Read commands until `stop`, the end of stdin or SIGTERM."""
+    try:
+        for line in sys.stdin:
+            words = line.split()
+            if words == ["stop"]:
+                return
+            if len(words) == 2 and words[0] == "probe" and words[1].isdigit():
+                canary.probe(int(words[1]))
+    except _Terminated:
+        return
+
+
+def main(argv: list[str]) -> int:
+    """Run until told to stop; return 0, or an exit code after an `error` event that says why."""
+    if len(argv) != 1:
+        say("error", message="usage: python -m harness.traffic.canary PLAN.json")
+        return BROKEN
+    try:
+        canary = Canary(read_plan(CanaryPlan, Path(argv[0])))
+    except StackError as error:
+        say("error", message=str(error))
+        return error.exit_code
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; our parent decides
+    signal.signal(signal.SIGTERM, _terminate)
+    canary.start()
+    say("ready", wall=time.time(), monotonic=time.monotonic())
+    _obey(canary)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    canary.stop()
+    if canary.crash:
+        say("error", message=canary.crash)
+        return BROKEN
+    say("done", sent=canary.sent, wall=time.time(), monotonic=time.monotonic())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

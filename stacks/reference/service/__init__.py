@@ -1,0 +1,1 @@
+"""An inference service for the Statlog Shuttle data: `python -m service --help`."""

@@ -1,0 +1,156 @@
+"""The path of an inference request, from bytes to an answer that is counted, timed and logged exactly once.
+
+A plain ASGI app: no model validation library runs per request, and the tiny model runs on the event loop itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from service.accuracy import Accuracy
+from service.bodies import Refused, check_content_type, read_body, read_object
+from service.drift import DriftMonitor
+from service.faults import Faults
+from service.metrics import ERROR, REJECTED, SUCCESS, UNKNOWN_MODEL, Metrics
+from service.model import MODEL_NAME, Model
+from service.protocols import InferenceProtocol
+from service.requestlog import RequestLog, timestamp, wall_s
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+_LEVELS = {SUCCESS: "INFO", REJECTED: "WARN", ERROR: "ERROR"}
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
+@dataclass
+class Parts:
+    """All that answers a request. `ready` is what /readyz tells."""
+
+    model: Model
+    metrics: Metrics
+    drift: DriftMonitor
+    accuracy: Accuracy
+    log: RequestLog
+    faults: Faults = field(default_factory=Faults)
+    ready: bool = False
+
+
+@dataclass
+class Answer:
+    """What a request gets, and how it is counted. `outcome` is a value of ml_predictions_total's label `status`."""
+
+    status: int
+    outcome: str
+    body: bytes
+    message: str
+
+
+class Inference:
+    """The ASGI app behind one inference route."""
+
+    def __init__(self, parts: Parts, protocol: InferenceProtocol) -> None:
+        self.parts = parts
+        self.protocol = protocol
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer one request. Whatever happens, one counter, one latency observation and one line follow from it."""
+        headers = dict(scope["headers"])
+        request_id = _matching(_REQUEST_ID, headers.get(b"x-request-id")) or uuid.uuid4().hex
+        asked_for = scope.get("path_params", {}).get("name", MODEL_NAME)
+        model = MODEL_NAME if asked_for == MODEL_NAME else UNKNOWN_MODEL
+        with self.parts.metrics.in_flight.track_inprogress():
+            started = time.perf_counter()
+            answer = _failed(503, ERROR, "ended before it was answered")
+            try:
+                if scope["method"] != "POST":
+                    raise Refused(405, "expected POST")
+                body = await read_body(headers, receive)
+                started = time.perf_counter()
+                answer = self._answer(headers, body, model, request_id)
+            except Refused as refused:
+                answer = self._refuse(refused)
+            except asyncio.CancelledError:
+                answer = _failed(499, REJECTED, "cancelled before its body was complete")
+                raise
+            finally:
+                self._record(scope, headers, model, request_id, answer, time.perf_counter() - started)
+        await _send(send, answer, request_id)
+
+    def _answer(self, headers: Mapping[bytes, bytes], body: bytes, model: str, request_id: str) -> Answer:
+        """Predict. No await in here: what happens between the body and the answer is one step of the event loop."""
+        parts = self.parts
+        if model == UNKNOWN_MODEL:
+            raise Refused(404, f"no such model; there is {MODEL_NAME}")
+        check_content_type(headers)
+        document = read_object(body)
+        rows = self.protocol.rows(document)
+        now_s = time.monotonic()
+        for row in rows:
+            parts.drift.window.add(row, now_s)
+        try:
+            parts.faults.before_predict()
+            classes, scores = parts.model.predict(rows)
+            answer = self.protocol.answer(document, request_id, parts.model.version, classes, scores)
+            encoded = _encode(answer).encode()
+        except Exception as error:  # whatever the model raises is an error of the service, and says so
+            return _failed(500, ERROR, f"the model failed: {type(error).__name__}: {error}"[:200])
+        if len(rows) == 1:
+            parts.accuracy.predicted(request_id, classes[0])
+        return Answer(200, SUCCESS, encoded, "answered")
+
+    def _refuse(self, refused: Refused) -> Answer:
+        if refused.bad_values:
+            self.parts.drift.window.add_bad(refused.bad_values, time.monotonic())
+        return _failed(refused.status, REJECTED, refused.reason)
+
+    def _record(
+        self, scope: Any, headers: Mapping[bytes, bytes], model: str, request_id: str, answer: Answer, took_s: float
+    ) -> None:
+        metrics = self.parts.metrics
+        metrics.outcomes[model, answer.outcome].inc()
+        metrics.latency[model].observe(took_s)
+        line = {
+            "@timestamp": timestamp(wall_s()),
+            "level": _LEVELS[answer.outcome],
+            "message": answer.message,
+            "request_id": request_id,
+            "traceparent": _matching(_TRACEPARENT, headers.get(b"traceparent")),
+            "model": model,
+            "model_version": self.parts.model.version,
+            "route": self.protocol.route,
+            "status": answer.status,
+            "outcome": answer.outcome,
+            "latency_ms": round(took_s * 1000, 3),
+        }
+        if not self.parts.log.write(line, time.monotonic()):
+            metrics.log_lines_dropped.inc()
+
+
+def _matching(pattern: re.Pattern[str], value: bytes | None) -> str | None:
+    text = (value or b"").decode("latin-1")
+    return text if pattern.fullmatch(text) else None
+
+
+def _failed(status: int, outcome: str, reason: str) -> Answer:
+    return Answer(status, outcome, _encode({"error": reason}).encode(), reason)
+
+
+async def _send(send: Any, answer: Answer, request_id: str) -> None:
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(answer.body)).encode()),
+        (b"x-request-id", request_id.encode()),
+    ]
+    if answer.status == 405:
+        headers.append((b"allow", b"POST"))
+    if answer.status in (405, 408, 413):  # the rest of a body may still be on its way
+        headers.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})

@@ -1,0 +1,113 @@
+"""Every metric of the service, with all label values present from the start.
+
+A counter that appears only with its first error hides that error from `rate`, so each child is made here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+
+from service.drift import FeatureState
+from service.model import FEATURES, MODEL_NAME
+
+SUCCESS, ERROR, REJECTED = "success", "error", "rejected"
+UNKNOWN_MODEL = "unknown"
+SLO_S = 0.1
+BUCKETS_S = (
+    0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.065, 0.08, SLO_S,
+    0.125, 0.16, 0.2, 0.25, 0.32, 0.4, 0.5, 0.64, 0.8, 1.0, 1.6, 2.5, 5.0, 10.0, 30.0,
+)  # fmt: skip
+
+
+class Metrics:
+    """The service's metrics in a registry of their own. Times are seconds."""
+
+    def __init__(self, version: str, device: str) -> None:
+        self.registry = CollectorRegistry()
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=self.registry)
+        self._make_request_metrics()
+        self._make_drift_metrics()
+        build = Gauge(
+            "ml_build_info", "Which model runs, always 1.", ["model_name", "version", "device"], registry=self.registry
+        )
+        build.labels(MODEL_NAME, version, device).set(1)
+        Gauge("ml_slo_seconds", "The latency that a prediction should stay below.", registry=self.registry).set(SLO_S)
+
+    def _make_request_metrics(self) -> None:
+        self._predictions = Counter(
+            "ml_predictions", "Inference requests by outcome; model_name is `unknown` for a name nobody serves.",
+            ["model_name", "status"], registry=self.registry,
+        )  # fmt: skip
+        known = [(MODEL_NAME, SUCCESS), (MODEL_NAME, ERROR), (MODEL_NAME, REJECTED), (UNKNOWN_MODEL, REJECTED)]
+        self.outcomes = {key: self._predictions.labels(*key) for key in known}
+        latency = Histogram(
+            "ml_prediction_latency_seconds", "From the whole body read to the answer built, for every outcome.",
+            ["model_name"], buckets=BUCKETS_S, registry=self.registry,
+        )  # fmt: skip
+        self.latency = {name: latency.labels(name) for name in (MODEL_NAME, UNKNOWN_MODEL)}
+        self.in_flight = Gauge("ml_requests_in_flight", "Inference requests being worked on.", registry=self.registry)
+        self.log_lines_dropped = Counter(
+            "ml_log_lines_dropped", "Request log lines that could not be written.", registry=self.registry
+        )
+        self._accuracy = Gauge(
+            "ml_model_accuracy",
+            "Share of recent labels that were predicted; NaN without labels.",
+            ["model_name"],
+            registry=self.registry,
+        )
+        self._labels = Gauge(
+            "ml_model_accuracy_labels", "Labels behind ml_model_accuracy.", ["model_name"], registry=self.registry
+        )
+
+    def _make_drift_metrics(self) -> None:
+        def gauge(name: str, text: str) -> Gauge:
+            return Gauge(name, text, ["feature"], registry=self.registry)
+
+        self._score = gauge(
+            "ml_feature_drift_score",
+            "Two-sample KS distance to the reference, 0..1; absent below the least number of rows.",
+        )
+        self._detected = gauge("drift_detected", "1 while the drift score is above its critical value, else 0.")
+        self._missing = gauge("ml_feature_nan_ratio", "Share of received values that were null, NaN or infinite.")
+        failures = Counter(
+            "ml_drift_check_failures", "Checks of a feature that raised.", ["feature"], registry=self.registry
+        )
+        self._failures = {name: failures.labels(name) for name in FEATURES}
+        for feature in FEATURES:
+            self._detected.labels(feature).set(0)
+            self._missing.labels(feature).set(0)
+        self._checked = Gauge(
+            "ml_drift_last_check_timestamp_seconds",
+            "When drift was last checked, also with too few rows.",
+            registry=self.registry,
+        )
+        self._rows = Gauge("ml_drift_sample_rows", "Rows that the last drift check compared.", registry=self.registry)
+
+    def watch_accuracy(self, accuracy: Callable[[], float], labels: Callable[[], float]) -> None:
+        """Ask these functions at every scrape, so that old labels leave the gauge on time."""
+        self._accuracy.labels(MODEL_NAME).set_function(accuracy)
+        self._labels.labels(MODEL_NAME).set_function(labels)
+
+    def show_drift(self, states: list[FeatureState], rows: int, now_s: float) -> None:
+        """Export one drift check, made at `now_s` epoch seconds."""
+        for state in states:
+            if state.score is None:
+                self._score.remove_by_labels({"feature": state.feature})
+            else:
+                self._score.labels(state.feature).set(state.score)
+            self._detected.labels(state.feature).set(state.detected)
+            self._missing.labels(state.feature).set(state.nan_ratio)
+            if state.failed:
+                self._failures[state.feature].inc()
+        self._rows.set(rows)
+        self._checked.set(now_s)
+
+    def text(self) -> bytes:
+        """Return the exposition in Prometheus's text format."""
+        return generate_latest(self.registry)

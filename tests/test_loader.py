@@ -1,0 +1,132 @@
+"""A scenario file becomes values, or every mistake at once with its line."""
+
+from pathlib import Path
+
+import pytest
+
+from harness.errors import UsageError
+from harness.loader import load, load_stack, read_page
+from tests.small_stack import CATALOGUE, SCENARIO, write_scenario, write_stack
+
+
+def test_a_good_scenario_is_read_whole(tmp_path: Path) -> None:
+    scenario, stack = load(write_scenario(tmp_path), CATALOGUE)
+    trouble = scenario.timeline[1]
+    assert (stack.name, stack.folder) == ("small", tmp_path / "small")
+    assert (trouble.lasts, trouble.faults[0].kind, trouble.faults[0].at, trouble.faults[0].lasts) == (600, "model_raises", 120, 300)
+    assert [(line.check, line.line) for line in scenario.expect] == [("alerts/fire", 13), ("alerts/quiet", 14)]
+    assert scenario.timeline[2].traffic.rate_per_s == 10
+
+
+MISTAKES = [
+    (("version: 1\n", "version: 2\n"), 1, "version", "1"),
+    (("name: sample", "name: Sample Drill"), 2, "name", "pattern"),
+    (("summary: A sample.\n", ""), 1, "summary", "`summary`"),
+    (("summary: A sample.", "sumary: A sample."), 3, "sumary", "Did you mean `summary`?"),
+    (("for: 5m}\n  - phase", "for: 5 minutes}\n  - phase"), 6, "timeline.0.for", "not a duration"),
+    (("phase: recovery", "phase: trouble"), 11, "phase", "used once"),
+    (("rate_per_s: 10}", "rate_per_s: -10}"), 11, "rate_per_s", "greater than 0"),
+    (("rate_per_s: 10}", "rates_per_s: 10}"), 11, "rates_per_s", "Did you mean `rate_per_s`?"),
+    (("shift: mean", "shift: median"), 9, "shift", "'mean'"),
+    (("shift: mean", "shft: mean"), 9, "payload", "Did you mean `shift`?"),
+    (("features: [f1]", "features: [f9]"), 9, "features", "known feature"),
+    (("share: 0.3", "share: 3"), 10, "share", "less than or equal to 1"),
+    (("model_raises", "model_raise"), 10, "fault", "Did you mean `model_raises`?"),
+    (("{model_raises: {share: 0.3}, at", "{kill: {role: modle}, at"), 10, "role", "Did you mean `model`?"),
+    (("at: 2m, for: 5m", "at: 2m, for: 9m"), 10, "fault", "inside phase `trouble` of 10m"),
+    (("{share: 0.3}, at: 2m", "{share: 0.3}, kill: {role: model}, at: 2m"), 10, "fault", "exactly one fault"),
+    (("alerts/fire", "alert/fire"), 13, "check", "Did you mean `alerts/fire`?"),
+    (("alert: HighErrorRate", "alert: HighErorRate"), 13, "alert", "Did you mean `HighErrorRate`?"),
+    (("in: trouble", "in: truble"), 13, "in", "Did you mean `trouble`?"),
+    (("in: trouble", "during: faling"), 13, "during", "Did you mean `failing`?"),
+    (("delivered_to: page", "delivered_to: pager"), 13, "delivered_to", "Did you mean `page`?"),
+    (("within: 6m", "within: 16m"), 13, "within", "at most 10m, the length of phase `trouble`"),
+    (("within: 6m, ", ""), 13, "within", "`within`"),
+    (("- alerts/quiet: {}", "- alerts/quiet"), 14, "expect", "one check with its arguments"),
+    (("- alerts/quiet: {}", "- alerts/quiet: {loud: 1}"), 14, "loud", "one of: during, in"),
+]
+
+
+@pytest.mark.parametrize(("change", "line", "where", "words"), MISTAKES, ids=[change[1][:40] for change, *_ in MISTAKES])
+def test_each_mistake_is_named_with_its_line(tmp_path: Path, change: tuple[str, str], line: int, where: str, words: str) -> None:
+    path = write_scenario(tmp_path, change)
+    with pytest.raises(UsageError) as raised:
+        load(path, CATALOGUE)
+    found = [m for m in raised.value.mistakes if m.where.endswith(where) and words in str(m)]
+    assert [m.line for m in found] == [line], str(raised.value)
+    assert found[0].file == str(path)
+
+
+def test_mistakes_of_one_kind_do_not_hide_each_other(tmp_path: Path) -> None:
+    path = write_scenario(
+        tmp_path, ("version: 1\n", "version: 3\n"), ("alert: HighErrorRate", "alrt: HighErrorRate"), ("model_raises", "model_rises"),
+        ("alerts/quiet", "alerts/quit"), ("rate_per_s: 10", "rate_per_s: ten"), ("for: 10m", "for: long"),
+    )  # fmt: skip
+    with pytest.raises(UsageError) as raised:
+        load(path, CATALOGUE)
+    lines = [mistake.line for mistake in raised.value.mistakes]
+    assert lines == sorted(lines)
+    assert {1, 8, 10, 11, 13, 14} <= set(lines)
+    assert raised.value.exit_code == 64
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("a: [1, 2\nb: 3\n", 2, "expected ',' or ']'"),
+        ("- 1\n", 1, "a mapping"),
+        ("", 1, "a mapping"),
+        ("a: 1\na: 2\n", 2, "duplicate key"),
+        ("\tname: x\n", 1, "cannot start any token"),
+    ],
+)
+def test_what_is_no_yaml_mapping_is_one_mistake(tmp_path: Path, text: str, line: int, words: str) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=words) as raised:
+        read_page(path)
+    assert [mistake.line for mistake in raised.value.mistakes] == [line]
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", None])
+def test_an_unreadable_file_is_one_mistake(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "x.yaml"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(UsageError, match="expected") as raised:
+        load(path, CATALOGUE)
+    assert len(raised.value.mistakes) == 1
+
+
+def test_an_unknown_stack_names_the_known_ones(tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text(SCENARIO.replace("STACK", "refrence"))
+    with pytest.raises(UsageError, match="one of: .*reference") as raised:
+        load(path, CATALOGUE)
+    assert raised.value.mistakes[-1].line == 4
+
+
+def test_another_stack_can_be_named_outside(tmp_path: Path) -> None:
+    other = write_stack(tmp_path / "other")
+    _, stack = load(write_scenario(tmp_path), CATALOGUE, str(other))
+    assert stack.folder == other
+
+
+def test_a_broken_stack_file_is_named_by_its_own_line(tmp_path: Path) -> None:
+    write_stack(tmp_path, stack="version: 1\nname: x\nroles: {model: {port: 1}}\n")
+    with pytest.raises(UsageError) as raised:
+        load_stack(str(tmp_path))
+    words = str(raised.value)
+    assert "stack.yaml:3: roles.model.port: got port; expected one of: fixed_s, local, memory_mib, ports." in words
+    assert "`signals`" in words
+
+
+def test_a_broken_rule_file_is_a_mistake_not_a_crash(tmp_path: Path) -> None:
+    path = write_scenario(tmp_path, service="groups: [")
+    with pytest.raises(UsageError, match="service.yml"):
+        load(path, CATALOGUE)
+
+
+def test_an_alert_of_a_file_that_is_not_loaded_is_no_mistake(tmp_path: Path) -> None:
+    scenario, _ = load(write_scenario(tmp_path, ("alert: HighErrorRate", "alert: FeatureDrift")), CATALOGUE)
+    assert scenario.expect[0].args["alert"] == "FeatureDrift"

@@ -1,0 +1,92 @@
+"""plan: a pure value; places, floors, limits of speed."""
+
+from pathlib import Path
+
+import pytest
+
+from harness.loader import load
+from harness.scenario import Timeline
+from harness.timeline import plan
+from tests.small_stack import CATALOGUE, DRIFT, PROMETHEUS, SERVICE, write_scenario
+
+
+def planned(folder: Path, *changes: tuple[str, str], speed: float = 30, seed: int | None = None, **files: str) -> Timeline:
+    scenario, stack = load(write_scenario(folder, *changes, **files), CATALOGUE)
+    return plan(scenario, stack, CATALOGUE, seed, speed)
+
+
+def test_phases_follow_each_other(tmp_path: Path) -> None:
+    timeline = planned(tmp_path)
+    assert [(p.name, p.start_s, p.end_s) for p in timeline.phases] == [("baseline", 0, 300), ("trouble", 300, 900), ("recovery", 900, 1200)]
+    assert (timeline.length_s, timeline.wall_s) == (1200, 40)
+
+
+def test_a_phase_overrides_only_what_it_names(tmp_path: Path) -> None:
+    rates = [(p.traffic.rate_per_s, p.traffic.arrivals) for p in planned(tmp_path).phases]
+    assert rates == [(100, "poisson"), (100, "poisson"), (10, "poisson")]
+
+
+def test_steps_are_ordered_and_end_once(tmp_path: Path) -> None:
+    steps = [(step.at_s, step.action, step.name) for step in planned(tmp_path).steps]
+    assert steps == [
+        (0, "phase", "baseline"), (300, "phase", "trouble"), (420, "inject", "failing"), (720, "heal", "failing"),
+        (900, "phase", "recovery"), (1200, "end", "end"),
+    ]  # fmt: skip
+
+
+def test_a_fault_without_a_length_lasts_as_long_as_its_phase(tmp_path: Path) -> None:
+    timeline = planned(tmp_path, ("at: 2m, for: 5m", "at: 2m"))
+    assert [(fault.inject_s, fault.heal_s) for fault in timeline.faults] == [(420, 900)]
+    assert [step.action for step in timeline.steps if step.at_s == 900] == ["heal", "phase"]
+
+
+def test_a_fault_says_what_it_blinds(tmp_path: Path) -> None:
+    timeline = planned(tmp_path, ("{model_raises: {share: 0.3}, at", "{kill: {role: model}, at"))
+    assert timeline.faults[0].blinds == (("logs", "model"),)
+
+
+def test_the_floor_adds_up_what_time_an_alert_needs(tmp_path: Path) -> None:
+    floor = planned(tmp_path).floors[0]
+    assert floor.parts == {"scrape": 15, "evaluation": 30, "for": 120, "group_wait": 10}
+    assert (floor.total_s, floor.bound_s, floor.where) == (175, 360, "trouble")
+
+
+WARNINGS = [
+    (("within: 6m", "within: 2m"), "cannot be seen within 2m: its floor is 55s later"),
+    (("alert: HighErrorRate", "alert: FeatureDrift"), "FeatureDrift stands in drift.yml, which prometheus.yml does not load"),
+    (("within: 6m", "within: 6m"), ""),
+]
+
+
+@pytest.mark.parametrize(("change", "words"), WARNINGS)
+def test_a_weak_stack_is_warned_about_and_still_played(tmp_path: Path, change: tuple[str, str], words: str) -> None:
+    timeline = planned(tmp_path, change)
+    assert words in " ".join(timeline.warnings)
+    assert bool(timeline.warnings) == bool(words)
+    assert not timeline.limits
+
+
+LIMITS = [
+    (150, {}, ""),
+    (151, {}, "the largest honest speed is 150"),
+    (300, {"prometheus": PROMETHEUS.replace("15s", "1m")}, ""),
+    (30, {"service": SERVICE.replace("rate(e[5m]) > 0.05", "hour() > 3")}, "service.yml: `hour()`"),
+    (1, {"service": SERVICE.replace("rate(e[5m]) > 0.05", "hour() > 3")}, ""),
+    (30, {"drift": DRIFT.replace("drift == 1", "hour() > 3")}, ""),
+]
+
+
+@pytest.mark.parametrize(("speed", "files", "words"), LIMITS)
+def test_a_speed_that_is_not_honest_is_named(tmp_path: Path, speed: float, files: dict[str, str], words: str) -> None:
+    timeline = planned(tmp_path, speed=speed, **files)
+    assert words in " ".join(timeline.limits)
+    assert bool(timeline.limits) == bool(words)
+
+
+def test_the_same_input_gives_the_same_plan(tmp_path: Path) -> None:
+    assert planned(tmp_path) == planned(tmp_path)
+
+
+@pytest.mark.parametrize(("seed", "wanted"), [(None, 0), (5, 5), (0, 0)])
+def test_the_seed_can_be_given_outside(tmp_path: Path, seed: int | None, wanted: int) -> None:
+    assert planned(tmp_path, seed=seed).seed == wanted
