@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,22 @@ class Delivered(Args):
     tolerance: float = Field(default=0.05, ge=0, lt=1)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """Requests asked and sent in some wall seconds, what arrivals scatter by themselves, and how far off is allowed."""
+
+    asked: float
+    sent: int
+    seconds: float
+    noise: float
+    allowed: float
+
+    @property
+    def off(self) -> bool:
+        """Whether more is missing, or too much, than is allowed."""
+        return abs(self.sent - self.asked) > self.allowed
+
+
 def judge(evidence: Evidence, args: Delivered) -> Finding:
     """Count the requests begun in each phase against its rate; canaries are not load."""
     rows = evidence.requests[evidence.requests["worker"] > 0]
@@ -39,46 +56,50 @@ def judge(evidence: Evidence, args: Delivered) -> Finding:
     dropped = rows["outcome"] == OUTCOMES.index("dropped")
     begun = np.where(np.isnan(rows["sent"]), rows["intended"], rows["sent"])[~dropped]
     parts = {one["name"]: _part(one, evidence.phases[one["name"]], begun, args.tolerance) for one in plans}
-    parts["all"] = _sum(parts.values())
-    late_ms = _late_ms(rows)
-    story = f"{np.count_nonzero(dropped)} never sent, p99 of the schedule error {late_ms:.1f} ms"
-    figures = {"dropped": int(np.count_nonzero(dropped)), "late_ms_p99": round(late_ms, 3), "phases": parts}
-    off = [name for name, part in parts.items() if abs(part["sent"] - part["asked"]) > part["allowed"]]
-    whole = parts["all"]
+    whole = _whole(parts.values(), args.tolerance)
+    lateness, late_ms = _lateness(rows)
+    story = f"{np.count_nonzero(dropped)} never sent, {lateness}"
+    figures = {
+        "asked": whole.asked, "sent": whole.sent, "dropped": int(np.count_nonzero(dropped)), "late_ms_p99": late_ms,
+        "phases": {name: asdict(part) for name, part in parts.items()},
+    }  # fmt: skip
+    off = {name: part for name, part in {**parts, "all phases": whole}.items() if part.off}
     if off:
-        told = "; ".join(f"{name}: {_told(parts[name])}" for name in off)
+        told = "; ".join(f"{name}: {_told(part)}" for name, part in off.items())
         return failed(f"The load was off: {told} ({story}).", **figures)
-    return passed(f"Asked {whole['asked']:.0f}, sent {whole['sent']:.0f} requests ({story}).", **figures)
+    return passed(f"Asked {whole.asked:.0f}, sent {whole.sent} requests ({story}).", **figures)
 
 
-def _part(plan: Mapping[str, Any], place: Interval, begun: np.ndarray, tolerance: float) -> dict[str, float]:
-    """Return what was asked, sent and allowed to be off in one phase; `seconds` are wall seconds as played."""
+def _part(plan: Mapping[str, Any], place: Interval, begun: np.ndarray, tolerance: float) -> Part:
+    """Return what was asked and sent in one phase, over the wall seconds it was really played."""
     traffic = plan["traffic"]
     asked = float(traffic["rate_per_s"]) * place.seconds
-    noise = NOISE_SIGMAS * math.sqrt(asked) if traffic.get("arrivals", "poisson") == "poisson" else FEWEST_OFF
     sent = int(np.count_nonzero((begun >= place.start) & (begun < place.end)))
-    return {"asked": asked, "sent": sent, "allowed": max(tolerance * asked, noise), "seconds": place.seconds}
+    noise = NOISE_SIGMAS * math.sqrt(asked) if traffic.get("arrivals", "poisson") == "poisson" else FEWEST_OFF
+    return Part(asked=asked, sent=sent, seconds=place.seconds, noise=noise, allowed=max(tolerance * asked, noise))
 
 
-def _sum(parts: Any) -> dict[str, float]:
+def _whole(parts: Iterable[Part], tolerance: float) -> Part:
+    """Return the sum of all phases; their noise is independent and adds in squares."""
     parts = list(parts)
-    total = {key: sum(one[key] for one in parts) for key in ("asked", "sent", "seconds")}
-    # Noise of independent phases adds in squares; what is proportional to the load keeps its share.
-    allowed = math.sqrt(sum(one["allowed"] ** 2 for one in parts))
-    return {**total, "allowed": allowed}
+    asked, noise = sum(one.asked for one in parts), math.hypot(*(one.noise for one in parts))
+    sent, seconds = sum(one.sent for one in parts), sum(one.seconds for one in parts)
+    return Part(asked=asked, sent=sent, seconds=seconds, noise=noise, allowed=max(tolerance * asked, noise))
 
 
-def _late_ms(rows: np.ndarray) -> float:
+def _lateness(rows: np.ndarray) -> tuple[str, float | None]:
+    """Return the p99 of sent - intended, in words and in milliseconds."""
     late_s = (rows["sent"] - rows["intended"])[~np.isnan(rows["sent"])]
-    return 1000 * quantile(late_s.tolist(), 0.99) if len(late_s) else math.nan
+    if not len(late_s):
+        return "no schedule error known", None
+    late_ms = 1000 * quantile(late_s.tolist(), 0.99)
+    return f"p99 of the schedule error {late_ms:.1f} ms", round(late_ms, 3)
 
 
-def _told(part: Mapping[str, float]) -> str:
-    seconds = max(part["seconds"], 1e-9)
-    return (
-        f"asked {part['asked'] / seconds:.1f}/s, sent {part['sent'] / seconds:.1f}/s"
-        f" ({part['sent']:.0f} of {part['asked']:.0f}, {part['allowed']:.0f} may be off)"
-    )
+def _told(part: Part) -> str:
+    seconds = max(part.seconds, 1e-9)
+    rates = f"asked {part.asked / seconds:.1f}/s, sent {part.sent / seconds:.1f}/s"
+    return f"{rates} ({part.sent} of {part.asked:.0f}, {part.allowed:.0f} may be off)"
 
 
 CHECK = Check(

@@ -53,10 +53,10 @@ class _Call(BaseHTTPRequestHandler):
     timeout = 60
     server: Pager
 
-    def do_GET(self) -> None:  # noqa: N802 - the name the base class calls
+    def do_GET(self) -> None:
         self._answer(200 if urlsplit(self.path).path == "/healthz" else 404)
 
-    def do_POST(self) -> None:  # noqa: N802
+    def do_POST(self) -> None:
         received = _WALL_START + (time.monotonic() - _MONOTONIC_START)
         notification = self._body()
         if notification is None:

@@ -113,6 +113,7 @@ def _on_stack(drill: Drill, live: Any, ending: _Ending) -> None:
         traffic = _traffic(drill, live)
         drill.watch({"stage": "ready", "note": "waiting for a canary on every signal"})
         ready(live, run, journal, recorders, run.clock, keep_going=drill.keep_going)
+        traffic.ready()
         playing = Playing(timeline=timeline, live=live, journal=journal, clock=run.clock, traffic=traffic,
                           breakages=breakages, watch=drill.watch, deadline=drill.deadline)  # fmt: skip
         play(playing)
@@ -154,13 +155,13 @@ def _canary(drill: Drill, live: LiveStack) -> Any:
     from harness.traffic.control import CanaryProcess
 
     every_s = min(1.0, max(0.25, 30.0 / drill.timeline.speed))
-    return CanaryProcess(live.spawn, {**_sending(drill, live), "every_s": every_s}, live.work)
+    return CanaryProcess({**_sending(drill, live), "every_s": every_s}, live.work, live.spawn)
 
 
 def _traffic(drill: Drill, live: LiveStack) -> Any:
     from harness.traffic.control import TrafficProcess
 
-    return TrafficProcess(live.spawn, traffic_plan(drill.timeline, _sending(drill, live)), live.work)
+    return TrafficProcess(traffic_plan(drill.timeline, _sending(drill, live)), live.work, live.spawn)
 
 
 def traffic_plan(timeline: Timeline, sending: Mapping[str, Any]) -> dict[str, Any]:

@@ -118,7 +118,7 @@ def _wrong_command(error: BaseException) -> str:
     sentence = getattr(error, "format_message", lambda: str(error))().rstrip()
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "tocsin"
-    return f"{sentence.rstrip('.')}. Try `{path} --help`."
+    return f"{sentence}{'' if sentence.endswith(('.', '?')) else '.'} Try `{path} --help`."
 
 
 def _refused_by_system(error: OSError) -> str:

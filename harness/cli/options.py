@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 Scenarios = Annotated[
-    list[Path], typer.Argument(metavar="SCENARIO|FOLDER...", help="Scenario files, or folders of them (a suite).")
+    list[Path], typer.Argument(metavar="SCENARIO|FOLDER", help="Scenario files, or folders of them (a suite).")
 ]
 StackName = Annotated[
     str | None,

@@ -19,11 +19,12 @@ from harness.errors import StackError
 _START_S = 10.0
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Guard:
-    """A guardian that watches this process."""
+    """A guardian that watches this process. `needed`: it has to clean up should we end now."""
 
     process: subprocess.Popen[bytes]
+    needed: bool = False
 
     @classmethod
     def start(cls, run: Run) -> Guard:
@@ -51,12 +52,12 @@ class Guard:
             raise StackError(f"The guardian did not start; see {log.name}.", hint="Check that this Python works.")
         return guard
 
-    def dismiss(self, *, done: bool) -> None:
-        """Let the guardian go and collect it. Without `done` it cleans up first, in our place. May be called again."""
+    def dismiss(self) -> None:
+        """Let the guardian go, after it has cleaned up in our place if that is needed. May be called again."""
         stdin = self.process.stdin
         assert stdin is not None
         with contextlib.suppress(OSError):  # it is gone
-            if done and not stdin.closed:
+            if not self.needed and not stdin.closed:
                 stdin.write(b"done\n")
                 stdin.flush()
         self._collect()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from harness import programs
@@ -14,6 +14,7 @@ from harness.engines.guard import Guard
 from harness.engines.local_stack import LocalStack
 from harness.engines.placeholders import Places
 from harness.engines.ports import choose_ports
+from harness.engines.processes import remove_folder
 from harness.engines.run import Run
 from harness.errors import RoleDied, StackError
 from harness.journal import Journal
@@ -36,20 +37,17 @@ class LocalEngine:
         MissingProgram, StackError, RoleDied or WaitTimeout when it does not come up. Collect before leaving: the
         servers and the files in the work folder are gone afterwards.
         """
-        found = self._examine(timeline.stack, run)
-        guard = Guard.start(run)
-        clean = False
-        try:
-            live = self._start(timeline, run, journal, found)
+        with closing(run):
+            found = self._examine(timeline.stack, run)
+            guard = Guard.start(run)
             try:
-                yield live
+                live = self._start(timeline, run, journal, guard, found)
+                try:
+                    yield live
+                finally:
+                    _take_down(live, run, journal, guard)
             finally:
-                live.down()
-                journal.note("stack_down")
-            clean = True
-        finally:
-            guard.dismiss(done=clean)
-            run.close()
+                guard.dismiss()
 
     def _examine(self, stack: Stack, run: Run) -> dict[str, programs.Program]:
         """Find every program, and see that there is room, before anything is started."""
@@ -73,28 +71,40 @@ class LocalEngine:
             _check_reachable(run.work)
         return found
 
-    def _start(self, timeline: Timeline, run: Run, journal: Journal, found: dict[str, programs.Program]) -> LocalStack:
+    def _start(
+        self, timeline: Timeline, run: Run, journal: Journal, guard: Guard, found: Mapping[str, programs.Program]
+    ) -> LocalStack:
         for last_try in (False, True):
             live = LocalStack(places=self._places(timeline, run, found), run=run, journal=journal)
+            guard.needed = True
             try:
                 live.start()
             except BaseException as error:
-                live.down()
                 taken = isinstance(error, RoleDied) and any(sign in str(error) for sign in _TAKEN)
-                if taken and not last_try:  # another process was quicker on one of our ports: choose others
-                    journal.note("error", message=str(error))
-                    continue
-                raise
+                again = taken and not last_try  # another process was quicker on one of our ports: choose others
+                if not again:
+                    _take_down(live, run, journal, guard)
+                    raise
+                live.down()
+                journal.note("error", message=str(error))
+                continue
             return live
-        raise AssertionError("unreachable")
+        raise AssertionError("the last try either returns or raises")
 
-    def _places(self, timeline: Timeline, run: Run, found: dict[str, programs.Program]) -> Places:
+    def _places(self, timeline: Timeline, run: Run, found: Mapping[str, programs.Program]) -> Places:
         stack = timeline.stack
         names = [(role, port) for role, declared in stack.roles.items() if declared.local for port in declared.ports]
         ports: dict[str, dict[str, int]] = {role: {} for role, _ in names}
         for (role, port), number in zip(names, choose_ports(len(names)), strict=True):
             ports[role][port] = number
         return Places(stack=stack, work=run.work, run_id=run.id, speed=timeline.speed, ports=ports, programs=found)
+
+
+def _take_down(live: LocalStack, run: Run, journal: Journal, guard: Guard) -> None:
+    live.down()
+    remove_folder(run.work)
+    guard.needed = False  # had this been interrupted, the guardian would finish it
+    journal.note("stack_down")
 
 
 def _check_reachable(work: Path) -> None:

@@ -134,13 +134,13 @@ def _runs(t: np.ndarray, seen: np.ndarray, step: float) -> list[tuple[float, flo
     """
     if not len(t):
         return []
-    holes = [at for at in np.flatnonzero(np.diff(t) > _GAP * step) if _evaluated(t[at], t[at + 1], seen, step)]
+    holes: list[int] = [at for at in np.flatnonzero(np.diff(t) > _GAP * step).tolist() if _evaluated(t[at], t[at + 1], seen, step)]
     firsts, lasts = [0, *(at + 1 for at in holes)], [*holes, len(t) - 1]
     return [(float(t[first]), float(t[last])) for first, last in zip(firsts, lasts, strict=True)]
 
 
 def _evaluated(start: float, end: float, seen: np.ndarray, step: float) -> bool:
-    """Tell whether some rule was evaluated inside a hole, apart from margins in which other groups may still have run."""
+    """Tell whether rules were evaluated inside a hole, apart from margins in which other groups may still have run."""
     margin = step if end - start > 3.2 * step else step / 2
     return bool(((seen > start + margin) & (seen < end - margin)).any())
 

@@ -81,8 +81,7 @@ def _owners(segments: list[Segment], known: dict[bytes, int]) -> list[np.ndarray
     for segment in segments:
         if segment.labels != blob:  # the same series in the same order is the usual case
             blob = segment.labels
-            lines = blob.split(b"\n") if blob else []
-            ids = np.array([known.setdefault(line, len(known)) for line in lines], dtype=np.int32)
+            ids = np.array([known.setdefault(line, len(known)) for line in segment.lines], dtype=np.int32)
         owners.append(np.repeat(ids, np.diff(segment.offsets)))
     return owners
 

@@ -1,13 +1,14 @@
 """Segments: the files below `metrics/`. One file holds what one pull brought: raw samples of every series.
 
 A segment is an uncompressed npz: `t` (epoch seconds) and `v` of all series one after the other, `offsets` (series i
-is `t[offsets[i]:offsets[i + 1]]`), `labels` (bytes: one JSON object a line, keys sorted, line i for series i).
+is `t[offsets[i]:offsets[i + 1]]`), `labels` (zlib: one JSON object a line, keys sorted, line i for series i).
 """
 
 from __future__ import annotations
 
 import json
 import os
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +19,18 @@ import numpy as np
 
 @dataclass(frozen=True, kw_only=True)
 class Segment:
-    """The samples of one pull, as laid out in its file."""
+    """The samples of one pull, as laid out in its file; `labels` still packed."""
 
     labels: bytes
     offsets: np.ndarray
     t: np.ndarray
     v: np.ndarray
+
+    @property
+    def lines(self) -> list[bytes]:
+        """One JSON object per series."""
+        text = zlib.decompress(self.labels)
+        return text.split(b"\n") if text else []
 
 
 def write_segment(path: Path, series: Sequence[tuple[Mapping[str, str], np.ndarray]]) -> int:
@@ -42,7 +49,7 @@ def write_segment(path: Path, series: Sequence[tuple[Mapping[str, str], np.ndarr
             t=samples[:, 0],
             v=samples[:, 1],
             offsets=np.cumsum([0, *(len(rows) for _, rows in named)]).astype(np.int64),
-            labels=np.frombuffer(lines, dtype=np.uint8),
+            labels=np.frombuffer(zlib.compress(lines, level=1), dtype=np.uint8),
         )
     os.replace(partial, path)
     return len(samples)

@@ -33,7 +33,7 @@ class Fault(Protocol):
     summary: ClassVar[str]
     Params: ClassVar[type[Params]]
 
-    def __init__(self, params: Any) -> None: ...  # noqa: D107
+    def __init__(self, params: Any) -> None: ...
 
     def needs(self) -> tuple[str, ...]: ...  # noqa: D102
 

@@ -54,6 +54,11 @@ class _Child:
         """Whether it runs."""
         return self._process.poll() is None
 
+    def check(self) -> None:
+        """Raise StackError if the process ended before it had finished its work."""
+        if not self.alive and self.done is None:
+            raise self._death()
+
     @property
     def done(self) -> dict[str, Any] | None:
         """Its last event, None until it was said."""

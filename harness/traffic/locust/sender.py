@@ -26,6 +26,7 @@ _DESCRIPTORS_KEPT = 64
 class Predict(User):
     """A Locust user that serves the desk until the end."""
 
+    environment: Any
     wait_time = constant(0)
 
     @task

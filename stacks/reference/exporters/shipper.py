@@ -21,19 +21,22 @@ from exporters.serve import serve
 
 TAIL_BYTES = 64 * 1024
 QUEUES = ("ship", "answer")
-_OUTPUT, _ACTION = "omelasticsearch", "es"
+_OUTPUT = "omelasticsearch"
+_RETRY_SNAPSHOTS = 6  # the configuration tries again at least every 5 s and writes statistics every second
 _COUNTERS = (
     ("submitted", "Log lines read and taken into the first queue.", "ship", ("enqueued",)),
-    ("processed", "Documents that Elasticsearch has, new or already there.", _OUTPUT, ("response.success", "response.duplicate")),
+    ("processed", "Documents that Elasticsearch has.", _OUTPUT, ("response.success", "response.duplicate")),
     ("failed", "Documents that Elasticsearch refused for good.", _OUTPUT, ("response.badargument",)),
     ("retried", "Documents that Elasticsearch was too busy for, sent again.", _OUTPUT, ("response.bulkrejection",)),
     ("request_failures", "Requests to Elasticsearch that failed as a whole.", _OUTPUT, ("failed.http", "failed.es")),
-    ("suspensions", "Times that the way to Elasticsearch was suspended.", _ACTION, ("suspended",)),
-)  # fmt: skip
+    ("connection_failures", "Times that Elasticsearch did not answer at all.", _OUTPUT, ("failed.checkConn",)),
+)
+Snapshots = Mapping[str, Sequence[Mapping[str, Any]]]
+"""The objects of each name, oldest first."""
 
 
-def read_stats(path: Path) -> dict[str, dict[str, Any]]:
-    """Return the newest object of each name in the last TAIL_BYTES of the file; empty when there is nothing to read.
+def read_stats(path: Path) -> Snapshots:
+    """Return the objects in the last TAIL_BYTES of the file by name; empty when there is nothing to read.
 
     A line cut at the start of that tail, or still being written, is skipped.
     """
@@ -43,14 +46,14 @@ def read_stats(path: Path) -> dict[str, dict[str, Any]]:
             tail = file.read(TAIL_BYTES)
     except OSError:
         return {}
-    newest: dict[str, dict[str, Any]] = {}
+    snapshots: dict[str, list[Mapping[str, Any]]] = {}
     for line in tail.split(b"\n")[:-1]:
         try:
             stats = json.loads(line[line.index(b"{") :])
-            newest[stats["name"]] = stats
+            snapshots.setdefault(stats["name"], []).append(stats)
         except (ValueError, KeyError, TypeError):
             continue
-    return newest
+    return snapshots
 
 
 class ShipperCollector(Collector):
@@ -61,27 +64,31 @@ class ShipperCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics, all with names that start with `shipper_`."""
-        stats = read_stats(self.path)
+        snapshots = read_stats(self.path)
         for name, text, source, fields in _COUNTERS:
-            if source in stats:
-                value = sum(float(stats[source].get(field, 0)) for field in fields)
-                yield CounterMetricFamily(f"shipper_{name}", text, value=value)
-        yield _queues(stats)
-        if _ACTION in stats:
-            yield GaugeMetricFamily("shipper_suspended", "1 while the way to Elasticsearch is suspended.", _suspended(stats[_ACTION]))
+            if source in snapshots:
+                yield CounterMetricFamily(f"shipper_{name}", text, value=_sum(snapshots[source][-1], fields))
+        sizes = GaugeMetricFamily("shipper_queue_size", "Lines or documents waiting in a queue.", labels=["queue"])
+        for queue in QUEUES:
+            if queue in snapshots:
+                sizes.add_metric([queue], _sum(snapshots[queue][-1], ("size",)))
+        yield sizes
+        if _OUTPUT in snapshots:
+            text = "1 while Elasticsearch does not answer and lines wait."
+            yield GaugeMetricFamily("shipper_suspended", text, float(is_suspended(snapshots[_OUTPUT])))
         yield from _age(self.path)
 
 
-def _queues(stats: Mapping[str, Mapping[str, Any]]) -> Metric:
-    sizes = GaugeMetricFamily("shipper_queue_size", "Lines or documents waiting in a queue.", labels=["queue"])
-    for queue in QUEUES:
-        if queue in stats:
-            sizes.add_metric([queue], float(stats[queue].get("size", 0)))
-    return sizes
+def is_suspended(outputs: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether connections failed lately and no document got through since the last statistics but one."""
+    recent = outputs[-_RETRY_SNAPSHOTS:]
+    failures = [_sum(stats, ("failed.checkConn",)) for stats in recent]
+    answered = [_sum(stats, ("response.success", "response.duplicate")) for stats in recent]
+    return failures[-1] > failures[0] and answered[-1] == answered[-2]
 
 
-def _suspended(action: Mapping[str, Any]) -> float:
-    return float(action.get("suspended", 0) > action.get("resumed", 0))
+def _sum(stats: Mapping[str, Any], fields: Sequence[str]) -> float:
+    return sum(float(stats.get(field, 0)) for field in fields)
 
 
 def _age(path: Path) -> Iterator[Metric]:

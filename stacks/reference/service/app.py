@@ -39,8 +39,7 @@ def make_parts(log: Path, environment: Mapping[str, str] = os.environ) -> Parts:
     """Load the model and the reference sample, and make what the app needs."""
     model = load_model()
     accuracy = Accuracy(timer_s("ACCURACY_WINDOW_S", environment))
-    metrics = Metrics(model.version, model.device)
-    metrics.watch_accuracy(lambda: accuracy.value(time.monotonic()), lambda: accuracy.labels(time.monotonic()))
+    metrics = Metrics(model.version, model.device, accuracy)
     drift = DriftMonitor(load_reference(), FEATURES, timer_s("DRIFT_WINDOW_S", environment))
     return Parts(model=model, metrics=metrics, drift=drift, accuracy=accuracy, log=RequestLog(log))
 

@@ -5,13 +5,17 @@ A counter that appears only with its first error hides that error from `rate`, s
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Iterator
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
 
+from service.accuracy import Accuracy
 from service.drift import FeatureState
 from service.model import FEATURES, MODEL_NAME
 
@@ -27,8 +31,10 @@ BUCKETS_S = (
 class Metrics:
     """The service's metrics in a registry of their own. Times are seconds."""
 
-    def __init__(self, version: str, device: str) -> None:
+    def __init__(self, version: str, device: str, accuracy: Accuracy) -> None:
+        disable_created_metrics()  # a second series per counter that nothing here reads
         self.registry = CollectorRegistry()
+        self.registry.register(_AccuracyCollector(accuracy))
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self.registry)
         self._make_request_metrics()
@@ -55,15 +61,6 @@ class Metrics:
         self.log_lines_dropped = Counter(
             "ml_log_lines_dropped", "Request log lines that could not be written.", registry=self.registry
         )
-        self._accuracy = Gauge(
-            "ml_model_accuracy",
-            "Share of recent labels that were predicted; NaN without labels.",
-            ["model_name"],
-            registry=self.registry,
-        )
-        self._labels = Gauge(
-            "ml_model_accuracy_labels", "Labels behind ml_model_accuracy.", ["model_name"], registry=self.registry
-        )
 
     def _make_drift_metrics(self) -> None:
         def gauge(name: str, text: str) -> Gauge:
@@ -89,11 +86,6 @@ class Metrics:
         )
         self._rows = Gauge("ml_drift_sample_rows", "Rows that the last drift check compared.", registry=self.registry)
 
-    def watch_accuracy(self, accuracy: Callable[[], float], labels: Callable[[], float]) -> None:
-        """Ask these functions at every scrape, so that old labels leave the gauge on time."""
-        self._accuracy.labels(MODEL_NAME).set_function(accuracy)
-        self._labels.labels(MODEL_NAME).set_function(labels)
-
     def show_drift(self, states: list[FeatureState], rows: int, now_s: float) -> None:
         """Export one drift check, made at `now_s` epoch seconds."""
         for state in states:
@@ -111,3 +103,25 @@ class Metrics:
     def text(self) -> bytes:
         """Return the exposition in Prometheus's text format."""
         return generate_latest(self.registry)
+
+
+class _AccuracyCollector(Collector):
+    """Asks at every scrape, so that old labels leave the gauge on time; without labels there is no accuracy to show."""
+
+    def __init__(self, accuracy: Accuracy) -> None:
+        self._source = accuracy
+
+    def collect(self) -> Iterator[Metric]:
+        now_s = time.monotonic()
+        count = self._source.labels(now_s)
+        accuracy = GaugeMetricFamily(
+            "ml_model_accuracy",
+            "Share of recent labels predicted; absent without labels.",
+            labels=["model_name"],
+        )
+        if count:
+            accuracy.add_metric([MODEL_NAME], self._source.value(now_s))
+        labels = GaugeMetricFamily("ml_model_accuracy_labels", "Labels behind the accuracy.", labels=["model_name"])
+        labels.add_metric([MODEL_NAME], count)
+        yield accuracy
+        yield labels

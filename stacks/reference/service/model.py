@@ -68,4 +68,4 @@ def fingerprint(weights: Mapping[str, np.ndarray]) -> str:
 def load_reference(path: Path = SAMPLE) -> np.ndarray:
     """Return the reference sample (rows x 9) that live inputs are compared with."""
     with np.load(path) as stored:
-        return stored["reference"]
+        return np.asarray(stored["reference"])

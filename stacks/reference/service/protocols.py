@@ -87,7 +87,7 @@ class OpenInference:
             raise Refused(422, f"`shape` is not [rows, {len(FEATURES)}]")
         if not 1 <= sizes[0] <= BATCH_ROWS:
             raise Refused(422, f"`shape` asks for {sizes[0]} rows; 1 to {BATCH_ROWS} are served")
-        return sizes[0]
+        return int(sizes[0])
 
 
 def model_metadata(version: str) -> dict[str, Any]:

@@ -117,7 +117,8 @@ def accuracy(weights: dict[str, np.ndarray], rows: np.ndarray, labels: np.ndarra
 
 def classes(weights: dict[str, np.ndarray], rows: np.ndarray) -> np.ndarray:
     """Return 0 or 1 per row."""
-    return (forward(rows.astype(float), {name: weights[name].astype(float) for name in weights}) >= 0.5).astype(np.int8)
+    scores = forward(rows.astype(float), {name: weights[name].astype(float) for name in weights})
+    return np.asarray(scores >= 0.5, dtype=np.int8)
 
 
 def check(parts: dict[str, np.ndarray], weights: dict[str, np.ndarray]) -> list[str]:
@@ -156,8 +157,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("\n".join(faults) or "the stored files are reproduced")
         return 1 if faults else 0
     SAMPLE.parent.mkdir(exist_ok=True)
-    np.savez_compressed(SAMPLE, **parts)
-    np.savez_compressed(WEIGHTS, **weights)
+    np.savez_compressed(SAMPLE, allow_pickle=False, **parts)
+    np.savez_compressed(WEIGHTS, allow_pickle=False, **weights)
     return 0
 
 

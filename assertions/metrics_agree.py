@@ -1,0 +1,155 @@
+"""metrics/agree: do the service's counters say what its clients saw?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.check import Args, Check, Finding, failed, passed, unknown
+from harness.evidence import Evidence, FaultRecord
+from harness.evidence.bounds import RESTARTING
+from harness.evidence.metrics import Series
+from harness.evidence.requests import KINDS, OUTCOMES
+
+RACE_S = 0.1
+"""Wall seconds that may lie between a client's answer and its count, in either order."""
+
+_ANSWERED, _UNKNOWN, _DROPPED = (OUTCOMES.index(name) for name in ("answered", "unknown", "dropped"))
+
+
+class Agree(Args):
+    """No arguments: all requests of the run are compared with all of the counter's growth."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Range:
+    """How often a label value must have been counted: at least, at most."""
+
+    low: int
+    high: int
+
+    def __str__(self) -> str:
+        return str(self.low) if self.low == self.high else f"{self.low} to {self.high}"
+
+
+def judge(evidence: Evidence, args: Agree) -> Finding:
+    """Compare, per label value, the counter's growth with the answers in the request records."""
+    signal, rows = evidence.signals.requests, evidence.requests
+    rows = rows[rows["outcome"] != _DROPPED]
+    if signal is None:
+        return unknown("The stack declares no request counter.")
+    if not len(rows):
+        return unknown("No request is recorded, so there is nothing to count.")
+    names = {"answered": signal.answered, "failed": signal.failed, "refused": signal.refused}
+    found = {what: evidence.metrics.select(signal.metric, **{signal.label: value}) for what, value in names.items()}
+    absent = [f'{signal.metric}{{{signal.label}="{names[what]}"}}' for what, series in found.items() if not series]
+    if absent:
+        return unknown(f"No series {', '.join(absent)}.")
+    kills = _kills(evidence, found["answered"])
+    gap = _unscraped(rows, found["answered"], kills)
+    last = min(max(float(one.t[-1]) for one in series) for series in found.values())
+    if last < np.nanmax(np.where(np.isnan(rows["done"]), rows["sent"], rows["done"])):
+        return unknown("The counters were not scraped after the last request.")
+    start = float(np.nanmin(rows["sent"]))
+    grown = {what: [_grown(one, start, kills) for one in series] for what, series in found.items()}
+    fell = sum(falls for pairs in grown.values() for _, falls in pairs)
+    counted = {what: round(sum(growth for growth, _ in pairs), 6) for what, pairs in grown.items()}
+    return _compare(names, counted, _ranges(evidence, rows, gap), fell, _why(rows, gap, kills))
+
+
+def _compare(
+    names: Mapping[str, str], counted: Mapping[str, float], ranges: Mapping[str, _Range], fell: int, why: str
+) -> Finding:
+    figures = {names[what]: {"counted": counted[what], "low": ranges[what].low, "high": ranges[what].high} for what in names}
+    off = [what for what in names if not ranges[what].low <= counted[what] <= ranges[what].high]
+    told = ", ".join(f"{names[what]}: counted {counted[what]:g}, clients {ranges[what]}" for what in off or names)
+    if fell:
+        return failed(f"A counter fell {fell} times without a planned restart; {told}{why}.", **figures)
+    if off:
+        return failed(f"Counters and clients disagree: {told}{why}.", **figures)
+    return passed(f"Counters and clients agree: {told}{why}.", **figures)
+
+
+def _ranges(evidence: Evidence, rows: np.ndarray, gap: np.ndarray) -> dict[str, _Range]:
+    """Return what must have been counted. `gap` marks answers that a killed process may have taken with it.
+
+    A request without a known outcome may have been served, or have failed, or never have arrived.
+    """
+    declared = np.array([evidence.run["kinds"].get(kind, {}).get("counted", "maybe") for kind in KINDS])[rows["kind"]]
+    counts, may = declared != "no", declared == "maybe"
+    answered, lost = rows["outcome"] == _ANSWERED, rows["outcome"] == _UNKNOWN
+    unknowns = lost & counts
+    ranges = {}
+    for what, hundreds in (("answered", 2), ("failed", 5), ("refused", 4)):
+        mine = answered & counts & (rows["status"] // 100 == hundreds)
+        possible = unknowns & ((declared == what) | may) if what != "failed" else unknowns
+        low, high = np.count_nonzero(mine & ~may & ~gap), np.count_nonzero(mine) + np.count_nonzero(possible)
+        ranges[what] = _Range(low=int(low), high=int(high))
+    return ranges
+
+
+def _kills(evidence: Evidence, series: list[Series]) -> list[FaultRecord]:
+    """Return the planned kills and restarts of the roles that count, as injected."""
+    roles = {evidence.run["jobs"].get(one.labels.get("job", "")) for one in series}
+    return [
+        one
+        for one in evidence.faults.values()
+        if one.kind in RESTARTING and one.params.get("role") in roles and one.injected_at is not None
+    ]
+
+
+def _unscraped(rows: np.ndarray, series: list[Series], kills: list[FaultRecord]) -> np.ndarray:
+    """Mark the answers between the last scrape before a kill and the kill: the process may have died uncounted."""
+    gap = np.zeros(len(rows), dtype=bool)
+    times = np.unique(np.concatenate([one.t for one in series]))
+    for kill in kills:
+        injected, dead = kill.injected_at or 0.0, kill.effective_at or kill.injected_at or 0.0
+        before = times[times <= injected]
+        since = float(before[-1]) if len(before) else -np.inf
+        gap |= (rows["done"] >= since - RACE_S) & (rows["sent"] <= dead + RACE_S)
+    return gap & (rows["outcome"] == _ANSWERED)
+
+
+def _grown(series: Series, start: float, kills: list[FaultRecord]) -> tuple[float, int]:
+    """Return a counter's growth since `start`, restarts included, and how often it fell without a planned one.
+
+    Without a sample at or before `start` the counter was born with the run, at 0.
+    """
+    first = max(int(np.searchsorted(series.t, start, side="right")) - 1, 0)
+    t, v = series.t[first:], series.v[first:]
+    born = float(v[0]) if t[0] > start else 0.0
+    steps = np.diff(v)
+    falls, planned = steps < 0, np.zeros(len(steps), dtype=bool)
+    for kill in kills:
+        low = max(int(np.searchsorted(t, kill.injected_at or 0.0, side="right")) - 1, 0)
+        high = int(np.searchsorted(t, kill.effective_at or kill.injected_at or 0.0, side="left"))
+        if high >= len(t) or high <= low:
+            continue
+        if not falls[low:high].any():  # the new process overtook the old value before its first scrape
+            falls[high - 1] = True
+        planned[low:high] = True
+    growth = float(np.where(falls, v[1:], steps).sum())
+    return born + growth, int(np.count_nonzero(falls & ~planned))
+
+
+def _why(rows: np.ndarray, gap: np.ndarray, kills: list[FaultRecord]) -> str:
+    """Say what widens the ranges."""
+    unknowns = int(np.count_nonzero(rows["outcome"] == _UNKNOWN))
+    parts = [f"{unknowns} requests have an unknown outcome"] if unknowns else []
+    if kills:
+        names = ", ".join(one.name for one in kills)
+        parts.append(f"{np.count_nonzero(gap)} answers came between the last scrape and {names}")
+    return f" ({'; '.join(parts)})" if parts else ""
+
+
+CHECK = Check(
+    id="metrics/agree",
+    summary="The request counter grew, per label value, by what the clients were answered.",
+    args=Agree,
+    judge=judge,
+    streams=("metrics", "requests"),
+    needs_load=False,
+    files=("metrics/", "requests/"),
+)

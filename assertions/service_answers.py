@@ -1,0 +1,95 @@
+"""service/answers: does the service answer every request as declared?"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import numpy as np
+
+from harness.check import Args, Check, Finding, Ref, failed, passed, unknown
+from harness.evidence import Evidence
+from harness.evidence.bounds import active, pointed
+from harness.evidence.requests import KINDS, OUTCOMES
+from harness.statistics import clopper_pearson
+
+TIMEOUT_S = 10.0
+"""How long a request without a known end may have been under way, wall seconds."""
+
+_ANSWERED, _DROPPED = OUTCOMES.index("answered"), OUTCOMES.index("dropped")
+
+
+class Answers(Args):
+    """Which payload kinds to look at; by default all that were sent."""
+
+    kinds: tuple[Annotated[str, Ref(kind="kind")], ...] | None = None
+
+
+def judge(evidence: Evidence, args: Answers) -> Finding:
+    """Compare each status with those its kind declares; while a fault was active, 5xx and no answer are excused."""
+    rows = _sent(evidence, args)
+    if not len(rows):
+        return unknown("No request was sent there.")
+    undeclared = sorted({KINDS[kind] for kind in np.unique(rows["kind"])} - set(evidence.run["kinds"]))
+    if undeclared:
+        return unknown(f"The run does not declare what {', '.join(undeclared)} should be answered.")
+    wrong = ~_declared(evidence, rows)
+    answered = rows["outcome"] == _ANSWERED
+    broken = wrong & (~answered | (rows["status"] >= 500))
+    excused = broken & _in_fault(evidence, rows)
+    unexpected, judged = rows[wrong & ~excused], len(rows) - int(np.count_nonzero(excused))
+    spared = f" {np.count_nonzero(excused)} more failed while a fault was active." if excused.any() else ""
+    if not judged:
+        return unknown(f"All {len(rows)} requests failed while a fault was active.")
+    low, high = clopper_pearson(len(unexpected), judged)
+    figures = {"requests": judged, "unexpected": len(unexpected), "excused": len(rows) - judged, "share": [low, high]}
+    if len(unexpected):
+        return failed(f"{len(unexpected)} of {judged} answers are not as declared: {_told(unexpected)}.{spared}", **figures)
+    return passed(f"{judged} requests answered as declared (at most {high:.2%} are not, at 95 %).{spared}", **figures)
+
+
+def _sent(evidence: Evidence, args: Answers) -> np.ndarray:
+    place, rows = pointed(evidence, args), evidence.requests
+    inside = (rows["sent"] >= place.start) & (rows["sent"] <= place.end) & (rows["outcome"] != _DROPPED)
+    if args.kinds is not None:
+        inside &= np.isin(rows["kind"], [KINDS.index(kind) for kind in args.kinds if kind in KINDS])
+    return rows[inside]
+
+
+def _declared(evidence: Evidence, rows: np.ndarray) -> np.ndarray:
+    """Tell per request whether it was answered with a status that its kind declares."""
+    good = np.zeros(len(rows), dtype=bool)
+    for kind in np.unique(rows["kind"]):
+        statuses = evidence.run["kinds"][KINDS[kind]]["status"]
+        good |= (rows["kind"] == kind) & np.isin(rows["status"], statuses)
+    return good & (rows["outcome"] == _ANSWERED)
+
+
+def _in_fault(evidence: Evidence, rows: np.ndarray) -> np.ndarray:
+    """Tell per request whether it was under way while a fault was active."""
+    done = np.where(np.isnan(rows["done"]), rows["sent"] + TIMEOUT_S, rows["done"])
+    inside = np.zeros(len(rows), dtype=bool)
+    for fault in evidence.faults.values():
+        when = active(evidence, fault)
+        if when is not None:
+            inside |= (rows["sent"] <= when.end) & (done >= when.start)
+    return inside
+
+
+def _told(rows: np.ndarray) -> str:
+    """Return the unexpected answers by kind and status, most frequent first, each with its first id."""
+    found: dict[tuple[str, str], list[Any]] = {}
+    for row in rows:
+        status = str(row["status"]) if row["outcome"] == _ANSWERED else f"{OUTCOMES[row['outcome']]} outcome"
+        found.setdefault((KINDS[row["kind"]], status), []).append(row["id"].decode())
+    groups = sorted(found.items(), key=lambda item: (-len(item[1]), item[0]))
+    return "; ".join(f"{kind}: {len(ids)} x {status} (first {ids[0]})" for (kind, status), ids in groups)
+
+
+CHECK = Check(
+    id="service/answers",
+    summary="Every request is answered with a status that its payload kind declares.",
+    args=Answers,
+    judge=judge,
+    streams=("requests",),
+    files=("requests/",),
+)

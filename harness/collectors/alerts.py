@@ -1,0 +1,115 @@
+"""Alerts: follows what Alertmanager holds, and writes every change of it down as it is seen."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from harness.collectors.asking import Alertmanager, Prometheus
+from harness.collectors.base import Run
+from harness.collectors.ticker import Ticker, sentence
+from harness.evidence import Window
+from harness.journal import Journal
+from harness.stack import LiveStack
+
+
+class Alerts:
+    """Asks Alertmanager each `every_s` wall seconds and appends transitions to `alerts.jsonl`, flushed one by one.
+
+    A row: `at` (epoch seconds), `fingerprint`, `labels`, `state` (active, suppressed, unprocessed or gone),
+    `inhibitedBy`, `silencedBy`, `startsAt`, `receivedAt` (epoch seconds at which it was first seen).
+    """
+
+    name = "alerts"
+
+    def __init__(self, every_s: float = 0.5) -> None:
+        self.every_s = every_s
+        self.rows = 0
+        self.polled_at = 0.0
+        """When Alertmanager last answered, epoch seconds."""
+        self._held: dict[str, dict[str, Any]] = {}
+        self._polling = threading.Lock()
+
+    @property
+    def firing(self) -> tuple[str, ...]:
+        """The names of the alerts that Alertmanager holds now, each once, sorted."""
+        return tuple(sorted({row["labels"].get("alertname", "") for row in list(self._held.values())}))
+
+    def start(self, live: LiveStack, run: Run, journal: Journal) -> None:
+        """Begin to follow."""
+        self._clock = run.clock
+        self._alertmanager, self._prometheus = Alertmanager(live), Prometheus(live)
+        self._file = (run.folder / "alerts.jsonl").open("a", encoding="utf-8")
+        self._ticker = Ticker(self.name, self.every_s, self._poll, journal)
+        self._ticker.start()
+
+    def stop(self) -> None:
+        """End the thread; `collect` still works."""
+        self._ticker.stop()
+
+    def seen_canary(self, live: LiveStack, run: Run) -> tuple[bool, str]:
+        """Tell whether the Watchdog is active at Alertmanager."""
+        watchdog = live.stack.signals.watchdog
+        if watchdog is None:
+            return False, "signals.watchdog is not declared"
+        if not self._ticker.once():
+            return False, f"Alertmanager at {self._alertmanager.url} does not answer"
+        names = self.firing
+        held = ", ".join(names) or "nothing"
+        return watchdog.alert in names, f"Alertmanager holds {held}; awaited {watchdog.alert}"
+
+    def caught_up(self, live: LiveStack, run: Run, at: float) -> tuple[bool, str]:
+        """Tell whether every rule group was evaluated after `at`, and Alertmanager asked since."""
+        try:
+            evaluated = self._prometheus.last_evaluations()
+        except Exception as error:  # noqa: BLE001 - the protocol: in words, never raised
+            return False, sentence(error)
+        if not evaluated:
+            return False, "Prometheus has no rule group"
+        group, last = min(evaluated.items(), key=lambda item: item[1])
+        if last <= at:
+            return False, f"rule group {group} was last evaluated {at - last:.1f} s before"
+        return self.polled_at > last, f"every rule group was evaluated since; Alertmanager asked at {self.polled_at:.1f}"
+
+    def collect(self, live: LiveStack, window: Window, run: Run, journal: Journal) -> int:
+        """Ask once more and close the file; return how many transitions were written."""
+        self._ticker.once()
+        self._file.close()
+        self._alertmanager.close()
+        self._prometheus.close()
+        return self.rows
+
+    def _poll(self) -> None:
+        with self._polling:
+            alerts = {alert["fingerprint"]: alert for alert in self._alertmanager.alerts()}
+            now = self._clock.now()
+            for fingerprint, alert in alerts.items():
+                before = self._held.get(fingerprint)
+                row = _row(alert, now if before is None else before["receivedAt"])
+                if row != before:
+                    self._write(now, row)
+                    self._held[fingerprint] = row
+            for fingerprint in self._held.keys() - alerts.keys():
+                row = {**self._held.pop(fingerprint), "state": "gone", "inhibitedBy": [], "silencedBy": []}
+                self._write(now, row)
+            self.polled_at = now
+
+    def _write(self, now: float, row: Mapping[str, Any]) -> None:
+        self._file.write(json.dumps({"at": now, **row}) + "\n")
+        self._file.flush()
+        self.rows += 1
+
+
+def _row(alert: Mapping[str, Any], received_at: float) -> dict[str, Any]:
+    status = alert.get("status", {})
+    return {
+        "fingerprint": alert["fingerprint"],
+        "labels": alert.get("labels", {}),
+        "state": status.get("state", ""),
+        "inhibitedBy": sorted(status.get("inhibitedBy", ())),
+        "silencedBy": sorted(status.get("silencedBy", ())),
+        "startsAt": alert.get("startsAt", ""),
+        "receivedAt": received_at,
+    }

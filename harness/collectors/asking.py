@@ -1,0 +1,74 @@
+"""The questions collectors put to Prometheus and Alertmanager, over one kept-alive session each, with bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import requests
+from prometheus_api_client import PrometheusConnect
+from urllib3.util.retry import Retry
+
+from harness.clock import format_duration, parse_duration
+from harness.stack import LiveStack
+
+_TIMEOUT_S = 10
+_RETRY = Retry(total=2, backoff_factor=0.1, status_forcelist=(429, 502, 503, 504))
+
+
+class Prometheus:
+    """The Prometheus of a stack. Every method raises what its HTTP client raises."""
+
+    def __init__(self, live: LiveStack) -> None:
+        self.url = f"http://{live.address('prometheus')}"
+        self._session = requests.Session()
+        self._client = PrometheusConnect(url=self.url, session=self._session, timeout=_TIMEOUT_S, retry=_RETRY)
+
+    def close(self) -> None:
+        """Close the session."""
+        self._session.close()
+
+    def values(self, query: str) -> list[tuple[Mapping[str, str], float]]:
+        """Return (labels, value) of an instant query now."""
+        return [(one["metric"], float(one["value"][1])) for one in self._client.custom_query(query)]
+
+    def samples(self, until: float, seconds: float) -> list[dict[str, Any]]:
+        """Return every sample of every series in the `seconds` before `until` (epoch seconds), as Prometheus has them.
+
+        A range selector in an instant query gives the recorded times; a range query would give times of its own.
+        """
+        query = f'{{__name__=~".+"}}[{format_duration(seconds)}]'
+        found: list[dict[str, Any]] = self._client.custom_query(query, params={"time": f"{until:.3f}"})
+        return found
+
+    def scrape_interval_s(self) -> float:
+        """Return the longest scrape interval of the active targets, 0 when there is none."""
+        targets = self._client.get_targets(state="active")["activeTargets"]
+        return max((parse_duration(target["scrapeInterval"]) for target in targets), default=0.0)
+
+    def last_evaluations(self) -> dict[str, float]:
+        """Return rule group -> epoch seconds of its last evaluation."""
+        answer = self._session.get(f"{self.url}/api/v1/rules", timeout=_TIMEOUT_S)
+        answer.raise_for_status()
+        groups = answer.json()["data"]["groups"]
+        return {group["name"]: datetime.fromisoformat(group["lastEvaluation"]).timestamp() for group in groups}
+
+
+class Alertmanager:
+    """The Alertmanager of a stack."""
+
+    def __init__(self, live: LiveStack) -> None:
+        self.url = f"http://{live.address('alertmanager')}"
+        self._session = requests.Session()
+
+    def close(self) -> None:
+        """Close the session."""
+        self._session.close()
+
+    def alerts(self) -> list[dict[str, Any]]:
+        """Return the alerts it holds, silenced and inhibited ones included; raises what its HTTP client raises."""
+        answer = self._session.get(f"{self.url}/api/v2/alerts", timeout=_TIMEOUT_S)
+        answer.raise_for_status()
+        found: list[dict[str, Any]] = answer.json()
+        return found

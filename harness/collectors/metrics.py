@@ -1,0 +1,115 @@
+"""Metrics: brings every sample of every series from Prometheus into the run directory while the drill runs."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.collectors.asking import Prometheus
+from harness.collectors.base import Run
+from harness.collectors.ticker import Ticker, sentence
+from harness.evidence import Window
+from harness.evidence.segments import write_segment
+from harness.journal import Journal
+from harness.stack import LiveStack
+
+_BEFORE_S = 60.0
+"""The first pull reaches back this far, to before the recorder was started."""
+_MARGIN_S = 1.0
+_SCRAPES_PER_PULL = 4
+"""A slow scrape is not worth a file of its own: labels would outweigh samples."""
+
+
+class Metrics:
+    """Pulls each `every_s` wall seconds, in pieces of at most `piece_s`; what was missed is caught up with.
+
+    A pull begins one scrape before the last one ended: a sample carries the time its scrape began and is stored when
+    it ends. Readers remove what is there twice.
+    """
+
+    name = "metrics"
+
+    def __init__(self, every_s: float = 5.0, piece_s: float = 30.0) -> None:
+        self.every_s = every_s
+        self.piece_s = piece_s
+        self.samples = 0
+        """Samples written so far, overlaps included."""
+        self._covered = 0.0
+        self._scrape_s = 0.0
+        self._pieces = 0
+        self._pulling = threading.Lock()
+
+    def start(self, live: LiveStack, run: Run, journal: Journal) -> None:
+        """Begin to pull into `metrics/` of the run directory."""
+        self._folder: Path = run.folder / "metrics"
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._prometheus = Prometheus(live)
+        self._covered = run.clock.now() - _BEFORE_S
+        self._ticker = Ticker(self.name, self.every_s, lambda: self._pull(run.clock.now()), journal)
+        self._ticker.start()
+
+    def stop(self) -> None:
+        """End the thread; `collect` still works."""
+        self._ticker.stop()
+
+    def seen_canary(self, live: LiveStack, run: Run) -> tuple[bool, str]:
+        """Tell whether every job's `up` is 1 now."""
+        try:
+            up = _lowest(self._prometheus.values("up"))
+        except Exception as error:  # noqa: BLE001 - the protocol: in words, never raised
+            return False, sentence(error)
+        wrong = [f"up is {up[job]:g} for job {job}" if job in up else f"job {job} has no up" for job in _jobs(live)]
+        wrong = [text for job, text in zip(_jobs(live), wrong, strict=True) if up.get(job) != 1]
+        return not wrong, "; ".join(wrong) or "up is 1 for every job"
+
+    def caught_up(self, live: LiveStack, run: Run, at: float) -> tuple[bool, str]:
+        """Tell whether every job that has a target was scraped after `at`."""
+        try:
+            scraped = _lowest(self._prometheus.values("timestamp(up)"))
+        except Exception as error:  # noqa: BLE001
+            return False, sentence(error)
+        behind = [f"{job} was last scraped {at - t:.1f} s before" for job, t in scraped.items() if t <= at]
+        missing = [f"job {job} has no up" for job in _jobs(live) if job not in scraped]
+        return not behind and not missing, "; ".join(behind + missing) or "every job was scraped since"
+
+    def collect(self, live: LiveStack, window: Window, run: Run, journal: Journal) -> int:
+        """Pull what is left, to the end of the window and beyond it to now; return the samples written."""
+        try:
+            self._pull(max(window.settled_at, run.clock.now()))
+        except Exception as error:  # noqa: BLE001
+            journal.note("stream_lost", stream=self.name, detail=sentence(error))
+        self._prometheus.close()
+        return self.samples
+
+    def _pull(self, until: float) -> None:
+        with self._pulling:
+            if not self._scrape_s:
+                self._scrape_s = self._prometheus.scrape_interval_s()
+                self._ticker.every_s = max(self.every_s, _SCRAPES_PER_PULL * self._scrape_s)
+            while self._covered < until:
+                end = min(self._covered + self.piece_s, until)
+                series = self._prometheus.samples(end, end - self._covered + self._scrape_s + _MARGIN_S)
+                self._write(series)
+                self._covered = end
+
+    def _write(self, series: list[dict[str, Any]]) -> None:
+        pairs = [(one["metric"], np.array(one["values"], dtype=np.float64)) for one in series if one.get("values")]
+        if pairs:
+            self.samples += write_segment(self._folder / f"{self._pieces:04d}.npz", pairs)
+            self._pieces += 1
+
+
+def _jobs(live: LiveStack) -> tuple[str, ...]:
+    return tuple(live.stack.signals.jobs)
+
+
+def _lowest(values: list[tuple[Any, float]]) -> dict[str, float]:
+    """Return per job the lowest value over its targets."""
+    found: dict[str, float] = {}
+    for labels, value in values:
+        job = labels.get("job", "")
+        found[job] = min(value, found.get(job, value))
+    return found

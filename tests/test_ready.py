@@ -1,0 +1,43 @@
+"""Every canary on every signal, or no play."""
+
+from pathlib import Path
+
+import pytest
+
+from harness.errors import RoleDied
+from harness.ready import NotReady, ready
+from tests.fake_stack import FakeRecorder, Rig
+
+
+def test_ready_when_every_canary_was_seen(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    recorders = [FakeRecorder("metrics", 2), FakeRecorder("logs", 5)]
+    baseline = ready(rig.live, rig.run, rig.journal, recorders, rig.clock, keep_going=False)
+    assert baseline.signals == {"metrics": True, "logs": True}
+    assert [more["signal"] for _, more in rig.facts("canary")] == ["metrics", "logs"]
+
+
+@pytest.mark.parametrize("silent", ["metrics", "logs", "alerts"])
+def test_one_silent_signal_stops_the_drill_by_name(tmp_path: Path, silent: str) -> None:
+    rig = Rig(tmp_path)
+    recorders = [FakeRecorder(name, None if name == silent else 0) for name in ("metrics", "logs", "alerts")]
+    with pytest.raises(NotReady, match=f"last seen: {silent}: {silent} is silent") as raised:
+        ready(rig.live, rig.run, rig.journal, recorders, rig.clock, keep_going=False)
+    assert raised.value.exit_code == 2
+    assert {more["signal"]: more["seen"] for _, more in rig.facts("canary")}[silent] is False
+
+
+def test_keep_going_plays_without_the_silent_signal(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    recorders = [FakeRecorder("metrics", None), FakeRecorder("logs")]
+    assert ready(rig.live, rig.run, rig.journal, recorders, rig.clock, keep_going=True).signals == {"metrics": False, "logs": True}
+    assert rig.facts("ready")[-1][1] == {"signals": {"metrics": False, "logs": True}}
+
+
+def test_a_server_that_dies_is_named_at_once(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    rig.live.dead = {"model": "model ended with exit code 3."}
+    before = rig.clock.now()
+    with pytest.raises(RoleDied, match="exit code 3"):
+        ready(rig.live, rig.run, rig.journal, [FakeRecorder("metrics", None)], rig.clock, keep_going=True)
+    assert rig.clock.now() == before
