@@ -9,7 +9,7 @@ import numpy as np
 from harness.check import AlertName, Bounded, Check, Finding, ReceiverName, failed, passed, unknown
 from harness.evidence import Evidence, Interval
 from harness.evidence.alerts import Episode
-from harness.evidence.bounds import Bound, clock_slack_s, missed_evaluation_s, named, onset
+from harness.evidence.bounds import Bound, clock_slack_s, missed_evaluation_s, named, onset, plain
 from harness.evidence.notifications import Notification
 
 
@@ -32,10 +32,14 @@ def judge(evidence: Evidence, args: Fire) -> Finding:
     if fired is None or fired.start > bound.deadline:
         if fired is None and not _recorded(evidence, bound):
             return unknown(f"{name} was not firing when the record ended, before the {bound} was over.")
-        late = f"firing only {bound.after_s(fired.start):.0f} s" if fired else f"not firing {bound.total_s:.0f} s"
-        return failed(f"{name} {late} after {bound.event} ({bound}){_instead(evidence, args, bound, fired)}.")
-    story = f"{name} firing {bound.after_s(fired.start):.0f} s after {bound.event}"
-    figures = {"firing_s": round(bound.after_s(fired.start), 3), "bound_s": bound.total_s, "fixed_s": dict(bound.fixed_s)}
+        late = f"firing only {bound.when(fired.start)}" if fired else f"not firing {bound.when(bound.deadline)}"
+        return failed(f"{name} {late} ({bound}){_instead(evidence, args, bound, fired)}.")
+    story = f"{name} firing {bound.when(fired.start)}"
+    figures = {
+        "firing_s": round(bound.after_s(fired.start), 3),
+        "bound_s": bound.total_s,
+        "fixed_s": dict(bound.fixed_s),
+    }
     if args.delivered_to is None:
         return passed(f"{story} ({bound}).", **figures)
     return _delivery(evidence, args, bound, fired, story, figures)
@@ -61,7 +65,7 @@ def _delivery(
         after_s = bound.after_s(told[0].at)
         answer = passed if told[0].at <= bound.deadline else failed
         late = "" if told[0].at <= bound.deadline else "only "
-        text = f"{story}, delivered to {args.delivered_to} {late}at {after_s:.0f} s ({bound})."
+        text = f"{story}, delivered to {args.delivered_to} {late}at {plain(after_s)} s ({bound})."
         return answer(text, **figures, delivered_s=round(after_s, 3))
     if not _recorded(evidence, bound):
         return unknown(f"{story}; the record ended before the {bound} for its delivery was over.", **figures)
@@ -113,7 +117,7 @@ def _instead(evidence: Evidence, args: Fire, bound: Bound, fired: Episode | None
     pending = evidence.metrics.select("ALERTS", alertname=args.alert, alertstate="pending", **args.labels)
     since = [float(one.t[one.t >= bound.begun][0]) for one in pending if np.any(one.t >= bound.begun)]
     if since:
-        return f": pending from {bound.after_s(min(since)):.0f} s on, never firing"
+        return f": pending from {plain(bound.after_s(min(since)))} s on, never firing"
     others = [one for one in evidence.alerts.episodes(args.alert) if one.start >= bound.begun]
     if others:
         return f": {named(args.alert, others[0].labels)} was firing, with other labels"

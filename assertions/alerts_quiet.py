@@ -12,11 +12,11 @@ from assertions.alerts_fire import Fire
 from assertions.alerts_resolve import Resolve
 from harness.check import AlertName, Args, Check, Finding, PhaseName, failed, passed, unknown
 from harness.evidence import Evidence, Interval
-from harness.evidence.bounds import active, injected, missed_evaluation_s, named, onset, placed, pointed, relief
+from harness.evidence.bounds import active, injected, missed_evaluation_s, named, onset, placed, plain, pointed, relief
 from harness.evidence.metrics import Series
 
 LINGER_S = 600.0
-"""Production seconds an expected alert may outlast its cause where no alerts/resolve bounds it; its own `within` if longer."""
+"""Production seconds an expected alert may outlast its cause, unbounded by alerts/resolve; its `within` if longer."""
 
 _OWN = ("__name__", "alertname", "alertstate")
 
@@ -149,7 +149,7 @@ def _sentence(evidence: Evidence, series: Series, loud: np.ndarray) -> str:
     phases = [name for name, when in evidence.phases.items() if when.start <= first <= when.end]
     where = f"in {phases[-1]}" if phases else "in settle"
     at_s, for_s = (first - play.start) * evidence.speed, (last - first) * evidence.speed
-    return f"{named(series.labels['alertname'], _labels(series))} from {at_s:.0f} s ({where}) for {for_s:.0f} s"
+    return f"{named(series.labels['alertname'], _labels(series))} from {plain(at_s)} s ({where}) for {plain(for_s)} s"
 
 
 def _labels(series: Series) -> dict[str, str]:

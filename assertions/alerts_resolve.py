@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from harness.check import AlertName, Bounded, Check, Finding, failed, passed, unknown
 from harness.evidence import Evidence, Interval
 from harness.evidence.alerts import Episode
-from harness.evidence.bounds import Bound, missed_evaluation_s, named, relief
+from harness.evidence.bounds import Bound, missed_evaluation_s, named, plain, relief
 
 
 class Resolve(Bounded):
@@ -29,13 +29,10 @@ def judge(evidence: Evidence, args: Resolve) -> Finding:
         return _still_firing(evidence, bound, name, open_at_deadline)
     end = max(one.end for one in episodes if one.end is not None)
     after_s = bound.after_s(end)
-    story = f"ended {after_s:.0f} s after" if after_s >= 0 else f"had ended {-after_s:.0f} s before"
     times = f" (fired {len(episodes)} times)" if len(episodes) > 1 else ""
     notice, figures = _notice(evidence, args, end)
-    return passed(
-        f"{name} {story} {bound.event}{times}; {notice} ({bound}).",
-        ended_s=round(after_s, 3), bound_s=bound.total_s, fixed_s=dict(bound.fixed_s), episodes=len(episodes), **figures,
-    )  # fmt: skip
+    figures |= {"ended_s": round(after_s, 3), "bound_s": bound.total_s, "episodes": len(episodes)}
+    return passed(f"{name} ended {bound.when(end)}{times}; {notice} ({bound}).", fixed_s=dict(bound.fixed_s), **figures)
 
 
 def window(evidence: Evidence, args: Resolve) -> Interval:
@@ -60,9 +57,9 @@ def _still_firing(evidence: Evidence, bound: Bound, name: str, episodes: list[Ep
     if len(ends) < len(episodes):
         if last is None or last + missed_evaluation_s(evidence) < bound.deadline:
             return unknown(f"{name} was still firing when the record ended, before the {bound} was over.")
-        seen = f"still firing when last evaluated, {bound.after_s(last):.0f} s after {bound.event}"
+        seen = f"still firing when last evaluated, {bound.when(last)}"
     else:
-        seen = f"ended only {bound.after_s(max(ends)):.0f} s after {bound.event}"
+        seen = f"ended only {bound.when(max(ends))}"
     return failed(f"{name} {seen} ({bound}).", bound_s=bound.total_s, fixed_s=dict(bound.fixed_s))
 
 
@@ -75,9 +72,9 @@ def _notice(evidence: Evidence, args: Resolve, end: float) -> tuple[str, dict[st
     ]
     due_s = float(evidence.run["group_interval_s"])
     if not told:
-        return f"no resolved notice was delivered (due within {due_s:.0f} s)", {}
+        return f"no resolved notice was delivered (due within {plain(due_s)} s)", {}
     lag_s = (told[0] - end) * evidence.speed
-    return f"resolved notice {lag_s:.0f} s later (due within {due_s:.0f} s)", {"notice_s": round(lag_s, 3)}
+    return f"resolved notice {plain(lag_s)} s later (due within {plain(due_s)} s)", {"notice_s": round(lag_s, 3)}
 
 
 CHECK = Check(

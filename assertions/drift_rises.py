@@ -32,11 +32,11 @@ def judge(evidence: Evidence, args: Rises) -> Finding:
         last = max(float(series.t[-1]) for series in found)
         if last + 1.6 * float(evidence.run["scrape_interval_s"]) / evidence.speed < bound.deadline:
             return unknown(f"The record of {args.feature}'s drift ended before the {bound} was over, still at 0.")
-        return failed(f"Drift of {args.feature} not detected {bound.total_s:.0f} s after {bound.event} ({bound}).")
+        return failed(f"Drift of {args.feature} not detected {bound.when(bound.deadline)} ({bound}).")
     late = rise > bound.deadline
     answer = failed if late else passed
     return answer(
-        f"Drift of {args.feature} detected {'only ' * late}{bound.after_s(rise):.0f} s after {bound.event} ({bound}).",
+        f"Drift of {args.feature} detected {'only ' * late}{bound.when(rise)} ({bound}).",
         detected_s=round(bound.after_s(rise), 3), bound_s=bound.total_s, fixed_s=dict(bound.fixed_s),
     )  # fmt: skip
 

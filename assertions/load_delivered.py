@@ -12,6 +12,7 @@ from pydantic import Field
 
 from harness.check import Args, Check, Finding, failed, passed, unknown
 from harness.evidence import Evidence, Interval
+from harness.evidence.bounds import cut_off
 from harness.evidence.requests import OUTCOMES
 from harness.statistics import quantile
 
@@ -50,12 +51,15 @@ def judge(evidence: Evidence, args: Delivered) -> Finding:
     if not len(rows):
         return unknown("No request of the traffic is recorded.")
     plans = [one for one in evidence.run["phases"] if args.phase in (None, one["name"])]
-    missing = [one["name"] for one in plans if one["name"] not in evidence.phases]
-    if missing or not plans:
-        return unknown(f"Never played: {', '.join(missing) or args.phase}.")
+    cut = cut_off(evidence)
+    played = [one for one in plans if one["name"] in evidence.phases]
+    if not played or (len(played) < len(plans) and cut is None):
+        return unknown(f"Never played: {', '.join(one['name'] for one in plans if one not in played) or args.phase}.")
     dropped = rows["outcome"] == OUTCOMES.index("dropped")
     begun = np.where(np.isnan(rows["sent"]), rows["intended"], rows["sent"])[~dropped]
-    parts = {one["name"]: _part(one, evidence.phases[one["name"]], begun, args.tolerance) for one in plans}
+    parts = {
+        one["name"]: _part(one, _until(evidence.phases[one["name"]], cut), begun, args.tolerance) for one in played
+    }
     whole = _whole(parts.values(), args.tolerance)
     lateness, late_ms = _lateness(rows)
     story = f"{np.count_nonzero(dropped)} never sent, {lateness}"
@@ -68,6 +72,12 @@ def judge(evidence: Evidence, args: Delivered) -> Finding:
         told = "; ".join(f"{name}: {_told(part)}" for name, part in off.items())
         return failed(f"The load was off: {told} ({story}).", **figures)
     return passed(f"Asked {whole.asked:.0f}, sent {whole.sent} requests ({story}).", **figures)
+
+
+def _until(place: Interval, cut: tuple[float, str] | None) -> Interval:
+    """Return the part of a phase before the run was cut short; nothing was asked after it."""
+    end = place.end if cut is None else min(place.end, cut[0])
+    return Interval(start=place.start, end=max(place.start, end))
 
 
 def _part(plan: Mapping[str, Any], place: Interval, begun: np.ndarray, tolerance: float) -> Part:

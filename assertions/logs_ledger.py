@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from pydantic import Field
@@ -52,7 +54,7 @@ def judge(evidence: Evidence, args: Ledger) -> Finding:
         "misparsed": misparsed, "strangers": len(strangers),
     }  # fmt: skip
     wrong = [
-        *_over(len(lost), args.lost, "lost", _where_lost(lost, logs)),
+        *_over(len(lost), args.lost, "lost", _where_lost(evidence, lost)),
         *_over(len(duplicated), args.duplicated, "duplicated", _first(duplicated)),
         *_over(misparsed, args.misparsed, "misparsed", _how_misparsed(logs, changed)),
         *_over(len(strangers), 0, "that nobody sent or that should not be logged", _first(strangers)),
@@ -78,7 +80,8 @@ def _sides(evidence: Evidence) -> _Sides:
 
 def _repeated(ids: np.ndarray) -> np.ndarray:
     found, counts = np.unique(ids, return_counts=True)
-    return found[(counts > 1) & (found != b"")]
+    repeated: np.ndarray = found[(counts > 1) & (found != b"")]
+    return repeated
 
 
 def _changed(evidence: Evidence, logs: Logs) -> np.ndarray:
@@ -103,9 +106,15 @@ def _over(count: int, allowed: int, what: str, detail: str) -> list[str]:
     return [f"{count} {what}{f' (allowed {allowed})' if allowed else ''}{f', {detail}' if detail else ''}"]
 
 
-def _where_lost(lost: np.ndarray, logs: Logs) -> str:
-    on_the_way = np.count_nonzero(np.isin(lost, logs.source["id"]))
-    return f"{len(lost) - on_the_way} never written and {on_the_way} lost on the way, {_first(lost)}"
+def _where_lost(evidence: Evidence, lost: np.ndarray) -> str:
+    on_the_way = np.count_nonzero(np.isin(lost, evidence.logs.source["id"]))
+    late = [fact.more.get("detail") for fact in evidence.facts("caught_up") if _late(fact.more)]
+    behind = f", the pipeline had not caught up: {late[-1]}" if late else ""
+    return f"{len(lost) - on_the_way} never written and {on_the_way} lost on the way, {_first(lost)}{behind}"
+
+
+def _late(more: Mapping[str, Any]) -> bool:
+    return more.get("signal") == "logs" and not more.get("done", True)
 
 
 def _how_misparsed(logs: Logs, changed: np.ndarray) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
@@ -62,7 +62,7 @@ def judge(evidence: Evidence, args: Agree) -> Finding:
 def _compare(
     names: Mapping[str, str], counted: Mapping[str, float], ranges: Mapping[str, _Range], fell: int, why: str
 ) -> Finding:
-    figures = {names[what]: {"counted": counted[what], "low": ranges[what].low, "high": ranges[what].high} for what in names}
+    figures = {names[what]: {"counted": counted[what], **asdict(ranges[what])} for what in names}
     off = [what for what in names if not ranges[what].low <= counted[what] <= ranges[what].high]
     told = ", ".join(f"{names[what]}: counted {counted[what]:g}, clients {ranges[what]}" for what in off or names)
     if fell:
@@ -109,7 +109,8 @@ def _unscraped(rows: np.ndarray, series: list[Series], kills: list[FaultRecord])
         before = times[times <= injected]
         since = float(before[-1]) if len(before) else -np.inf
         gap |= (rows["done"] >= since - RACE_S) & (rows["sent"] <= dead + RACE_S)
-    return gap & (rows["outcome"] == _ANSWERED)
+    gap &= rows["outcome"] == _ANSWERED
+    return gap
 
 
 def _grown(series: Series, start: float, kills: list[FaultRecord]) -> tuple[float, int]:

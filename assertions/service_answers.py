@@ -43,7 +43,9 @@ def judge(evidence: Evidence, args: Answers) -> Finding:
     low, high = clopper_pearson(len(unexpected), judged)
     figures = {"requests": judged, "unexpected": len(unexpected), "excused": len(rows) - judged, "share": [low, high]}
     if len(unexpected):
-        return failed(f"{len(unexpected)} of {judged} answers are not as declared: {_told(unexpected)}.{spared}", **figures)
+        return failed(
+            f"{len(unexpected)} of {judged} answers are not as declared: {_told(unexpected)}.{spared}", **figures
+        )
     return passed(f"{judged} requests answered as declared (at most {high:.2%} are not, at 95 %).{spared}", **figures)
 
 
@@ -52,7 +54,8 @@ def _sent(evidence: Evidence, args: Answers) -> np.ndarray:
     inside = (rows["sent"] >= place.start) & (rows["sent"] <= place.end) & (rows["outcome"] != _DROPPED)
     if args.kinds is not None:
         inside &= np.isin(rows["kind"], [KINDS.index(kind) for kind in args.kinds if kind in KINDS])
-    return rows[inside]
+    chosen: np.ndarray = rows[inside]
+    return chosen
 
 
 def _declared(evidence: Evidence, rows: np.ndarray) -> np.ndarray:
@@ -61,7 +64,8 @@ def _declared(evidence: Evidence, rows: np.ndarray) -> np.ndarray:
     for kind in np.unique(rows["kind"]):
         statuses = evidence.run["kinds"][KINDS[kind]]["status"]
         good |= (rows["kind"] == kind) & np.isin(rows["status"], statuses)
-    return good & (rows["outcome"] == _ANSWERED)
+    good &= rows["outcome"] == _ANSWERED
+    return good
 
 
 def _in_fault(evidence: Evidence, rows: np.ndarray) -> np.ndarray:

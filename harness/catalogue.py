@@ -14,6 +14,7 @@ def catalogue() -> Catalogue:
     from assertions import ALL as CHECKS
     from harness.faults import ALL as FAULTS
     from harness.traffic.payloads import CATALOGUE as PAYLOADS
+    from harness.traffic.payloads import DECLARATIONS
 
     def blinds_of(fault: Any) -> Any:
         def blinds(params: Mapping[str, Any], stack: Stack) -> tuple[tuple[str, str], ...]:
@@ -26,5 +27,6 @@ def catalogue() -> Catalogue:
         faults={fault.kind: fault.Params for fault in FAULTS},
         payloads=PAYLOADS,
         users=("predict",),
+        kinds=tuple(DECLARATIONS),
         blinds={fault.kind: blinds_of(fault) for fault in FAULTS},
     )

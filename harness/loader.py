@@ -146,6 +146,7 @@ def _unresolved(
     names = Names(
         phase=labels, fault=[fault.name for mine in faults for fault in mine], alert=[rule.name for rule in monitoring.alerts],
         feature=list(stack.payload.features), receiver=list(monitoring.receivers), role=list(stack.roles),
+        kind=list(catalogue.kinds),
     )  # fmt: skip
     twice = [index for index, label in enumerate(labels) if label in labels[:index]]
     mistakes = [page.mistake(("timeline", index), "phase", labels[index], "a name used once") for index in twice]

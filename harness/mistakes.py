@@ -117,6 +117,7 @@ class Names:
     feature: list[str] = field(default_factory=list)
     receiver: list[str] = field(default_factory=list)
     role: list[str] = field(default_factory=list)
+    kind: list[str] = field(default_factory=list)
 
 
 def references(page: Page, base: Path, args: BaseModel, names: Names) -> list[Mistake]:

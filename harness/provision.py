@@ -20,7 +20,7 @@ from harness.errors import MissingProgram, StackError
 from harness.maven import Maven, trust_options
 from harness.recipes import BUNDLES, ELASTICSEARCH, ELASTICSEARCH_COORDINATES, ELASTICSEARCH_SHA512, RECIPES
 from harness.sighting import Absent, Program, java_home, look
-from harness.unpack import Apt, put_in_place, size_mb, unpack_debs, unzip, verify_sha512
+from harness.unpack import Apt, put_in_place, relocate_alertmanager, size_mb, unpack_debs, unzip, verify_sha512
 
 _SPACE_MIB = {"elasticsearch": 600}
 _SPACE_MIB_ELSE = 200
@@ -70,6 +70,7 @@ class _Delivery:
         debs = self._apt.fetch(BUNDLES[bundle])
         tree = self._empty(f"tree-{bundle}")
         unpack_debs(debs, tree)
+        relocate_alertmanager(tree)
         put_in_place(tree, place)
         took_s = time.monotonic() - began
         self.report(f"Unpacked {bundle}: {len(debs)} package(s), {size_mb(debs):.0f} MB, {took_s:.0f} s.")

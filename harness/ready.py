@@ -11,7 +11,7 @@ from harness.errors import RoleDied, StackError, WaitTimeout
 from harness.journal import Journal
 from harness.stack import LiveStack
 
-FIXED_S = 45.0
+FIXED_S = 30.0
 """Wall seconds that no speed divides: Prometheus's first scrape, the first dropped alert, a first bulk of logs."""
 
 

@@ -85,7 +85,7 @@ RECIPES: dict[str, Recipe] = {
         Recipe(
             name="alertmanager",
             binaries=("alertmanager", "prometheus-alertmanager"),
-            cached="usr/bin/prometheus-alertmanager",
+            cached="usr/bin/alertmanager",
             bundle="alertmanager",
             at_least=(0, 25),
         ),

@@ -173,5 +173,7 @@ class Catalogue:
     faults: Mapping[str, type[BaseModel]]
     payloads: Mapping[str, type[BaseModel]]
     users: tuple[str, ...]
+    kinds: tuple[str, ...] = ()
+    """Every kind of request that a payload can send."""
     blinds: Mapping[str, Any] = field(default_factory=dict)
     """Fault kind -> function (params, stack) -> pairs (signal, role)."""

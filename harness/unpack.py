@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -139,6 +140,32 @@ def repoint_links(tree: Path) -> None:
         if os.path.isabs(target) and (inside.exists() or inside.is_symlink()):
             path.unlink()
             path.symlink_to(os.path.relpath(inside, path.parent))
+
+
+def relocate_alertmanager(tree: Path) -> None:
+    """Let an unpacked Debian Alertmanager find its templates beside itself.
+
+    Debian's build reads `default.tmpl` from one absolute folder before anything else and has no option for it. The
+    folder's name in the binary is replaced by as many characters that mean the working directory, and `usr/bin/alertmanager`
+    starts it in the unpacked folder.
+    """
+    binary = tree / "usr/bin/prometheus-alertmanager"
+    if not binary.is_file():
+        return
+    folder = b"/usr/share/prometheus/alertmanager"
+    here = b"./" * (len(folder) // 2)
+    content = re.sub(re.escape(folder) + rb"(?!/)", here, binary.read_bytes())  # longer names are those of the pages
+    binary.write_bytes(content)
+    launcher = tree / "usr/bin/alertmanager"
+    launcher.write_text(_LAUNCHER, encoding="utf-8")
+    launcher.chmod(0o755)
+
+
+_LAUNCHER = """#!/bin/sh
+here=$(CDPATH= cd -- "${0%/*}" && pwd) || exit 1
+cd "$here/../share/prometheus/alertmanager" || exit 1
+exec "$here/prometheus-alertmanager" "$@"
+"""
 
 
 def unzip(archive: Path, tree: Path) -> None:

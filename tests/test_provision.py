@@ -55,6 +55,7 @@ def apt(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[FakeApt]:
     def unpack_debs(debs: list[Path], tree: Path) -> None:
         for name, binary in (("alertmanager", "prometheus-alertmanager"), ("amtool", "amtool")):
             fake(tree / "usr/bin" / binary, SAYS[name].format(debs[0].read_text()))
+        (tree / "usr/share/prometheus/alertmanager").mkdir(parents=True)
 
     monkeypatch.setattr(provision, "Apt", FakeApt)
     monkeypatch.setattr(provision, "unpack_debs", unpack_debs)

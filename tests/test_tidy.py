@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-import tidy
+from tests import tidy
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ("harness", "assertions", "scenarios", "stacks")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import subprocess
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from harness import unpack
 from harness.errors import StackError
+from harness.unpack import relocate_alertmanager
 from tests.fake_programs import fake
 
 
@@ -175,3 +177,37 @@ def test_a_file_with_the_right_sum_is_kept(tmp_path: Path) -> None:
     with pytest.raises(StackError, match="do not trust"):
         unpack.verify_sha512(file, "0" * 128)
     assert not file.exists()
+
+
+RELOCATED = [
+    (b"x/usr/share/prometheus/alertmanagery", b"x" + b"./" * 17 + b"y"),
+    (b"x/usr/share/prometheus/alertmanager/ui/y", b"x/usr/share/prometheus/alertmanager/ui/y"),
+    (b"nothing of the kind", b"nothing of the kind"),
+]
+
+
+@pytest.mark.parametrize(("before", "after"), RELOCATED)
+def test_alertmanager_looks_for_its_templates_in_its_working_directory(tmp_path: Path, before: bytes, after: bytes) -> None:
+    binary = tmp_path / "usr/bin/prometheus-alertmanager"
+    binary.parent.mkdir(parents=True)
+    binary.write_bytes(before)
+    relocate_alertmanager(tmp_path)
+    assert binary.read_bytes() == after
+    assert len(before) == len(after)
+
+
+def test_alertmanager_is_started_where_its_templates_are(tmp_path: Path) -> None:
+    fake = tmp_path / "usr/bin/prometheus-alertmanager"
+    templates = tmp_path / "usr/share/prometheus/alertmanager"
+    fake.parent.mkdir(parents=True)
+    templates.mkdir(parents=True)
+    fake.write_text('#!/bin/sh\npwd; echo "$1"\n')
+    fake.chmod(0o755)
+    relocate_alertmanager(tmp_path)
+    told = subprocess.run([tmp_path / "usr/bin/alertmanager", "--x y"], capture_output=True, text=True, check=True, cwd="/")
+    assert told.stdout.splitlines() == [str(templates), "--x y"]
+
+
+def test_a_tree_without_alertmanager_is_left_alone(tmp_path: Path) -> None:
+    relocate_alertmanager(tmp_path)
+    assert list(tmp_path.iterdir()) == []

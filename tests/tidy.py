@@ -31,7 +31,15 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 COMPOSES = {"cli", "catalogue"}
 """May import everything: the composition root, and the catalogue that gathers every `ALL`."""
-PROCESSES = ("harness/cli/", "harness/traffic/locust/", "harness/traffic/canary.py", "harness/engines/guardian.py", "harness/pager.py", "harness/proxy.py", "stacks/")  # fmt: skip
+PROCESSES = (
+    "harness/cli/",
+    "harness/traffic/locust/",
+    "harness/traffic/canary.py",
+    "harness/engines/guardian.py",
+    "harness/pager.py",
+    "harness/proxy.py",
+    "stacks/",
+)
 """What prints and exits: the command line, and programs that run as processes of their own."""
 
 

@@ -102,7 +102,7 @@ def judged(folder: Path, only: str | None = None) -> Summary:
     from harness.judge import judge
 
     evidence = read_evidence(folder)
-    return summarise(evidence, judge(evidence, ALL, only=only))
+    return summarise(evidence, judge(evidence, {check.id: check for check in ALL}, only=only))
 
 
 def write(summary: Summary) -> None:

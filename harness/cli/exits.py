@@ -38,7 +38,6 @@ class Signals:
     """
 
     def __init__(self) -> None:
-        self.first: int | None = None
         self._count = 0
         self._before: dict[int, object] = {}
 
@@ -54,28 +53,16 @@ class Signals:
 
     def _received(self, number: int, frame: FrameType | None) -> None:
         self._count += 1
-        self.first = self.first or number
         if self._count == 2:
             os.write(2, _ENDING.encode())  # a print could meet itself half-way
             return
         raise (KeyboardInterrupt if number == signal.SIGINT else Terminated)(signal.Signals(number).name)
 
-    @property
-    def code(self) -> int:
-        """The exit code of the first signal received; of Ctrl-C when none was."""
-        return TERMINATED if self.first in (signal.SIGTERM, signal.SIGHUP) else INTERRUPTED
-
-
-received = Signals()
-"""The handlers of this process; `guarded` makes new ones."""
-
 
 def guarded(action: Callable[[], object]) -> int:
     """Call `action` and return the exit code of whatever happens. Nothing gets past it as a traceback."""
-    global received
-    received = Signals()
     try:
-        with received:
+        with Signals():
             returned = action()
     except typer.Exit as ended:
         return ended.exit_code
@@ -86,9 +73,12 @@ def guarded(action: Callable[[], object]) -> int:
 
 def explained(error: BaseException, folder: Path | None = None) -> int:
     """Say on stderr what went wrong and return its exit code. A crash leaves its traceback in `folder`."""
+    if isinstance(error, Terminated):
+        say("tocsin: terminated.")
+        return TERMINATED
     if isinstance(error, (KeyboardInterrupt, typer.Abort)):
-        say(f"tocsin: {'terminated' if received.code == TERMINATED else 'interrupted'}.")
-        return received.code
+        say("tocsin: interrupted.")
+        return INTERRUPTED
     if isinstance(error, UsageError):
         _list_mistakes(error)
         return USAGE

@@ -17,28 +17,23 @@ def console(stream: IO[str] | None = None) -> Console:
     """Return a console on `stream` (default: stdout): colours on a terminal only, sentences wrapped, never cut."""
     from rich.console import Console
 
-    class Patient(Console):
-        """A console whose reader may go away: the drill and its exit code go on."""
-
-        def on_broken_pipe(self) -> None:
-            self.quiet = True
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, self.file.fileno())
-
     target = stream or sys.stdout
-    return Patient(
+    return Console(
         file=target, highlight=False, markup=False, emoji=False, width=None if target.isatty() else PIPED_WIDTH
     )
 
 
 def show(*results: RenderableType) -> None:
-    """Print results to stdout."""
+    """Print results to stdout; text is not wrapped, and lines end where their words do."""
     out = console()
-    for result in results:
-        if isinstance(result, str):
-            out.print(result, soft_wrap=True)
-        else:
-            out.print(result)
+    with out.capture() as rendered:
+        for result in results:
+            out.print(result, soft_wrap=isinstance(result, str))
+    lines = [line.rstrip() for line in rendered.get().splitlines()]
+    try:
+        sys.stdout.write("\n".join(lines) + "\n")
+    except BrokenPipeError:
+        return
     _flush(sys.stdout)
 
 
@@ -52,7 +47,10 @@ def say(sentence: str) -> None:
 
 
 def _flush(stream: IO[str]) -> None:
+    """Flush; when the reader has gone away, the drill and its exit code go on without it."""
     try:
         stream.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)

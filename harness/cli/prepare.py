@@ -110,19 +110,20 @@ def refuse(found: Iterable[Drill], *, only: str | None, writes: Iterable[Path]) 
                 hint=hint,
             )
         )
-    mistakes += [_unwritable(path) for path in writes if not _writable(path)]
+    mistakes += [] if mistakes else [mistake for folder in writes for mistake in _made(folder)]
     if mistakes:
         raise UsageError(mistakes)
 
 
-def _writable(folder: Path) -> bool:
-    """Whether `folder` is, or can become, a folder that we may write in."""
-    existing = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
-    return existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)
-
-
-def _unwritable(folder: Path) -> Mistake:
-    return Mistake(file=str(folder), line=0, where="folder", value="not writable", expected="a folder to write in")
+def _made(folder: Path) -> list[Mistake]:
+    """Make a folder to write in; return the mistake of naming one that cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        refused = "" if os.access(folder, os.W_OK | os.X_OK) else "not writable"
+    except OSError as error:
+        refused = (error.strerror or "not possible").lower()
+    expected = "a folder to write in"
+    return [Mistake(file=str(folder), line=0, where="folder", value=refused, expected=expected)] if refused else []
 
 
 def lacking(drill: Drill) -> list[str]:

@@ -125,7 +125,6 @@ def _finish(found: tuple[Drill, ...], played: list[Played], junit: Path | None) 
     from harness.report import text
 
     if junit is not None:
-        junit.parent.mkdir(parents=True, exist_ok=True)
         junit.write_text(xml.document([_for_junit(one) for one in played]), encoding="utf-8")
     if len(found) > 1:
         lines = [(one.drill.name, _answer(one), _sentence(one)) for one in played]

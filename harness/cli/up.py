@@ -66,9 +66,8 @@ def idle(stack: Stack, speed: float) -> Timeline:
 
 def _stay(live: LiveStack, run: Any) -> int:
     """Print the addresses and wait: for Ctrl-C (0), or for a server that dies (2)."""
-    from harness.cli.exits import received
     from harness.cli.output import say, show
-    from harness.errors import INTERRUPTED, PASS, RoleDied
+    from harness.errors import PASS, RoleDied, Terminated
     from harness.report.text import relative
 
     width = max(len(role) for role in live.stack.roles)
@@ -79,9 +78,9 @@ def _stay(live: LiveStack, run: Any) -> int:
     try:
         while not (died := live.died()):
             run.clock.sleep(LOOK_S)
+    except Terminated:
+        raise
     except KeyboardInterrupt:
-        if received.code != INTERRUPTED:
-            raise
         say("Taking it down.")
         return PASS  # the way `up` is meant to end
     raise RoleDied(" ".join(died.values()), hint=f"Its log is in {relative(run.folder / 'stack-logs')}.")

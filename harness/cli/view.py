@@ -95,7 +95,6 @@ class Heartbeat:
         self._every_s = every_s
         self._place: object = None
         self._ended = threading.Event()
-        self._news = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
     def __call__(self, update: Mapping[str, Any]) -> None:
@@ -104,7 +103,7 @@ class Heartbeat:
         place = (update.get("stage"), update.get("phase"))
         if place != self._place:
             self._place = place
-            self._news.set()
+            say(self._state.line())
 
     def __enter__(self) -> Heartbeat:
         self._thread.start()
@@ -112,15 +111,11 @@ class Heartbeat:
 
     def __exit__(self, *error: object) -> None:
         self._ended.set()
-        self._news.set()
         self._thread.join(timeout=2.0)
 
     def _beat(self) -> None:
-        while not self._ended.is_set():
-            self._news.wait(self._every_s)
-            self._news.clear()
-            if not self._ended.is_set():
-                say(self._state.line())
+        while not self._ended.wait(self._every_s):
+            say(self._state.line())
 
 
 class Screen:

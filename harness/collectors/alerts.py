@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.collectors.asking import Alertmanager, Prometheus
-from harness.collectors.base import Run
-from harness.collectors.ticker import Ticker, sentence
+from harness.collectors.base import Run, in_words
+from harness.collectors.ticker import Ticker
 from harness.evidence import Window
 from harness.journal import Journal
 from harness.stack import LiveStack
@@ -49,29 +49,31 @@ class Alerts:
         """End the thread; `collect` still works."""
         self._ticker.stop()
 
+    @in_words
     def seen_canary(self, live: LiveStack, run: Run) -> tuple[bool, str]:
         """Tell whether the Watchdog is active at Alertmanager."""
         watchdog = live.stack.signals.watchdog
         if watchdog is None:
-            return False, "signals.watchdog is not declared"
+            return True, "signals.watchdog is not declared; checks on it are unknown"
         if not self._ticker.once():
             return False, f"Alertmanager at {self._alertmanager.url} does not answer"
         names = self.firing
         held = ", ".join(names) or "nothing"
         return watchdog.alert in names, f"Alertmanager holds {held}; awaited {watchdog.alert}"
 
+    @in_words
     def caught_up(self, live: LiveStack, run: Run, at: float) -> tuple[bool, str]:
         """Tell whether every rule group was evaluated after `at`, and Alertmanager asked since."""
-        try:
-            evaluated = self._prometheus.last_evaluations()
-        except Exception as error:  # noqa: BLE001 - the protocol: in words, never raised
-            return False, sentence(error)
+        evaluated = self._prometheus.last_evaluations()
         if not evaluated:
             return False, "Prometheus has no rule group"
         group, last = min(evaluated.items(), key=lambda item: item[1])
         if last <= at:
             return False, f"rule group {group} was last evaluated {at - last:.1f} s before"
-        return self.polled_at > last, f"every rule group was evaluated since; Alertmanager asked at {self.polled_at:.1f}"
+        return (
+            self.polled_at > last,
+            f"every rule group was evaluated since; Alertmanager asked at {self.polled_at:.1f}",
+        )
 
     def collect(self, live: LiveStack, window: Window, run: Run, journal: Journal) -> int:
         """Ask once more and close the file; return how many transitions were written."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -13,8 +14,12 @@ from urllib3.util.retry import Retry
 from harness.clock import format_duration, parse_duration
 from harness.stack import LiveStack
 
-_TIMEOUT_S = 10
-_RETRY = Retry(total=2, backoff_factor=0.1, status_forcelist=(429, 502, 503, 504))
+_TIMEOUT_S = 5
+_BULK_TIMEOUT_S = 15
+_GROUP_INTERVAL = re.compile(r"^[\s-]*group_interval:\s*['\"]?([0-9a-z.]+)", re.MULTILINE)
+_GROUP_INTERVAL_S = 300.0
+"""Alertmanager's default."""
+_RETRY = Retry(total=2, read=0, backoff_factor=0.1, status_forcelist=(429, 502, 503, 504))
 
 
 class Prometheus:
@@ -39,7 +44,8 @@ class Prometheus:
         A range selector in an instant query gives the recorded times; a range query would give times of its own.
         """
         query = f'{{__name__=~".+"}}[{format_duration(seconds)}]'
-        found: list[dict[str, Any]] = self._client.custom_query(query, params={"time": f"{until:.3f}"})
+        at = {"time": f"{until:.3f}"}
+        found: list[dict[str, Any]] = self._client.custom_query(query, params=at, timeout=_BULK_TIMEOUT_S)
         return found
 
     def scrape_interval_s(self) -> float:
@@ -72,3 +78,10 @@ class Alertmanager:
         answer.raise_for_status()
         found: list[dict[str, Any]] = answer.json()
         return found
+
+    def group_interval_s(self) -> float:
+        """Return the longest group_interval of its routes in wall seconds: that late may a resolved notice come."""
+        answer = self._session.get(f"{self.url}/api/v2/status", timeout=_TIMEOUT_S)
+        answer.raise_for_status()
+        named = _GROUP_INTERVAL.findall(answer.json()["config"]["original"])
+        return max((parse_duration(text) for text in named), default=_GROUP_INTERVAL_S)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import Protocol
+from typing import ParamSpec, Protocol
 
 from harness.clock import Clock
 from harness.evidence import Window
 from harness.journal import Journal
 from harness.stack import LiveStack
+
+_P = ParamSpec("_P")
 
 
 class Run(Protocol):
@@ -24,9 +28,10 @@ class Collector(Protocol):
     """Follows one stream while the stack is up, and writes what is left of it before the stack goes down.
 
     `seen_canary` tells whether the stream's own sign of life has come out at its far end; `caught_up` whether all that
-    happened up to `at` (epoch seconds) has. Both return (done, last state in words) and never raise. `collect` writes
-    the stream's files into the run directory and returns how many records they hold; it never raises either: what
-    could not be read stands in the journal.
+    happened up to `at` (epoch seconds) has. Both return (done, last state in words) and never raise. A signal that the
+    stack does not declare has nothing to wait for: true, and its checks become unknown. `collect` writes the stream's
+    files into the run directory and returns how many records they hold; it never raises either: what could not be read
+    stands in the journal.
     """
 
     name: str
@@ -40,3 +45,22 @@ class Collector(Protocol):
     def caught_up(self, live: LiveStack, run: Run, at: float) -> tuple[bool, str]: ...  # noqa: D102
 
     def collect(self, live: LiveStack, window: Window, run: Run, journal: Journal) -> int: ...  # noqa: D102
+
+
+def in_words(ask: Callable[_P, tuple[bool, str]]) -> Callable[_P, tuple[bool, str]]:
+    """Wrap a question about a server: an error on the way is the answer "not yet", with the error as last state."""
+
+    @wraps(ask)
+    def asked(*args: _P.args, **kwargs: _P.kwargs) -> tuple[bool, str]:
+        try:
+            return ask(*args, **kwargs)
+        except Exception as error:
+            return False, sentence(error)
+
+    return asked
+
+
+def sentence(error: Exception) -> str:
+    """Return an error in one line of at most 300 characters."""
+    text = " ".join(str(error).split()) or "no message"
+    return f"{type(error).__name__}: {text}"[:300]

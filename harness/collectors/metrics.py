@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from harness.collectors.asking import Prometheus
-from harness.collectors.base import Run
-from harness.collectors.ticker import Ticker, sentence
+from harness.collectors.base import Run, in_words, sentence
+from harness.collectors.ticker import Ticker
 from harness.evidence import Window
 from harness.evidence.segments import write_segment
 from harness.journal import Journal
@@ -55,22 +55,18 @@ class Metrics:
         """End the thread; `collect` still works."""
         self._ticker.stop()
 
+    @in_words
     def seen_canary(self, live: LiveStack, run: Run) -> tuple[bool, str]:
         """Tell whether every job's `up` is 1 now."""
-        try:
-            up = _lowest(self._prometheus.values("up"))
-        except Exception as error:  # noqa: BLE001 - the protocol: in words, never raised
-            return False, sentence(error)
-        wrong = [f"up is {up[job]:g} for job {job}" if job in up else f"job {job} has no up" for job in _jobs(live)]
-        wrong = [text for job, text in zip(_jobs(live), wrong, strict=True) if up.get(job) != 1]
+        up = _lowest(self._prometheus.values("up"))
+        missing = [f"job {job} has no up" for job in _jobs(live) if job not in up]
+        wrong = missing + [f"up is {up[job]:g} for job {job}" for job in _jobs(live) if up.get(job, 1) != 1]
         return not wrong, "; ".join(wrong) or "up is 1 for every job"
 
+    @in_words
     def caught_up(self, live: LiveStack, run: Run, at: float) -> tuple[bool, str]:
         """Tell whether every job that has a target was scraped after `at`."""
-        try:
-            scraped = _lowest(self._prometheus.values("timestamp(up)"))
-        except Exception as error:  # noqa: BLE001
-            return False, sentence(error)
+        scraped = _lowest(self._prometheus.values("timestamp(up)"))
         behind = [f"{job} was last scraped {at - t:.1f} s before" for job, t in scraped.items() if t <= at]
         missing = [f"job {job} has no up" for job in _jobs(live) if job not in scraped]
         return not behind and not missing, "; ".join(behind + missing) or "every job was scraped since"
@@ -79,7 +75,7 @@ class Metrics:
         """Pull what is left, to the end of the window and beyond it to now; return the samples written."""
         try:
             self._pull(max(window.settled_at, run.clock.now()))
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:
             journal.note("stream_lost", stream=self.name, detail=sentence(error))
         self._prometheus.close()
         return self.samples

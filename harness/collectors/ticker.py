@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from harness.collectors.base import sentence
 from harness.journal import Journal
 
 
@@ -35,7 +36,7 @@ class Ticker:
         """Tick now; tell whether it went well."""
         try:
             self._tick()
-        except Exception as error:  # noqa: BLE001 - a recorder outlives whatever its server answers
+        except Exception as error:
             self._failed(error)
             return False
         if self._lost_since is not None:
@@ -53,9 +54,3 @@ class Ticker:
         if self._lost_since is None:
             self._lost_since = time.monotonic()
             self._journal.note("stream_lost", stream=self._stream, detail=sentence(error))
-
-
-def sentence(error: Exception) -> str:
-    """Return an error in one line of at most 300 characters."""
-    text = " ".join(str(error).split()) or "no message"
-    return f"{type(error).__name__}: {text}"[:300]

@@ -12,7 +12,7 @@ from harness.clock import Clock
 from harness.engines.children import Child
 from harness.errors import RoleDied, StackError, WaitTimeout
 
-_CALL_S = 3.0
+_CALL_S = 2.0
 _EVERY_S = 0.05
 
 

@@ -112,7 +112,7 @@ class LocalStack:
         self._wait_and_note(role)
 
     def wait(self, role: str) -> float:
-        """Wait until a role is healthy and return the wall seconds that took."""
+        """Wait until a role is healthy and return the wall seconds since its start."""
         return self._role(role).wait()
 
     def alive(self, role: str) -> bool:

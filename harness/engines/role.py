@@ -27,6 +27,7 @@ class RoleProcess:
     clock: Clock
     child: Child | None = None
     _before: int | None = None
+    _started_at: float = 0.0
     _asked: Child | None = None
 
     @property
@@ -74,6 +75,7 @@ class RoleProcess:
         program = self.places.programs.get(local.program) if local.program else None
         if local.modules_flag and program and program.modules:
             argv.append(self._fill(local.modules_flag))
+        self._started_at = self.clock.now()
         self.child = self.nursery.start(
             argv,
             name=self.name,
@@ -91,10 +93,9 @@ class RoleProcess:
         return {**needed, **divided, **{key: self._fill(text) for key, text in self._local.env.items()}}
 
     def wait(self, given_up: threading.Event | None = None) -> float:
-        """Wait until it is healthy, hand in what it is to be told, and return the wall seconds that took."""
+        """Wait until it is healthy, hand in what it is to be told, and return the wall seconds since its start."""
         if self.child is None:
             raise StackError(f"Role {self.name!r} was never started.")
-        began = self.clock.now()
         health = self._local.health
         Await(
             child=self.child,
@@ -106,7 +107,7 @@ class RoleProcess:
         ).wait(self.clock, given_up)
         for path, source in self._local.put.items():
             self._put(self._fill(path), Path(self._fill(source)))
-        return self.clock.now() - began
+        return self.clock.now() - self._started_at
 
     def _health_file(self) -> Path | None:
         return Path(self._fill(self._local.health.file)) if self._local.health.file else None

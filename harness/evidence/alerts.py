@@ -134,7 +134,9 @@ def _runs(t: np.ndarray, seen: np.ndarray, step: float) -> list[tuple[float, flo
     """
     if not len(t):
         return []
-    holes: list[int] = [at for at in np.flatnonzero(np.diff(t) > _GAP * step).tolist() if _evaluated(t[at], t[at + 1], seen, step)]
+    holes: list[int] = [
+        at for at in np.flatnonzero(np.diff(t) > _GAP * step).tolist() if _evaluated(t[at], t[at + 1], seen, step)
+    ]
     firsts, lasts = [0, *(at + 1 for at in holes)], [*holes, len(t) - 1]
     return [(float(t[first]), float(t[last])) for first, last in zip(firsts, lasts, strict=True)]
 
@@ -179,8 +181,8 @@ def _held(
         if row.get(by):
             since.setdefault(name, at if name in known else whole.start if at >= whole.start else at)
         elif name in since:
-            start = since.pop(name)
-            found.append(Interval(start=start, end=max(at, whole.end) if left and start < whole.end else at))
+            end = max(at, whole.end) if left and at >= whole.start else at
+            found.append(Interval(start=since.pop(name), end=end))
         known = known - {name} if left else known | {name}
     found += [Interval(start=start, end=whole.end) for start in since.values() if start < whole.end]
     inside = [Interval(start=max(one.start, whole.start), end=min(one.end, whole.end)) for one in found]

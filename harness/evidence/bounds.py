@@ -56,13 +56,17 @@ class Bound:
         """Epoch seconds at which the bound is over."""
         return self.since + self.total_s / self.speed + self.slack_s
 
+    def when(self, at: float) -> str:
+        """Return in words how long after `event` a moment (epoch seconds) lies."""
+        return in_words(self.after_s(at), self.event)
+
     def after_s(self, at: float) -> float:
         """Return how many production seconds after `since` a moment (epoch seconds) lies."""
         return (at - self.since) * self.speed
 
     def __str__(self) -> str:
-        fixed = "".join(f" + {seconds:.0f} s for the restart of {role}" for role, seconds in self.fixed_s.items())
-        return f"bound {self.within_s:.0f} s{fixed}"
+        fixed = "".join(f" + {plain(seconds)} s for the restart of {role}" for role, seconds in self.fixed_s.items())
+        return f"bound {plain(self.within_s)} s{fixed}"
 
 
 def onset(evidence: Evidence, args: Placed) -> Bound:
@@ -81,7 +85,7 @@ def onset(evidence: Evidence, args: Placed) -> Bound:
 
 
 def relief(evidence: Evidence, args: Placed) -> Bound:
-    """Return the bound of something that must end: from the fault's `absent` after its heal, else from the phase's start.
+    """Return the bound of something that must end: from the fault's `absent` after its heal, else the phase's start.
 
     `begun` is then the fault's injection, or the start of play. EvidenceError as for `onset`.
     """
@@ -129,6 +133,24 @@ def active(evidence: Evidence, fault: FaultRecord) -> Interval | None:
     return Interval(start=fault.injected_at, end=ends[0] if ends else max(evidence.play.end, fault.injected_at))
 
 
+def cut_off(evidence: Evidence) -> tuple[float, str] | None:
+    """Return when play was cut short (epoch seconds) and by what; None if it was played to its end.
+
+    A server that died unasked counts, also when it died after play. So does the end of a run that never said it ended.
+    """
+    if evidence.play is None:
+        return None
+    ends = [(fact.at, f"{fact.more.get('role')} died unasked") for fact in evidence.facts("role_died")]
+    outcome = str(evidence.run.get("outcome") or "running")
+    if outcome != "completed":
+        why = "the run was cut off" if outcome == "running" else outcome.rstrip(".")
+        stops = [*evidence.facts("interrupted"), *evidence.facts("error")]
+        ends += [(fact.at, why) for fact in stops if fact.at >= evidence.play.start]
+        if not evidence.facts("play_ended"):
+            ends.append((evidence.play.end, why))
+    return min(ends, default=None)
+
+
 def clock_slack_s(evidence: Evidence) -> float:
     """Return by how many wall seconds the processes of a run disagree about the time, from their `clock` facts."""
     offsets = [float(fact.more["wall"]) - fact.monotonic for fact in evidence.facts("clock") if "wall" in fact.more]
@@ -138,6 +160,16 @@ def clock_slack_s(evidence: Evidence) -> float:
 def missed_evaluation_s(evidence: Evidence) -> float:
     """Return the wall seconds without an evaluation after which one was missed: 1.6 evaluation intervals."""
     return 1.6 * float(evidence.run["evaluation_interval_s"]) / evidence.speed
+
+
+def in_words(after_s: float, event: str) -> str:
+    """Return when something was, against an event: `19.5 s after outage took effect`, `1 s before play began`."""
+    return f"{plain(abs(after_s))} s {'before' if after_s < 0 else 'after'} {event}"
+
+
+def plain(number: float) -> str:
+    """Return a number with at most one decimal: `20.4`, `182`."""
+    return f"{number:.1f}".removesuffix(".0")
 
 
 def named(alert: str, labels: Mapping[str, str]) -> str:
@@ -171,7 +203,7 @@ def _restarts(evidence: Evidence, span: Interval) -> dict[str, float]:
 
 
 def _restart(evidence: Evidence, fault: FaultRecord) -> Interval | None:
-    """Return when the role of a fault started anew: a killed one from its heal on, a restarted one from the injection."""
+    """Return when the role of a fault started anew: a killed one from its heal on, a restarted one at once."""
     if fault.kind not in RESTARTING or fault.injected_at is None:
         return None
     heals = [fact.at for fact in evidence.facts("heal") if fact.more.get("fault") == fault.name]

@@ -28,7 +28,7 @@ class Notified:
 
 @dataclass(frozen=True, kw_only=True)
 class Notification:
-    """One message that reached the pager: `at` (epoch s) it came, and was `answered` with this HTTP status (0: none)."""
+    """One message that reached the pager `at` (epoch s) and was `answered` with this HTTP status (0: none)."""
 
     at: float
     receiver: str

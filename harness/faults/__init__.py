@@ -27,7 +27,7 @@ def catalogue() -> dict[str, type[Params]]:
 
 
 def make(kind: str, params: Mapping[str, Any]) -> Fault:
-    """Return a fault with its parameters; pydantic's ValidationError if they do not fit, KeyError for an unknown kind."""
+    """Return a fault with its parameters; ValidationError if they do not fit, KeyError for an unknown kind."""
     fault = by_kind()[kind]
     return fault(fault.Params.model_validate(dict(params)))
 

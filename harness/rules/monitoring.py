@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import glob
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,8 +41,7 @@ def read_monitoring(stack: Stack) -> Monitoring:
     prometheus = _yaml(stack.folder / stack.prometheus)
     alertmanager = _yaml(stack.folder / stack.alertmanager)
     settings = prometheus.get("global") or {}
-    loaded = [Path(str(pattern)).name for pattern in prometheus.get("rule_files") or ()]
-    alerts, expressions = _rules(stack, loaded)
+    alerts, expressions = _rules(stack, _loaded(stack, prometheus.get("rule_files") or ()))
     waits, largest_interval_s = _routes(alertmanager.get("route") or {})
     return Monitoring(
         alerts=alerts,
@@ -62,13 +62,26 @@ def _yaml(path: Path) -> Any:
         raise UsageError([Mistake(file=str(path), line=0, where="file", value=words, expected="a readable YAML file")]) from None
 
 
-def _rules(stack: Stack, loaded: list[str]) -> tuple[tuple[AlertRule, ...], tuple[tuple[str, str], ...]]:
+def _loaded(stack: Stack, patterns: Iterable[object]) -> set[Path]:
+    """Return the files of the folder that these `rule_files` patterns load once the stack is rendered."""
+    home = (stack.folder / stack.prometheus).parent
+    found: set[Path] = set()
+    for pattern in map(str, patterns):
+        for named, place in stack.paths.items():
+            if pattern.startswith(named):
+                pattern = place.replace("{config}", str(stack.folder)) + pattern[len(named) :]
+                break
+        found |= {Path(path).resolve() for path in glob.glob(str(home / pattern))}
+    return found
+
+
+def _rules(stack: Stack, loaded: set[Path]) -> tuple[tuple[AlertRule, ...], tuple[tuple[str, str], ...]]:
     alerts, expressions = [], []
     for path in sorted((stack.folder / stack.prometheus).parent.rglob("*.y*ml")):
         content = _yaml(path)
         if not isinstance(content, dict) or "groups" not in content:
             continue
-        named = any(Path(path.name).match(pattern) for pattern in loaded)
+        named = path.resolve() in loaded
         for rule in (rule for group in content["groups"] or () for rule in group.get("rules") or ()):
             if named:
                 expressions.append((path.name, str(rule.get("expr", ""))))

@@ -32,6 +32,7 @@ class _Child:
         self._process = spawn(argv, name=name, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self._events: list[dict[str, Any]] = []
         self._ended = False
+        self._told_to_stop = False
         self._changed = threading.Condition(threading.RLock())
         threading.Thread(target=self._read, name=f"{name}-events", daemon=True).start()
 
@@ -77,6 +78,7 @@ class _Child:
 
     def stop(self, within_s: float = 15.0) -> dict[str, Any] | None:
         """Tell it to end and wait for that; killed if it takes longer. Returns `done`, None if that was never said."""
+        self._told_to_stop = True
         try:
             self._tell("stop")
             return self.wait(within_s)
@@ -171,6 +173,13 @@ class TrafficProcess(_Child):
     def start(self, at: float) -> None:
         """Let the first phase begin at `at`, epoch seconds of the run's clock."""
         self._tell(f"start {at!r}")
+
+    def check(self) -> None:
+        """StackError if the process has ended before its load was over and nobody had told it to."""
+        with self._changed:
+            done, ended = self.done, self._ended
+        if done["stopped"] and not self._told_to_stop if done else ended:
+            raise self._death()
 
     def rates(self) -> list[dict[str, Any]]:
         """Return what was said each second so far: totals since the start, `sent_per_s` of that second, `at`."""

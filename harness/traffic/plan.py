@@ -12,6 +12,7 @@ from harness.errors import StackError
 from harness.stack import Frozen
 from harness.traffic import USERS
 from harness.traffic.pacers import ALL as PACERS
+from harness.traffic.payloads.base import in_one_line
 
 
 def _known_user(name: str) -> str:
@@ -81,5 +82,7 @@ def read_plan(model: type[Plan], path: Path) -> Plan:
     """Read a plan file; StackError with every mistake if it is not one."""
     try:
         return model.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise StackError(f"{path} is not a plan: {error}") from None
+    except OSError as error:
+        raise StackError(f"{path} is not a plan: {error}.") from None
+    except ValidationError as error:
+        raise StackError(f"{path} is not a plan: {in_one_line(error)}.") from None

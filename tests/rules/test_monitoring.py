@@ -7,7 +7,7 @@ import pytest
 from harness.errors import UsageError
 from harness.loader import load_stack
 from harness.rules.monitoring import Monitoring, read_monitoring
-from tests.small_stack import ALERTMANAGER, PROMETHEUS, write_stack
+from tests.small_stack import ALERTMANAGER, PROMETHEUS, STACK, write_stack
 
 
 def monitoring(folder: Path, **changed: str) -> Monitoring:
@@ -23,11 +23,12 @@ def test_every_rule_file_is_read_and_the_loaded_ones_marked(tmp_path: Path) -> N
     ("rule_files", "loaded"),
     [
         ("[rules/*.yml]", {"service.yml", "drift.yml"}), ("[/etc/prometheus/rules/drift.yml]", {"drift.yml"}), ("[]", set()),
-        ("[rules/s*.yml]", {"service.yml"}),
+        ("[rules/s*.yml]", {"service.yml"}), ("[other/*.yml]", set()), ("[/elsewhere/rules/*.yml]", set()),
     ],
 )  # fmt: skip
 def test_a_rule_file_is_loaded_when_prometheus_names_it(tmp_path: Path, rule_files: str, loaded: set[str]) -> None:
-    found = monitoring(tmp_path, prometheus=PROMETHEUS.replace("[rules/service.yml]", rule_files))
+    stack = STACK.replace("roles:", 'paths: {/etc/prometheus: "{config}/prometheus"}\nroles:', 1)
+    found = monitoring(tmp_path, stack=stack, prometheus=PROMETHEUS.replace("[rules/service.yml]", rule_files))
     assert {rule.file for rule in found.alerts if rule.loaded} == loaded
 
 

@@ -23,6 +23,9 @@ from harness.traffic.schedule import loads
 
 _FLUSH_S = 0.5
 _GRACE_S = 0.5
+"""Beyond timeout_s, so that each client's own timeout comes first."""
+_PATIENCE_S = 1.0
+"""What is under way gets so long when told to stop: an answer that comes now need not become unknown."""
 
 
 def main(argv: list[str]) -> int:
@@ -57,13 +60,13 @@ class _Process:
     def run(self, achieved: dict[str, Any]) -> int:
         gevent.signal_handler(signal.SIGTERM, self._stopped.set)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; our parent decides
-        gevent.spawn(self._listen)
+        gevent.spawn(self._listen).link_exception(self._broke)
         _say("ready", achieved=achieved, **_times())
         gevent.wait([self._started, self._stopped], count=1)
         cpu_s = time.process_time()
         ticks = [gevent.spawn(self._flush), gevent.spawn(self._report)]
         for tick in ticks:
-            tick.link_exception(self._tick_broke)
+            tick.link_exception(self._broke)
         if self._started.is_set():
             self._play()
         gevent.killall(ticks)
@@ -77,12 +80,19 @@ class _Process:
     def _play(self) -> None:
         dispatcher = gevent.spawn(self._sender.play, self._start)
         gevent.wait([dispatcher, self._stopped], count=1)
-        deadline = time.monotonic() + self._plan.timeout_s + _GRACE_S
-        while not (self._stopped.is_set() or self._sender.idle or time.monotonic() > deadline):
-            self._stopped.wait(0.02)
         dispatcher.kill()
+        self._settle(self._plan.timeout_s + _GRACE_S, also=self._stopped)
+        if self._stopped.is_set():
+            self._sender.drop_waiting()
+            self._settle(_PATIENCE_S)
         if dispatcher.exception:
             self._crash = self._crash or f"The dispatcher broke: {dispatcher.exception!r}."
+
+    def _settle(self, within_s: float, also: Event | None = None) -> None:
+        """Wait until nothing is under way, the time is over, or `also` is set."""
+        deadline = time.monotonic() + within_s
+        while not self._sender.idle and time.monotonic() < deadline and not (also and also.is_set()):
+            gevent.sleep(0.01)
 
     def _listen(self) -> None:
         for raw in FileObject(sys.stdin.fileno(), "rb", closefd=False):
@@ -112,8 +122,8 @@ class _Process:
         figures = {"cpu_s": round(cpu_s, 3), "memory_mib": round(memory_mib, 1)}
         _say("done", **totals, asked=self._sender.asked, stopped=self._stopped.is_set(), **figures, **_times())
 
-    def _tick_broke(self, greenlet: Any) -> None:
-        self._crash = f"The records could not be written: {greenlet.exception!r}."
+    def _broke(self, greenlet: Any) -> None:
+        self._crash = f"The traffic process broke: {greenlet.exception!r}."
         self._stopped.set()
 
     def _crashed(self, user_instance: object, exception: Exception, tb: object) -> None:

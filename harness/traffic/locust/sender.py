@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import resource
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import gevent
 from locust import User, constant, task
@@ -23,10 +22,16 @@ _FIRST_USERS = 50
 _DESCRIPTORS_KEPT = 64
 
 
+class _Environment(Environment):
+    """Where a user, which Locust makes, finds the sender."""
+
+    sender: Sender
+
+
 class Predict(User):
     """A Locust user that serves the desk until the end."""
 
-    environment: Any
+    environment: _Environment
     wait_time = constant(0)
 
     @task
@@ -49,8 +54,8 @@ class Sender:
         self.writer = RequestWriter(plan.records / f"{plan.worker}.npy")
         users_max = min(plan.users_max, _descriptors(plan.users_max))
         users = min(_FIRST_USERS, users_max)
-        self._environment: Any = Environment(user_classes=[Predict])
-        self._environment.sender = self  # where a user, which Locust makes, finds it
+        self._environment = _Environment(user_classes=[Predict])
+        self._environment.sender = self
         self._runner = self._environment.create_local_runner()
         self.desk = Desk(lambda: self._hire(1), users=users, users_max=users_max, queue_max=plan.queue_max)
         self._hire(users)
@@ -96,10 +101,14 @@ class Sender:
         """Nothing waits and nothing is under way."""
         return not self.in_flight and not len(self.desk)
 
-    def end(self) -> None:
-        """Give up what is under way (unknown) and what waits (dropped), and write every record."""
+    def drop_waiting(self) -> None:
+        """Record what waits for a user as dropped."""
         for seq, due in self.desk.clear():
             self._record(seq, due, _DROPPED)
+
+    def end(self) -> None:
+        """Give up what is under way (unknown) and what waits (dropped), and write every record."""
+        self.drop_waiting()
         self._runner.user_greenlets.kill(timeout=5)
         self.writer.close()
 

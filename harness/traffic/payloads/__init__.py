@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from harness.errors import StackError
-from harness.traffic.payloads.base import Declaration, Kind, Template, declared
+from harness.traffic.payloads.base import Declaration, Kind, Template, declared, in_one_line
 from harness.traffic.payloads.faulty import FAULTY, FaultyArgs
 from harness.traffic.payloads.normal import CANARY, NORMAL
 from harness.traffic.payloads.sample import Sample, load_sample
@@ -49,6 +49,6 @@ def parse_payload(payload: Mapping[str, Any]) -> ShiftArgs | FaultyArgs | None:
     try:
         args = CATALOGUE[named[0]].model_validate(dict(payload))
     except ValidationError as error:
-        raise StackError(f"The payload {dict(payload)} is wrong: {error}.") from None
+        raise StackError(f"The payload {dict(payload)} is wrong: {in_one_line(error)}.") from None
     assert isinstance(args, ShiftArgs | FaultyArgs)
     return args

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from pydantic import ValidationError
+
 from harness.stack import Frozen
 
 
@@ -44,6 +46,12 @@ class Kind:
 
 ANSWERED = Declaration(status=(200,), counted="answered", logged="yes")
 """What a good service does with a good request."""
+
+
+def in_one_line(error: ValidationError) -> str:
+    """Return every mistake that a model found."""
+    found = [(".".join(map(str, one["loc"])), one["msg"]) for one in error.errors()]
+    return "; ".join(f"{where}: {message}" if where else message for where, message in found)
 
 
 def declared(kinds: Sequence[Kind]) -> Mapping[str, Mapping[str, object]]:

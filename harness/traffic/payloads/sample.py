@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +37,7 @@ def load_sample(path: Path, payload: Mapping[str, Any]) -> Sample:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             reference, live = arrays["reference"], arrays["live"]
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise StackError(
             f"{path} is not a sample with arrays `reference` and `live`: {error}.",
             hint="Correct `payload.sample` in stack.yaml.",

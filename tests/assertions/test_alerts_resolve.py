@@ -1,0 +1,86 @@
+import pytest
+
+from harness.evidence import EvidenceError
+from tests.assertions.asking import alive, ask, says
+from tests.evidence.build import fault, firing, notice, together
+
+ERRORS = 'HighErrorRate{job="a"}'
+OTHER = 'HighErrorRate{job="b"}'
+IN = {"alert": "HighErrorRate", "in": "trouble", "within": 20}
+DURING = {"alert": "HighErrorRate", "during": "outage", "within": 20}
+OUTAGE = fault("outage", "raises", "baseline", injected=10, effective=11, healed=40, gone=41)
+
+
+@pytest.mark.parametrize(
+    ("args", "series", "answer", "words"),
+    [
+        (IN, firing(ERRORS, start=30.4, end=70.4), "pass", ["ended 10.4 s after trouble began", "bound 20 s"]),
+        (IN, firing(ERRORS, start=30, end=80), "pass", "ended 20 s after"),
+        (IN, firing(ERRORS, start=30.4, end=80.4), "fail", ["ended only 20.4 s after trouble began", "bound 20 s"]),
+        (IN, firing(ERRORS, start=30.4, end=121), "fail", "still firing when last evaluated, 60.4 s after"),
+        (IN, {}, "unknown", "never fired"),
+        (IN, firing(ERRORS, pending=30.4, start=None, end=50.4), "unknown", "never fired"),
+        (IN, firing(ERRORS, start=90.4, end=95.4), "unknown", "never fired before the bound 20 s was over"),
+        (IN, firing(ERRORS, start=30.4, end=50.4), "pass", "ended 9.6 s before trouble began"),
+        ({**IN, "labels": {"job": "b"}}, firing(ERRORS, start=30.4, end=70.4), "unknown", "never fired"),
+        (
+            IN,
+            together(firing(ERRORS, start=30.4, end=40.4), firing(ERRORS, start=65.4, end=75.4)),
+            "pass",
+            "fired 2 times",
+        ),
+        (
+            IN,
+            together(firing(ERRORS, start=30.4, end=40.4), firing(ERRORS, start=65.4, end=99.4)),
+            "fail",
+            "ended only 39.4",
+        ),
+        (IN, firing(ERRORS, start=30.4, end=65.4) | firing(OTHER, start=30.4, end=85.4), "fail", "ended only 25.4 s"),
+        (DURING, firing(ERRORS, start=30.4, end=60.4), "pass", "ended 19.4 s after outage was gone"),
+        (DURING, firing(ERRORS, start=30.4, end=61.4), "fail", "ended only 20.4 s after outage was gone"),
+        (DURING, firing(ERRORS, start=2.4, end=8.4), "unknown", "never fired"),
+    ],
+)
+def test_resolve(tmp_path, args, series, answer, words):
+    says(ask("alerts/resolve", tmp_path, args, series=alive(series), faults=[OUTAGE]), answer, words)
+
+
+def test_dead_stream_is_no_failure(tmp_path):
+    series = alive(firing(ERRORS, start=30.4, end=66.4), until=66.4)
+    says(ask("alerts/resolve", tmp_path, IN, series=series), "unknown", ["still firing", "record ended"])
+    says(ask("alerts/resolve", tmp_path / "none", IN), "unknown", "never fired")
+
+
+def test_speed_and_restart_stretch_the_bound(tmp_path):
+    kill = {"params": {"role": "model"}, "injected": 10, "effective": 11, "healed": 40, "gone": 41}
+    series = alive(firing(ERRORS, start=30, end=52))
+    args = {**DURING, "within": "5m"}
+    found = ask(
+        "alerts/resolve",
+        tmp_path,
+        args,
+        series=series,
+        faults=[fault("outage", "kill", "baseline", **kill)],
+        speed=30.0,
+    )
+    says(found, "pass", ["ended 330 s after outage was gone", "bound 300 s + 30 s for the restart of model"])
+
+
+@pytest.mark.parametrize(
+    ("notices", "words"),
+    [
+        ([notice(73.4, "page", ERRORS, status="resolved")], "resolved notice 3 s later (due within 5 s)"),
+        ([notice(73.4, "page", ERRORS, status="resolved", answered=500)], "no resolved notice was delivered"),
+        ([notice(60, "page", ERRORS, status="resolved")], "no resolved notice was delivered"),
+        ([], "no resolved notice was delivered (due within 5 s)"),
+    ],
+)
+def test_the_resolved_notice_is_told_not_judged(tmp_path, notices, words):
+    series = alive(firing(ERRORS, start=30.4, end=70.4))
+    says(ask("alerts/resolve", tmp_path, IN, series=series, notifications=notices), "pass", words)
+
+
+def test_a_fault_that_is_not_seen_to_go_has_no_bound(tmp_path):
+    faults = [fault("outage", "raises", "baseline", injected=10, effective=11, healed=40)]
+    with pytest.raises(EvidenceError, match="outage was never seen to be gone"):
+        ask("alerts/resolve", tmp_path, DURING, series=alive(), faults=faults)

@@ -1,0 +1,196 @@
+"""The verbs that play nothing."""
+
+import contextlib
+import json
+import os
+import signal
+import threading
+from types import SimpleNamespace
+
+import pytest
+
+from harness.cli import main
+from harness.errors import RoleDied
+from harness.sighting import Absent, Program
+from tests.cli.faked import FAILED, PASSED, write_run
+from tests.small_stack import write_scenario, write_stack
+
+
+def test_plan_prints_steps_floors_and_expectations(fakes, tmp_path, capsys):
+    assert main(["plan", str(write_scenario(tmp_path)), "--speed", "10"]) == 0
+    told = capsys.readouterr().out
+    for words in (
+        "sample: A sample.",
+        "20m of production time at speed 10: 2m of play",
+        "phase trouble",
+        "inject failing",
+        "model_raises {share: 0.3}",
+        "soonest",
+        "HighErrorRate",
+        "alerts/fire {alert: HighErrorRate, in: trouble, within: 6m, delivered_to: page}",
+    ):
+        assert words in told
+    assert fakes.played == []
+
+
+def test_plan_prints_the_limits_of_speed_and_refuses_nothing(fakes, tmp_path, capsys):
+    assert main(["plan", str(write_scenario(tmp_path)), "--speed", "100000"]) == 0
+    assert "`tocsin run` refuses this speed." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("verdict", "code"), [(PASSED, 0), (FAILED, 1)])
+def test_judge_judges_a_run_directory_again(fakes, tmp_path, capsys, verdict, code):
+    fakes.verdicts = (verdict,)
+    folder = write_run(tmp_path / "copied")
+    assert main(["judge", str(folder)]) == code
+    told = capsys.readouterr()
+    assert verdict.reason in told.out
+    assert "There is no verdicts.json to compare with." in told.err
+    assert sorted(path.name for path in folder.iterdir()) == ["run.json"]
+
+
+def test_judge_tells_what_differs(fakes, tmp_path, capsys):
+    folder = write_run(tmp_path / "copied")
+    assert main(["judge", str(folder), "--json"]) == 0
+    (folder / "verdicts.json").write_text(capsys.readouterr().out)
+    main(["judge", str(folder)])
+    assert "The same verdicts as in verdicts.json." in capsys.readouterr().err
+    fakes.verdicts = (FAILED,)
+    main(["judge", str(folder)])
+    assert "not judged before" in capsys.readouterr().err
+
+
+def test_judge_answers_for_the_verdicts_not_for_how_the_run_ended(fakes, tmp_path):
+    folder = write_run(tmp_path / "copied", outcome="interrupted by SIGINT", exit_code=130)
+    assert main(["judge", str(folder)]) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [(None, "holds no run.json"), ("{", "is not JSON"), ('{"schema": 99}', "has schema 99")],
+)
+def test_judge_cannot_read_everything(tmp_path, capsys, text, words):
+    if text is not None:
+        (tmp_path / "run.json").write_text(text)
+    assert main(["judge", str(tmp_path)]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_ls_lists_everything_that_can_be_named(capsys):
+    assert main(["ls"]) == 0
+    told = capsys.readouterr().out
+    for name in ("tour", "alerts/fire", "model_raises", "shift", "reference", "local"):
+        assert name in told
+    assert "(no summary)" not in told
+
+
+def test_schema_describes_the_file_as_it_is_written(capsys):
+    assert main(["schema"]) == 0
+    schema = json.loads(capsys.readouterr().out)
+    phase = schema["$defs"]["Phase"]["properties"]
+    faults = [item["required"] for item in phase["faults"]["items"]["oneOf"]]
+    checks = [item["required"] for item in schema["properties"]["expect"]["items"]["oneOf"]]
+    assert ["kill"] in faults
+    assert ["alerts/fire"] in checks
+    assert {"type": "number"} in phase["for"]["anyOf"]
+    assert set(schema["required"]) == {"version", "name", "summary", "timeline", "expect"}
+    references = set(json.dumps(schema).split('"#/$defs/')[1:])
+    assert {text.partition('"')[0] for text in references} <= set(schema["$defs"])
+
+
+def seen(*missing):
+    def look_all(names, cache):
+        return {
+            name: Absent(name=name, wanted=f"{name} >= 1")
+            if name in missing
+            else Program(name=name, version="2.42.0", path=cache / name, origin="cache")
+            for name in names
+        }
+
+    return look_all
+
+
+@pytest.mark.parametrize(
+    ("missing", "memory_mib", "disk_mib", "code", "words"),
+    [
+        ((), 99_999, 99_999, 0, "Everything that stack reference needs is here."),
+        (("prometheus",), 99_999, 99_999, 2, "Missing: prometheus. Run `tocsin setup`"),
+        ((), 10, 99_999, 2, "Too little: memory."),
+        ((), 99_999, 10, 2, "Free some space in "),
+    ],
+)
+def test_doctor(monkeypatch, capsys, missing, memory_mib, disk_mib, code, words):
+    monkeypatch.setattr("harness.programs.look_all", seen(*missing))
+    monkeypatch.setattr("harness.programs.memory_mib", lambda: memory_mib)
+    monkeypatch.setattr("harness.programs.disk_free_mib", lambda path: disk_mib)
+    assert main(["doctor"]) == code
+    told = capsys.readouterr().out
+    assert words in told
+    assert "2.42.0" in told
+
+
+def test_setup_reports_what_it_does(monkeypatch, capsys, tmp_path):
+    def bring(names, cache, report):
+        report("Fetching Elasticsearch (107 MB).")
+        return seen()(names, tmp_path)
+
+    monkeypatch.setattr("harness.programs.setup", bring)
+    assert main(["setup"]) == 0
+    told = capsys.readouterr()
+    assert "Fetching Elasticsearch (107 MB)." in told.err
+    assert f"prometheus 2.42.0 (cache: {tmp_path}/prometheus)" in told.out
+
+
+def test_sweep_says_what_it_removed(monkeypatch, capsys):
+    monkeypatch.setattr("harness.engines.run.sweep", lambda: ["260101-000000-abcd"])
+    assert main(["sweep"]) == 0
+    assert "Cleaned up after run 260101-000000-abcd." in capsys.readouterr().out
+
+
+class Engine:
+    """Brings up a stack of which `dead` says who has died; tells when it is up and that it is down."""
+
+    def __init__(self, dead):
+        self.dead = dead
+        self.down = False
+        self.ready = threading.Event()
+
+    @contextlib.contextmanager
+    def up(self, timeline, run, journal):
+        def died():
+            self.ready.set()
+            return self.dead
+
+        try:
+            yield SimpleNamespace(stack=timeline.stack, address=lambda role, port=None: "127.0.0.1:4242", died=died)
+        finally:
+            self.down = True
+
+
+@pytest.mark.parametrize(
+    ("dead", "number", "code", "words"),
+    [
+        ({}, signal.SIGINT, 0, "Taking it down."),
+        ({}, signal.SIGTERM, 143, "tocsin: terminated."),
+        ({"prometheus": "prometheus ended with 1."}, None, RoleDied.exit_code, "prometheus ended with 1."),
+    ],
+    ids=["ctrl-c", "sigterm", "died"],
+)
+def test_up_stays_until_it_is_told_to_go(fakes, monkeypatch, tmp_path, capsys, dead, number, code, words):
+    engine = Engine(dead)
+    monkeypatch.setattr("harness.cli.parts.engine", lambda name: engine)
+
+    def ask():
+        if engine.ready.wait(20):
+            os.kill(os.getpid(), number)
+
+    asking = threading.Thread(target=ask)
+    if number is not None:
+        asking.start()
+    assert main(["up", "--stack", str(write_stack(tmp_path / "small"))]) == code
+    told = capsys.readouterr()
+    assert "model       http 127.0.0.1:4242" in told.out
+    assert words in told.err
+    assert engine.down
+    if number is not None:
+        asking.join()

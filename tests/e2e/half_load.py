@@ -1,0 +1,19 @@
+"""Tocsin with one thing wrong in itself: the generator is told to send half of what the scenario asks."""
+
+import sys
+
+from harness import stages
+from harness.cli import main
+
+whole = stages.traffic_plan
+
+
+def half(timeline, sending):  # type: ignore[no-untyped-def]  # noqa: D103
+    plan = whole(timeline, sending)
+    for phase in plan["phases"]:
+        phase["rate_per_s"] /= 2
+    return plan
+
+
+stages.traffic_plan = half
+sys.exit(main())

@@ -1,0 +1,159 @@
+"""A drill from up to record on stand-ins: whatever ends it, the rest still happens and evidence is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import stages
+from harness.errors import MissingProgram, RoleDied, StackError, Terminated
+from harness.evidence import Evidence
+from tests.fake_stack import FakeFault, FakeLive, FakeRecorder, FakeTraffic, Rig
+from tests.test_timeline import planned
+
+
+class Senders(FakeTraffic):
+    """Canary and generator in one, which also can be readied and stopped."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.stopped = 0
+
+    def ready(self) -> None: ...
+
+    def stop(self, within_s: float) -> None:
+        self.stopped += 1
+
+
+class FakeEngine:
+    """An engine whose stack is up at once; `error` is raised instead; `downs` counts how often it went down."""
+
+    def __init__(self, live: FakeLive, error: BaseException | None = None) -> None:
+        self.live, self.error, self.downs = live, error, 0
+
+    @contextmanager
+    def up(self, timeline: Any, run: Any, journal: Any) -> Iterator[Any]:
+        if self.error:
+            raise self.error
+        try:
+            self.live.attach_prober = lambda prober: None  # type: ignore[attr-defined]
+            yield self.live
+        finally:
+            self.downs += 1
+
+
+class Table:
+    """One drill on stand-ins."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, *, fault: FakeFault | None = None, **traffic: Any) -> None:
+        self.rig = Rig(folder)
+        self.engine = FakeEngine(self.rig.live)
+        self.fault = fault or FakeFault("present", "absent")
+        self.recorder = FakeRecorder("metrics")
+        self.recorder.start = lambda live, run, journal: None  # type: ignore[attr-defined]
+        self.traffic, self.canary = Senders(**traffic), Senders()
+        kind = type("Kind", (), {"Params": type("P", (), {"model_validate": staticmethod(lambda params: params)})})
+        kind.__new__ = lambda cls, params: self.fault  # type: ignore[assignment, method-assign]
+        monkeypatch.setattr(stages, "_FAULTS", {"model_raises": kind})
+        monkeypatch.setattr("harness.collectors.ALL", (lambda: self.recorder,))
+        monkeypatch.setattr(stages, "_canary", lambda drill, live: self.canary)
+        monkeypatch.setattr(stages, "_traffic", lambda drill, live: self.traffic)
+        self.timeline = planned(folder)
+
+    def run(self, **more: Any) -> Evidence:
+        return stages.run_drill(self.timeline, self.engine, self.rig.run, self.rig.journal, command=["tocsin", "run"], **more)
+
+
+def test_a_drill_that_plays_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = Table(tmp_path, monkeypatch)
+    evidence = table.run()
+    assert (evidence.run["outcome"], evidence.run["exit_code"]) == ("completed", 0)
+    assert (table.engine.downs, table.traffic.stopped, table.canary.stopped) == (1, 1, 1)
+    assert list(evidence.phases) == ["baseline", "trouble", "recovery"]
+    fault = evidence.faults["failing"]
+    assert None not in (fault.injected_at, fault.effective_at, fault.healed_at, fault.gone_at)
+    assert fault.injected_at <= fault.effective_at < fault.healed_at <= fault.gone_at  # type: ignore[operator]
+    assert [fact.fact for fact in evidence.journal][-1] == "stack_down"
+
+
+ENDINGS = [
+    (KeyboardInterrupt(), "interrupted by SIGINT", 130),
+    (Terminated(), "interrupted by SIGTERM", 143),
+    (RoleDied("model ended."), "model ended.", 2),
+    (StackError("The drill ran past its --timeout."), "The drill ran past its --timeout.", 2),
+    (OSError(28, "No space left on device"), "No space left", 2),
+    (ZeroDivisionError("division by zero"), "Tocsin itself failed: ZeroDivisionError", 70),
+]
+
+
+@pytest.mark.parametrize(("error", "outcome", "code"), ENDINGS, ids=[type(error).__name__ for error, *_ in ENDINGS])
+def test_whatever_ends_play_it_is_healed_collected_and_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, outcome: str, code: int
+) -> None:
+    table = Table(tmp_path, monkeypatch, error=error, after=200)
+    evidence = table.run()
+    assert outcome in evidence.run["outcome"]
+    assert evidence.run["exit_code"] == code
+    assert "heal" in table.fault.calls
+    assert "collect" in table.recorder.calls
+    assert (table.engine.downs, table.traffic.stopped, table.canary.stopped) == (1, 1, 1)
+    assert evidence.run["finished_at"]
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(MissingProgram("prometheus was not found."), 2), (KeyboardInterrupt(), 130), (ValueError("x"), 70)]
+)
+def test_a_stack_that_does_not_come_up_leaves_evidence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int
+) -> None:
+    table = Table(tmp_path, monkeypatch)
+    table.engine.error = error
+    evidence = table.run()
+    assert (evidence.run["exit_code"], evidence.play, evidence.phases) == (code, None, {})
+
+
+def test_what_cannot_be_healed_outweighs_how_it_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = Table(tmp_path, monkeypatch, fault=FakeFault("present"), error=KeyboardInterrupt(), after=200)
+    evidence = table.run()
+    assert evidence.run["exit_code"] == 70
+    assert "Not healed: failing" in evidence.run["outcome"]
+
+
+def test_a_silent_signal_stops_before_play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = Table(tmp_path, monkeypatch)
+    table.recorder.seen_after = None
+    evidence = table.run()
+    assert evidence.run["exit_code"] == 2
+    assert "metrics is silent" in evidence.run["outcome"]
+    assert table.traffic.started is None
+
+
+def test_keep_going_plays_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = Table(tmp_path, monkeypatch)
+    table.recorder.seen_after = None
+    assert table.run(keep_going=True).run["outcome"] == "completed"
+
+
+def test_the_timeout_counts_from_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = Table(tmp_path, monkeypatch)
+    evidence = table.run(timeout_s=5.0)
+    assert "--timeout" in evidence.run["outcome"]
+    assert table.rig.clock.now() < 1000 + 5 + 5
+
+
+def test_run_json_says_running_while_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from harness.evidence import read_evidence
+
+    table, outcomes = Table(tmp_path, monkeypatch), []
+    table.run(watch=lambda update: outcomes.append(read_evidence(tmp_path).run["outcome"]))
+    assert set(outcomes) == {"running"}
+
+
+def test_the_generator_is_told_wall_seconds_and_the_rates_asked(tmp_path: Path) -> None:
+    plan = stages.traffic_plan(planned(tmp_path), {"run_id": "r"})
+    assert [(p["start_s"], p["end_s"], p["rate_per_s"]) for p in plan["phases"]] == [(0, 10, 100), (10, 30, 100), (30, 40, 10)]
+    assert plan["phases"][1]["payload"] == {"shift": "mean", "features": ["f1"], "by_sd": 0.5}
