@@ -179,7 +179,8 @@ def _held(
         name, at = str(row.get("fingerprint", "")), float(row["at"])
         left = row.get("state") == "gone"
         if row.get(by):
-            since.setdefault(name, at if name in known else whole.start if at >= whole.start else at)
+            at_once = name not in known and at >= whole.start
+            since.setdefault(name, whole.start if at_once else at)
         elif name in since:
             end = max(at, whole.end) if left and at >= whole.start else at
             found.append(Interval(start=since.pop(name), end=end))

@@ -145,9 +145,8 @@ def _logs(evidence: Evidence, window: Interval) -> list[Blind]:
     if not evidence.logs.complete:
         return [(window, f"The log pipeline was not read in full: {evidence.logs.detail or 'no reason noted'}.")]
     if not len(inside):
-        every = float(np.median(np.diff(sent["sent"]))) if len(sent) > 1 else 0.0
         text = f"No answered canary in {window.seconds:.1f} s, so no line that had to come out."
-        return [] if window.seconds < every else [(window, text)]
+        return [] if window.seconds < _usual_step(sent["sent"]) else [(window, text)]
     came = np.isin(inside["id"], evidence.logs.documents["id"])
     if not came.any():
         return [(window, f"None of {len(inside)} canaries came out as a document.")]
@@ -180,11 +179,16 @@ def _requests(evidence: Evidence, window: Interval) -> list[Blind]:
     times = evidence.requests["intended"]
     if not evidence.facts("traffic_started"):
         return [(window, "The journal holds no traffic_started.")]
-    if not ((times >= window.start) & (times <= window.end)).any():
+    usual = _usual_step(times)
+    if not ((times >= window.start - usual) & (times <= window.end + usual)).any():
         return [(window, f"No request is recorded in {window.seconds:.1f} s.")]
     if not evidence.facts("play_ended") and times[-1] < window.end:
         return [(Interval(start=float(times[-1]), end=window.end), "The run was cut off after the last request.")]
     return []
+
+
+def _usual_step(times: np.ndarray) -> float:
+    return float(np.median(np.diff(times))) if len(times) > 1 else 0.0
 
 
 def _all_times(series: list[Series]) -> np.ndarray:

@@ -55,9 +55,9 @@ def firing(
     found: dict[str, Points] = {}
     if pending is not None:
         until = end if start is None else start
-        found[selector_of(labels | {"alertstate": "pending"})] = steady(1, pending, until - every, every)
+        found[selector_of(labels | {"alertstate": "pending"})] = steady(1, pending, until - every / 500, every)
     if start is not None:
-        found[selector_of(labels | {"alertstate": "firing"})] = steady(1, start, end - every, every)
+        found[selector_of(labels | {"alertstate": "firing"})] = steady(1, start, end - every / 500, every)
     return found
 
 

@@ -27,7 +27,7 @@ def suppressed(at, state="suppressed", by="inhibitedBy", **labels):
         ([firing(HIGH, pending=10, start=15, end=20)], [(10, 15, 20)]),
         ([firing(HIGH, start=15, end=20)], [(None, 15, 20)]),
         ([firing(HIGH, start=15, end=61)], [(None, 15, None)]),  # still firing at the last evaluation
-        ([firing(HIGH, pending=1, start=5, end=9), firing(HIGH, pending=30, start=35, end=40)], [(1, 5, 9), (30, 35, 40)]),
+        ([firing(HIGH, pending=1, start=5, end=9), firing(HIGH, start=25, end=29)], [(1, 5, 9), (None, 25, 29)]),
         ([firing(HIGH, start=15, end=20), firing(HIGH, start=21, end=25)], [(None, 15, 20), (None, 21, 25)]),  # one off
         ([firing(HIGH, pending=2, start=None, end=8), firing(HIGH, start=15, end=20)], [(None, 15, 20)]),
         ([firing(HIGH, start=15, end=16)], [(None, 15, 16)]),  # one single evaluation

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import fcntl
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from harness.engines.processes import remove_folder
+from harness.engines.run import FOLDERS, make_run, sweep
+from harness.errors import StackError
+
+
+@pytest.fixture(autouse=True)
+def own_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+def test_a_run_has_an_id_folders_a_link_and_a_work_folder(tmp_path: Path) -> None:
+    run = make_run("drill", runs=tmp_path / "runs")
+    assert len(run.id) <= 24 and set(run.id) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
+    assert run.folder == tmp_path / "runs" / "drill" / run.id
+    assert sorted(path.name for path in run.folder.iterdir()) == sorted(FOLDERS)
+    assert (tmp_path / "runs/drill/latest").resolve() == run.folder.resolve()
+    assert run.work == tmp_path / "tmp" / f"tocsin-{run.id}"
+    assert run.work.stat().st_mode & 0o777 == 0o755
+    run.close()
+
+
+def test_latest_follows_and_ids_differ(tmp_path: Path) -> None:
+    runs = [make_run("drill", runs=tmp_path / "runs") for _ in range(5)]
+    assert len({run.id for run in runs}) == 5
+    assert os.readlink(tmp_path / "runs/drill/latest") == runs[-1].id
+    for run in runs:
+        run.close()
+
+
+def test_close_removes_the_work_folder_and_may_be_repeated(tmp_path: Path) -> None:
+    run = make_run("drill", runs=tmp_path / "runs")
+    run.close()
+    run.close()
+    assert not run.work.exists() and run.folder.exists()
+
+
+@pytest.mark.parametrize(("keep", "left"), [(2, 2), (1, 1), (0, 1), (9, 5)])
+def test_old_run_directories_are_pruned_and_all_else_stays(tmp_path: Path, keep: int, left: int) -> None:
+    shelf = tmp_path / "runs" / "drill"
+    for day in range(1, 5):
+        (shelf / f"20010{day}-000000-abcd").mkdir(parents=True)
+    (shelf / "signed-report").mkdir()
+    run = make_run("drill", runs=tmp_path / "runs", keep=keep)
+    run.close()
+    names = sorted(path.name for path in shelf.iterdir() if not path.is_symlink())
+    assert len(names) == left + 1
+    assert {run.id, "signed-report"} <= set(names)
+
+
+def test_a_run_that_still_runs_is_not_pruned(tmp_path: Path) -> None:
+    first = make_run("drill", runs=tmp_path / "runs", keep=1)
+    os.rename(first.folder, first.folder.with_name("200101-000000-abcd"))
+    os.rename(first.work, first.work.with_name("tocsin-200101-000000-abcd"))
+    second = make_run("drill", runs=tmp_path / "runs", keep=1)
+    assert first.folder.with_name("200101-000000-abcd").exists()
+    first.lock.close()
+    second.close()
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "runs").write_text("a file")
+    with pytest.raises(StackError, match="Cannot make a folder for the run: .*runs"):
+        make_run("drill", runs=tmp_path / "runs")
+
+
+def test_sweep_takes_the_dead_and_leaves_the_living(tmp_path: Path) -> None:
+    living = make_run("drill", runs=tmp_path / "runs")
+    dead = make_run("drill", runs=tmp_path / "runs")
+    dead.lock.close()
+    assert sweep() == [dead.id]
+    assert living.work.exists() and not dead.work.exists() and dead.folder.exists()
+    assert sweep() == []
+    living.close()
+
+
+def test_sweep_leaves_what_is_not_a_run_of_ours(own_temporary_folder: Path) -> None:
+    named = own_temporary_folder / "tocsin-200101-000000-abcd"
+    (own_temporary_folder / "tocsin-notes").mkdir()
+    target = own_temporary_folder / "precious"
+    target.mkdir()
+    named.symlink_to(target)
+    assert sweep() == []
+    assert target.exists() and (own_temporary_folder / "tocsin-notes").exists()
+
+
+def test_sweep_leaves_a_run_that_is_just_being_made(own_temporary_folder: Path) -> None:
+    young = own_temporary_folder / "tocsin-200101-000000-abcd"
+    young.mkdir()
+    assert sweep() == []
+    os.utime(young, (0, 0))
+    assert sweep() == ["200101-000000-abcd"]
+    assert not young.exists()
+
+
+def test_any_holder_of_the_lock_keeps_a_run_alive(tmp_path: Path) -> None:
+    run = make_run("drill", runs=tmp_path / "runs")
+    guardian = os.dup(run.lock.fileno())  # as a child does that inherits it
+    run.lock.close()
+    assert sweep() == []
+    os.close(guardian)
+    assert sweep() == [run.id]
+
+
+def test_a_lock_is_shared(tmp_path: Path) -> None:
+    run = make_run("drill", runs=tmp_path / "runs")
+    with (run.work / "lock").open("rb") as other:
+        fcntl.flock(other, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        with (run.work / "lock").open("rb") as third, pytest.raises(BlockingIOError):
+            fcntl.flock(third, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    run.close()
+
+
+def test_removing_says_whether_something_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a/b").mkdir(parents=True)
+    assert remove_folder(tmp_path / "a")
+    assert remove_folder(tmp_path / "a")
+    (tmp_path / "a").mkdir()
+    monkeypatch.setattr("shutil.rmtree", lambda *_, **__: None)
+    assert not remove_folder(tmp_path / "a", within_s=0.05)
