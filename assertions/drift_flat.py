@@ -7,7 +7,7 @@ from pydantic import Field
 
 from harness.check import Args, Check, FeatureName, Finding, failed, passed, unknown
 from harness.evidence import Evidence, Interval
-from harness.evidence.bounds import placed, pointed
+from harness.evidence.bounds import placed, plain, pointed
 from harness.evidence.vouch import cut, planned
 
 ENOUGH = 0.5
@@ -36,7 +36,8 @@ def judge(evidence: Evidence, args: Flat) -> Finding:
         fewest = min(fewest, len(times))
         up = np.flatnonzero(values > 0)
         if len(up):
-            risen.append(f"{feature} at {(times[up[0]] - placed(evidence, None).start) * evidence.speed:.0f} s")
+            at_s = (float(times[up[0]]) - placed(evidence, None).start) * evidence.speed
+            risen.append(f"{feature} at {plain(at_s)} s")
         if np.count_nonzero(~np.isnan(values)) < max(FEWEST, ENOUGH * due):
             short.append(f"{feature} ({np.count_nonzero(~np.isnan(values))} samples of {due:.0f} due)")
     if risen:

@@ -60,8 +60,7 @@ class _Call(BaseHTTPRequestHandler):
         received = _WALL_START + (time.monotonic() - _MONOTONIC_START)
         notification = self._body()
         if notification is None:
-            self.close_connection = True
-            self._answer(400)
+            self._answer(400, last=True)  # what is left of the body must not be taken for a next call
             return
         receiver = unquote(urlsplit(self.path).path.rstrip("/").rpartition("/")[2])
         self.server.write(line(notification, at=received, receiver=receiver, answered=self.server.answer))
@@ -79,8 +78,10 @@ class _Call(BaseHTTPRequestHandler):
             return None
         return content
 
-    def _answer(self, status: int) -> None:
+    def _answer(self, status: int, *, last: bool = False) -> None:
         self.send_response(status)
+        if last:
+            self.send_header("Connection", "close")
         self.send_header("Content-Length", "0")
         self.end_headers()
 

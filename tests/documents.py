@@ -10,7 +10,8 @@ from pathlib import Path
 FENCE = re.compile(r"^```.*?^```[ \t]*$", re.MULTILINE | re.DOTALL)
 HEADING = re.compile(r"^#{1,6} +(.+?) *$", re.MULTILINE)
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
-INLINE = re.compile(r"(?<!`)`((?:tocsin|make) [^`\n]*)`")
+INLINE = re.compile(r"(?<!`)`((?:tocsin|make) [^`]*)`")
+INDENTED = re.compile(r"^ {4}(.+)$", re.MULTILINE)
 
 
 def headings(text: str) -> list[str]:
@@ -29,9 +30,10 @@ def without_heading(readme: Path, things: Iterable[str]) -> list[str]:
 
 
 def commands(text: str) -> Iterator[list[str]]:
-    """Yield the words of each `tocsin` and `make` command in code blocks and in inline code."""
+    """Yield the words of each `tocsin` and `make` command in code blocks, fenced or indented, and in inline code."""
     blocks = [line for block in FENCE.findall(text) for line in block.splitlines()[1:-1]]
-    for line in [*blocks, *INLINE.findall(FENCE.sub("", text))]:
+    rest = FENCE.sub("", text)
+    for line in [*blocks, *INDENTED.findall(rest), *INLINE.findall(rest)]:
         line = re.sub(r"^\s*\$ ", "", line).strip()
         line = re.sub(r"^\.venv/bin/", "", line)
         if re.match(r"(tocsin|make)( |$)", line):
@@ -51,7 +53,8 @@ def wrong_commands(readme: Path, verbs: Mapping[str, set[str]], targets: set[str
 
 
 def _wrong_verb(words: list[str], verbs: Mapping[str, set[str]]) -> list[str]:
-    options = {word.partition("=")[0].rstrip("`,.") for word in words if word.startswith("-")}
+    bare = [word.strip("[]`,.") for word in words]
+    options = {word.partition("=")[0] for word in bare if word.startswith("-")}
     if words[0].startswith("-"):
         return [f"`tocsin {option}` is no option" for option in options - {"--help", "-h", "--version"}]
     if words[0] not in verbs:

@@ -74,7 +74,9 @@ class FakeTraffic:
 class FakeRecorder:
     """A recorder whose canary is seen, and which has caught up, after so many questions (None: never)."""
 
-    def __init__(self, name: str, seen_after: int | None = 0, caught_up_after: int | None = 0, crash: bool = False) -> None:
+    def __init__(
+        self, name: str, seen_after: int | None = 0, caught_up_after: int | None = 0, crash: bool = False
+    ) -> None:
         self.name, self.seen_after, self.caught_up_after, self.crash = name, seen_after, caught_up_after, crash
         self.calls: list[str] = []
 

@@ -8,7 +8,16 @@ from harness.errors import WaitTimeout
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("90s", 90), ("15m", 900), ("1h30m", 5400), ("500ms", 0.5), ("2d", 172800), ("1m30s500ms", 90.5), (" 5m ", 300), ("0s", 0)],
+    [
+        ("90s", 90),
+        ("15m", 900),
+        ("1h30m", 5400),
+        ("500ms", 0.5),
+        ("2d", 172800),
+        ("1m30s500ms", 90.5),
+        (" 5m ", 300),
+        ("0s", 0),
+    ],
 )
 def test_durations_read_as_seconds(text: str, seconds: float) -> None:
     assert parse_duration(text) == seconds
@@ -21,7 +30,8 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(0, "0s"), (0.5, "500ms"), (90, "1m30s"), (5400, "1h30m"), (0.0004, "0s"), (2, "2s"), (86400, "24h")]
+    ("seconds", "text"),
+    [(0, "0s"), (0.5, "500ms"), (90, "1m30s"), (5400, "1h30m"), (0.0004, "0s"), (2, "2s"), (86400, "24h")],
 )
 def test_seconds_read_as_durations(seconds: float, text: str) -> None:
     assert format_duration(seconds) == text

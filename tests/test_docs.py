@@ -94,7 +94,10 @@ $ .venv/bin/tocsin run tour --speed 30     # plays
 make run
 ```
 
-Then `tocsin judge DIR --json`, or `make drills`; see [kill](#kill) and [away](https://example.com/x).
+    tocsin plan [--seed N]
+
+Then `tocsin judge DIR
+--json`, or `make drills`; see [kill](#kill) and [away](https://example.com/x).
 """
 
 
@@ -124,13 +127,16 @@ def test_a_missing_readme_is_found(tmp_path):
         (("run tour", "rnu tour"), "`tocsin rnu` is no verb"),
         (("--speed", "--sped"), "`tocsin run --sped` is no option"),
         (("--json", "--yaml"), "`tocsin judge --yaml` is no option"),
+        (("[--seed", "[--sede"), "`tocsin plan --sede` is no option"),
         (("make run", "make walk"), "`make walk` is no target"),
         (("make drills", "make drill"), "`make drill` is no target"),
     ],
 )
 def test_commands(readme, change, problem):
     path = readme(README.replace(*change))
-    found = documents.wrong_commands(path, {"run": {"--speed"}, "judge": {"--json"}}, {"run", "drills"})
+    found = documents.wrong_commands(
+        path, {"run": {"--speed"}, "judge": {"--json"}, "plan": {"--seed"}}, {"run", "drills"}
+    )
     assert found == ([f"{path}: {problem}"] if problem else [])
 
 

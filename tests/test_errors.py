@@ -31,13 +31,17 @@ def test_every_error_has_its_exit_code(error: type[errors.TocsinError], code: in
 
 def test_the_tree_in_the_docstring_is_the_tree_in_the_code() -> None:
     def names(kind: type) -> set[str]:
-        return {kind.__name__}.union(*(names(child) for child in kind.__subclasses__() if child.__module__ == "harness.errors"))
+        return {kind.__name__}.union(
+            *(names(child) for child in kind.__subclasses__() if child.__module__ == "harness.errors")
+        )
 
     assert all(name in (errors.__doc__ or "") for name in names(errors.TocsinError))
 
 
 def test_a_mistake_reads_as_one_sentence() -> None:
-    mistake = Mistake(file="a.yaml", line=3, where="stack", value="refrence", expected="a stack", hint="Did you mean `reference`?")
+    mistake = Mistake(
+        file="a.yaml", line=3, where="stack", value="refrence", expected="a stack", hint="Did you mean `reference`?"
+    )
     assert str(mistake) == "a.yaml:3: stack: got refrence; expected a stack. Did you mean `reference`?"
 
 

@@ -13,7 +13,12 @@ def test_a_good_scenario_is_read_whole(tmp_path: Path) -> None:
     scenario, stack = load(write_scenario(tmp_path), CATALOGUE)
     trouble = scenario.timeline[1]
     assert (stack.name, stack.folder) == ("small", tmp_path / "small")
-    assert (trouble.lasts, trouble.faults[0].kind, trouble.faults[0].at, trouble.faults[0].lasts) == (600, "model_raises", 120, 300)
+    assert (trouble.lasts, trouble.faults[0].kind, trouble.faults[0].at, trouble.faults[0].lasts) == (
+        600,
+        "model_raises",
+        120,
+        300,
+    )
     assert [(line.check, line.line) for line in scenario.expect] == [("alerts/fire", 13), ("alerts/quiet", 14)]
     assert scenario.timeline[2].traffic.rate_per_s == 10
 
@@ -47,8 +52,12 @@ MISTAKES = [
 ]
 
 
-@pytest.mark.parametrize(("change", "line", "where", "words"), MISTAKES, ids=[change[1][:40] for change, *_ in MISTAKES])
-def test_each_mistake_is_named_with_its_line(tmp_path: Path, change: tuple[str, str], line: int, where: str, words: str) -> None:
+@pytest.mark.parametrize(
+    ("change", "line", "where", "words"), MISTAKES, ids=[change[1][:40] for change, *_ in MISTAKES]
+)
+def test_each_mistake_is_named_with_its_line(
+    tmp_path: Path, change: tuple[str, str], line: int, where: str, words: str
+) -> None:
     path = write_scenario(tmp_path, change)
     with pytest.raises(UsageError) as raised:
         load(path, CATALOGUE)

@@ -68,7 +68,9 @@ def test_a_server_that_dies_in_play_ends_it(tmp_path: Path) -> None:
 
 
 def test_a_generator_that_dies_ends_it(tmp_path: Path) -> None:
-    rig, drill = playing(tmp_path, FakeFault("present"), traffic=FakeTraffic(StackError("The traffic process ended."), after=20))
+    rig, drill = playing(
+        tmp_path, FakeFault("present"), traffic=FakeTraffic(StackError("The traffic process ended."), after=20)
+    )
     with pytest.raises(StackError, match="traffic process"):
         play(drill)
     assert not rig.facts("play_ended")

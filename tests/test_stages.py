@@ -49,7 +49,9 @@ class FakeEngine:
 class Table:
     """One drill on stand-ins."""
 
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, *, fault: FakeFault | None = None, **traffic: Any) -> None:
+    def __init__(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch, *, fault: FakeFault | None = None, **traffic: Any
+    ) -> None:
         self.rig = Rig(folder)
         self.engine = FakeEngine(self.rig.live)
         self.fault = fault or FakeFault("present", "absent")
@@ -65,7 +67,9 @@ class Table:
         self.timeline = planned(folder)
 
     def run(self, **more: Any) -> Evidence:
-        return stages.run_drill(self.timeline, self.engine, self.rig.run, self.rig.journal, command=["tocsin", "run"], **more)
+        return stages.run_drill(
+            self.timeline, self.engine, self.rig.run, self.rig.journal, command=["tocsin", "run"], **more
+        )
 
 
 def test_a_drill_that_plays_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,7 +109,8 @@ def test_whatever_ends_play_it_is_healed_collected_and_recorded(
 
 
 @pytest.mark.parametrize(
-    ("error", "code"), [(MissingProgram("prometheus was not found."), 2), (KeyboardInterrupt(), 130), (ValueError("x"), 70)]
+    ("error", "code"),
+    [(MissingProgram("prometheus was not found."), 2), (KeyboardInterrupt(), 130), (ValueError("x"), 70)],
 )
 def test_a_stack_that_does_not_come_up_leaves_evidence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int
@@ -155,5 +160,9 @@ def test_run_json_says_running_while_it_runs(tmp_path: Path, monkeypatch: pytest
 
 def test_the_generator_is_told_wall_seconds_and_the_rates_asked(tmp_path: Path) -> None:
     plan = stages.traffic_plan(planned(tmp_path), {"run_id": "r"})
-    assert [(p["start_s"], p["end_s"], p["rate_per_s"]) for p in plan["phases"]] == [(0, 10, 100), (10, 30, 100), (30, 40, 10)]
+    assert [(p["start_s"], p["end_s"], p["rate_per_s"]) for p in plan["phases"]] == [
+        (0, 10, 100),
+        (10, 30, 100),
+        (30, 40, 10),
+    ]
     assert plan["phases"][1]["payload"] == {"shift": "mean", "features": ["f1"], "by_sd": 0.5}

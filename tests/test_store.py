@@ -37,12 +37,17 @@ def test_finish_says_how_it_ended(tmp_path: Path) -> None:
     content = described(tmp_path)
     store.finish(content, Rig(tmp_path).run, "interrupted by SIGINT", 130)
     run = json.loads((tmp_path / "run.json").read_text())
-    assert (run["outcome"], run["exit_code"], run["finished_at"]) == ("interrupted by SIGINT", 130, "1970-01-01T00:16:40.000+00:00")
+    assert (run["outcome"], run["exit_code"], run["finished_at"]) == (
+        "interrupted by SIGINT",
+        130,
+        "1970-01-01T00:16:40.000+00:00",
+    )
     assert not list(tmp_path.glob("*.tmp"))
 
 
 @pytest.mark.parametrize(
-    ("text", "words"), [(None, "holds no run.json"), ("{", "is not JSON"), ('{"schema": 99}', "schema 99"), ("{}", "schema None")]
+    ("text", "words"),
+    [(None, "holds no run.json"), ("{", "is not JSON"), ('{"schema": 99}', "schema 99"), ("{}", "schema None")],
 )
 def test_what_is_no_run_directory_is_refused_with_a_sentence(tmp_path: Path, text: str | None, words: str) -> None:
     if text is not None:
@@ -53,7 +58,11 @@ def test_what_is_no_run_directory_is_refused_with_a_sentence(tmp_path: Path, tex
 
 def test_the_commit_is_recorded_with_its_dirt(tmp_path: Path) -> None:
     def git(*argv: str) -> None:
-        subprocess.run(["git", "-C", str(tmp_path), "-c", "user.name=x", "-c", "user.email=x@example.org", *argv], check=True, capture_output=True)
+        subprocess.run(
+            ["git", "-C", str(tmp_path), "-c", "user.name=x", "-c", "user.email=x@example.org", *argv],
+            check=True,
+            capture_output=True,
+        )
 
     git("init")
     (tmp_path / "a").write_text("1")

@@ -10,14 +10,20 @@ from harness.timeline import plan
 from tests.small_stack import CATALOGUE, DRIFT, PROMETHEUS, SERVICE, write_scenario
 
 
-def planned(folder: Path, *changes: tuple[str, str], speed: float = 30, seed: int | None = None, **files: str) -> Timeline:
+def planned(
+    folder: Path, *changes: tuple[str, str], speed: float = 30, seed: int | None = None, **files: str
+) -> Timeline:
     scenario, stack = load(write_scenario(folder, *changes, **files), CATALOGUE)
     return plan(scenario, stack, CATALOGUE, seed, speed)
 
 
 def test_phases_follow_each_other(tmp_path: Path) -> None:
     timeline = planned(tmp_path)
-    assert [(p.name, p.start_s, p.end_s) for p in timeline.phases] == [("baseline", 0, 300), ("trouble", 300, 900), ("recovery", 900, 1200)]
+    assert [(p.name, p.start_s, p.end_s) for p in timeline.phases] == [
+        ("baseline", 0, 300),
+        ("trouble", 300, 900),
+        ("recovery", 900, 1200),
+    ]
     assert (timeline.length_s, timeline.wall_s) == (1200, 40)
 
 
@@ -53,7 +59,10 @@ def test_the_floor_adds_up_what_time_an_alert_needs(tmp_path: Path) -> None:
 
 WARNINGS = [
     (("within: 6m", "within: 2m"), "cannot be seen within 2m: its floor is 55s later"),
-    (("alert: HighErrorRate", "alert: FeatureDrift"), "FeatureDrift stands in drift.yml, which prometheus.yml does not load"),
+    (
+        ("alert: HighErrorRate", "alert: FeatureDrift"),
+        "FeatureDrift stands in drift.yml, which prometheus.yml does not load",
+    ),
     (("within: 6m", "within: 6m"), ""),
 ]
 

@@ -187,7 +187,9 @@ RELOCATED = [
 
 
 @pytest.mark.parametrize(("before", "after"), RELOCATED)
-def test_alertmanager_looks_for_its_templates_in_its_working_directory(tmp_path: Path, before: bytes, after: bytes) -> None:
+def test_alertmanager_looks_for_its_templates_in_its_working_directory(
+    tmp_path: Path, before: bytes, after: bytes
+) -> None:
     binary = tmp_path / "usr/bin/prometheus-alertmanager"
     binary.parent.mkdir(parents=True)
     binary.write_bytes(before)
@@ -204,7 +206,9 @@ def test_alertmanager_is_started_where_its_templates_are(tmp_path: Path) -> None
     fake.write_text('#!/bin/sh\npwd; echo "$1"\n')
     fake.chmod(0o755)
     relocate_alertmanager(tmp_path)
-    told = subprocess.run([tmp_path / "usr/bin/alertmanager", "--x y"], capture_output=True, text=True, check=True, cwd="/")
+    told = subprocess.run(
+        [tmp_path / "usr/bin/alertmanager", "--x y"], capture_output=True, text=True, check=True, cwd="/"
+    )
     assert told.stdout.splitlines() == [str(templates), "--x y"]
 
 

@@ -121,7 +121,7 @@ def _structured(text: str, name: Path, change: Callable[[Any], Any]) -> str:
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = False
     yaml.width = 1_000_000
-    yaml.sort_base_mapping_type_on_output = False
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
     try:
         content = yaml.load(text)
     except YAMLError as error:

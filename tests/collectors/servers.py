@@ -15,7 +15,8 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from harness.clock import RunClock
+from harness.clock import Clock, RunClock
+from harness.evidence import Interval, Window
 from harness.journal import Journal, read_journal
 from harness.stack import Signals
 from tests.evidence.written import SIGNALS
@@ -30,6 +31,7 @@ class Server:
     def __init__(self, answer: Callable[[str, str, Any], Answer], headers: Mapping[str, str] | None = None) -> None:
         self.answer = answer
         self.asked: list[str] = []
+        self.closed = False
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -41,6 +43,9 @@ class Server:
                 body = self.rfile.read(size)
                 given = json.loads(body) if body else {key: value[0] for key, value in parse_qs(parts.query).items()}
                 outer.asked.append(parts.path)
+                if outer.closed:  # a kept-alive connection outlives the listener
+                    self.close_connection = True
+                    return
                 status, answered = outer.answer(self.command, parts.path, given)
                 raw = json.dumps(answered).encode()
                 self.send_response(status)
@@ -64,6 +69,7 @@ class Server:
         return f"127.0.0.1:{self._server.server_port}"
 
     def close(self) -> None:
+        self.closed = True
         self._server.shutdown()
         self._server.server_close()
 
@@ -86,13 +92,15 @@ def free_port() -> int:
 class Rig:
     """A run directory, a journal and a live stack whose roles are at the given addresses (others: nobody listens)."""
 
-    def __init__(self, folder: Path, addresses: Mapping[str, str], speed: float = 1.0, **signals: Any) -> None:
+    def __init__(
+        self, folder: Path, addresses: Mapping[str, str], speed: float = 1.0, clock: Clock | None = None, **signals: Any
+    ) -> None:
         self.folder, self.work = folder / "run", folder / "work"
         for path in (self.folder, self.work):
             path.mkdir()
         self.addresses = dict(addresses)
         self.nobody = f"127.0.0.1:{free_port()}"
-        self.run = SimpleNamespace(id="r", folder=self.folder, work=self.work, clock=RunClock(speed))
+        self.run = SimpleNamespace(id="r", folder=self.folder, work=self.work, clock=clock or RunClock(speed))
         self.journal = Journal(self.folder / "journal.jsonl", self.run.clock)
         self.live: Any = SimpleNamespace(
             stack=SimpleNamespace(signals=Signals.model_validate({**SIGNALS, **signals})),
@@ -101,6 +109,15 @@ class Rig:
             speed=speed,
             address=lambda role, port=None: self.addresses.get(role, self.nobody),
         )
+
+    def window(self) -> Window:
+        now = self.run.clock.now()
+        return Window(play=Interval(start=now - 1, end=now), settled_at=now)
+
+    def collect(self, collector: Any) -> int:
+        collector.stop()
+        count: int = collector.collect(self.live, self.window(), self.run, self.journal)
+        return count
 
     def facts(self, name: str) -> list[Mapping[str, Any]]:
         return [fact.more for fact in read_journal(self.folder / "journal.jsonl") if fact.fact == name]

@@ -41,7 +41,9 @@ class Harness:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(exist_ok=True)
-        stack = make_stack(folder / "stack", {"web": role(declared=8000), "shop": role("deaf", declared=9000, stop_s=0.3)})
+        stack = make_stack(
+            folder / "stack", {"web": role(declared=8000), "shop": role("deaf", declared=9000, stop_s=0.3)}
+        )
         (folder / "stack.json").write_text(stack.model_dump_json(by_alias=True))
         (folder / "player.py").write_text(textwrap.dedent(HARNESS))
         found = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[2])])
@@ -81,7 +83,12 @@ def test_after_a_sigkill_of_the_harness_nothing_is_left(tmp_path: Path) -> None:
         within_s=5,
     )
     fact = read_journal(harness.folder / "journal.jsonl")[-1]
-    assert (fact.fact, fact.more["killed"], fact.more["left"], fact.more["broken"]) == ("guardian_cleaned", 2, [], ["kill"])
+    assert (fact.fact, fact.more["killed"], fact.more["left"], fact.more["broken"]) == (
+        "guardian_cleaned",
+        2,
+        [],
+        ["kill"],
+    )
 
 
 def test_signals_do_not_end_the_guardian(tmp_path: Path) -> None:

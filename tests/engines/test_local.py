@@ -101,7 +101,12 @@ def test_put_files_are_handed_in_after_health_and_after_a_restart(tmp_path: Path
 
 FAILURES = [
     ("dies", {}, RoleDied, ["web to answer 200", "ended with status 3", "the cellar is flooded"]),
-    ("sick", {"health": {"http": "/", "within_s": 0.4}}, WaitTimeout, ["web to answer 200", "status 503", "hello from"]),
+    (
+        "sick",
+        {"health": {"http": "/", "within_s": 0.4}},
+        WaitTimeout,
+        ["web to answer 200", "status 503", "hello from"],
+    ),
     ("healthy", {"health": {"file": "{data}/never", "within_s": 0.4}}, WaitTimeout, ["to write", "/web/never"]),
     ("refuses", {"put": {"/t": "{stack}/server.py"}}, StackError, ["answered 400 to PUT /t", "no such thing"]),
     ("x", {"env": {"A": "{prot}"}}, StackError, ["'web' says {prot}", "{port:NAME}"]),
@@ -181,7 +186,9 @@ def test_a_down_that_is_interrupted_is_finished_by_the_guardian(
 
 
 def test_children_of_children_go_too(tmp_path: Path, stack: Stack) -> None:
-    daemon = "import subprocess, sys; subprocess.Popen(['sleep', '60'], start_new_session=True, stdout=2); print('started')"
+    daemon = (
+        "import subprocess, sys; subprocess.Popen(['sleep', '60'], start_new_session=True, stdout=2); print('started')"
+    )
     with up(tmp_path, stack) as (live, run):
         child = live.spawn([sys.executable, "-c", daemon], name="daemon", stdout=subprocess.PIPE)
         assert child.communicate(timeout=10)[0] == b"started\n"
@@ -189,9 +196,7 @@ def test_children_of_children_go_too(tmp_path: Path, stack: Stack) -> None:
     assert nothing_left(run)
 
 
-def test_a_taken_port_is_answered_with_others(
-    tmp_path: Path, stack: Stack, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_taken_port_is_answered_with_others(tmp_path: Path, stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         first = [taken.getsockname()[1], local.choose_ports(1)[0]]
         answers = iter([first, local.choose_ports(2)])
@@ -222,8 +227,9 @@ def test_what_is_missing_is_said_before_anything_starts(tmp_path: Path, monkeypa
     monkeypatch.setattr(local.programs, "find_all", find_all)
     roles = {"a": role(declared=1, program="prometheus"), "b": role(declared=2, program="alertmanager")}
     run, journal = new_run(tmp_path)
-    with pytest.raises(MissingProgram), LocalEngine().up(
-        make_timeline(make_stack(tmp_path / "stack", roles)), run, journal
+    with (
+        pytest.raises(MissingProgram),
+        LocalEngine().up(make_timeline(make_stack(tmp_path / "stack", roles)), run, journal),
     ):
         pytest.fail("it came up")
     assert asked == ["alertmanager", "prometheus"]

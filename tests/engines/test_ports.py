@@ -3,6 +3,8 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
+import pytest
+
 from harness.engines import ports
 from harness.engines.ports import choose_ports
 
@@ -15,7 +17,7 @@ def test_ports_differ_and_are_free() -> None:
             taken.bind(("127.0.0.1", port))
 
 
-def test_ports_lie_below_those_of_outgoing_connections(tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_ports_lie_below_those_of_outgoing_connections(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told = tmp_path / "range"
     told.write_text("20000\t60999\n")
     monkeypatch.setattr(ports, "_RANGE", told)
@@ -24,7 +26,7 @@ def test_ports_lie_below_those_of_outgoing_connections(tmp_path: Path, monkeypat
     assert len(set(choose_ports(3))) == 3
 
 
-def test_a_taken_port_is_not_chosen(monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_a_taken_port_is_not_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         monkeypatch.setattr(ports, "_candidates", lambda: iter([port, 0, 0]))

@@ -138,7 +138,10 @@ REFUSED = [
     ("scrape_configs: [{job_name: a, kubernetes_sd_configs: [{role: pod}]}]", "job 'a': kubernetes_sd_configs"),
     ("scrape_configs: [{job_name: a, file_sd_configs: [{files: [x]}]}]", "job 'a': file_sd_configs"),
     ("alerting: {alertmanagers: [{dns_sd_configs: [{names: [x]}]}]}", "alerting: dns_sd_configs"),
-    ("alerting: {alertmanagers: [{static_configs: [{targets: ['am.prod:9093']}]}]}", "target am.prod:9093 is not a role"),
+    (
+        "alerting: {alertmanagers: [{static_configs: [{targets: ['am.prod:9093']}]}]}",
+        "target am.prod:9093 is not a role",
+    ),
     ("scrape_configs: [{job_name: a, static_configs: [{targets: ['localhost:9090']}]}]", "target localhost:9090"),
     ("rule_files: [/srv/rules/*.yml]", "loads rules from /srv/rules/"),
 ]

@@ -1,0 +1,102 @@
+"""A stack for faults to be tried on: what they ask for is written down, what they see is given."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from harness.stack import Stack
+
+EDGES = ["prometheus -> model", "prometheus -> alertmanager", "alertmanager -> pager", "shipper->elasticsearch"]
+
+
+def fault_stack() -> Stack:
+    """Return a stack with the usual roles, edges and the hook."""
+    names = ["model", "prometheus", "alertmanager", "pager", "elasticsearch", "shipper", "node"]
+    roles: dict[str, Any] = {
+        name: {"ports": {"http": 8000 + n}, "local": {"argv": ["x"], "health": {"http": "/ready"}}}
+        for n, name in enumerate(names)
+    }
+    roles["model"]["ports"]["control"] = 7999
+    roles["shipper"]["local"]["health"] = {"file": "{data}/log"}
+    logs = {"role": "elasticsearch", "index": "a", "unparsed": "b", "id": "c", "time": "d", "status": "e", "files": "f"}
+    return Stack.model_validate(
+        {
+            "version": 1,
+            "name": "faulty",
+            "prometheus": "p.yml",
+            "alertmanager": "a.yml",
+            "roles": roles,
+            "edges": EDGES,
+            "signals": {"jobs": {}, "logs": logs},
+            "payload": {"role": "model", "sample": "s", "features": ["f"], "path": "/", "body": "$row"},
+            "hooks": {"model_raises": {"role": "model", "port": "control", "path": "/faults/model_raises"}},
+        }
+    )
+
+
+class FakeLive:
+    """A LiveStack whose every role answers at one address; `statuses` is what probes are told."""
+
+    def __init__(self, at: str, statuses: tuple[int, ...] = (), *, runs: bool = True) -> None:
+        self.stack = fault_stack()
+        self.work, self.run_id, self.speed = Path("/nowhere"), "r", 30.0
+        self.at, self.statuses, self.runs = at, statuses, runs
+        self.done: list[tuple[Any, ...]] = []
+
+    def address(self, role: str, port: str | None = None) -> str:
+        return self.at
+
+    def alive(self, role: str) -> bool:
+        return self.runs
+
+    def stop(self, role: str, *, kill: bool = False) -> None:
+        self.done.append(("stop", role, kill))
+        self.runs = False
+
+    def restart(self, role: str) -> None:
+        self.done.append(("restart", role))
+        self.runs = True
+
+    @property
+    def prober(self) -> FakeLive:
+        return self
+
+    def probe(self, count: int) -> list[int]:
+        self.done.append(("probe", count))
+        return [self.statuses[n % len(self.statuses)] for n in range(count)] if self.statuses else []
+
+
+@contextmanager
+def answering(status: int) -> Iterator[tuple[str, list[tuple[str, str, Any]]]]:
+    """A server that answers `status` to everything: its address, and the calls it got (method, path, content)."""
+    calls: list[tuple[str, str, Any]] = []
+
+    class Call(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            length = int(self.headers.get("Content-Length", 0))
+            calls.append((self.command, self.path, json.loads(self.rfile.read(length)) if length else None))
+            self.send_response(status)
+            self.send_header("Content-Length", "4")
+            self.end_headers()
+            self.wfile.write(b"told")
+
+        do_PUT = do_DELETE = do_GET  # noqa: N815 - names the base class calls
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Call)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"127.0.0.1:{server.server_port}", calls
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
