@@ -65,7 +65,8 @@ def judge(evidence: Evidence, args: Quiet) -> Finding:
         told = "; ".join(text for _, text in sorted(offences))
         count = f"{len(offences)} alert{'s' * (len(offences) > 1)} fired that nothing expects"
         return failed(f"{count}: {told}.", unexpected=len(offences), expected=excused)
-    return passed(f"Nothing fired but what was expected ({excused} alerts) in {beats} evaluations.", expected=excused)
+    expected = f" but {excused} that may (expected, allowed, silenced or inhibited)" if excused else ""
+    return passed(f"No alert fired{expected}, over {beats} evaluations.", expected=excused, evaluations=beats)
 
 
 def _firing(evidence: Evidence) -> list[Series]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar, Literal
 
 from harness.check import AlertName, Bounded, Check, Finding, failed, passed, unknown
 from harness.evidence import Evidence, Interval
@@ -13,6 +14,7 @@ from harness.evidence.bounds import Bound, missed_evaluation_s, named, plain, re
 class Resolve(Bounded):
     """Which alert must end: its name, labels it carries (others are free), and the bound."""
 
+    counts_from: ClassVar[Literal["begin", "end"]] = "end"
     alert: AlertName
     labels: Mapping[str, str] = {}
 
@@ -29,10 +31,10 @@ def judge(evidence: Evidence, args: Resolve) -> Finding:
         return _still_firing(evidence, bound, name, open_at_deadline)
     end = max(one.end for one in episodes if one.end is not None)
     after_s = bound.after_s(end)
-    times = f" (fired {len(episodes)} times)" if len(episodes) > 1 else ""
+    times = f" (the last of {len(episodes)} episodes)" if len(episodes) > 1 else ""
     notice, figures = _notice(evidence, args, end)
     figures |= {"ended_s": round(after_s, 3), "bound_s": bound.total_s, "episodes": len(episodes)}
-    return passed(f"{name} ended {bound.when(end)}{times}; {notice} ({bound}).", fixed_s=dict(bound.fixed_s), **figures)
+    return passed(f"{name} ended {bound.when(end)}{times} ({bound}); {notice}.", fixed_s=dict(bound.fixed_s), **figures)
 
 
 def window(evidence: Evidence, args: Resolve) -> Interval:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -80,8 +80,12 @@ class Args(Frozen):
 
 
 class Bounded(Args):
-    """Arguments of a check with a bound, in production seconds; the loader refuses one that its phase cannot hold."""
+    """Arguments of a check with a bound, in production seconds; the loader refuses one that the drill cannot hold.
 
+    With `during` the bound counts from the fault's beginning or, where `counts_from` is `end`, from its heal.
+    """
+
+    counts_from: ClassVar[Literal["begin", "end"]] = "begin"
     within: Seconds = Field(gt=0)
 
 

@@ -113,10 +113,14 @@ def _obstacle(evidence: Evidence, check: Check, args: Args, window: Interval, lo
 def _never_began(evidence: Evidence) -> str:
     if evidence.play is not None:
         return ""
-    outcome = str(evidence.run.get("outcome") or "the run was cut off")
+    outcome = str(evidence.run.get("outcome") or "running")
     died = [f"{fact.more.get('role')} died: {fact.more.get('detail')}" for fact in evidence.facts("role_died")]
     errors = [str(fact.more.get("message")) for fact in evidence.facts("error")]
-    return f"Play never began: {_flat('; '.join(dict.fromkeys([outcome, *died, *errors])))}."
+    reasons = ["the run was cut off" if outcome == "running" else outcome, *died, *errors]
+    heads = dict.fromkeys(
+        reason.strip().partition("\n")[0].rstrip(".:") for reason in reasons
+    )  # a log's tail may follow
+    return f"Play never began: {'; '.join(heads)}."
 
 
 def _streams(check: Check, args: Args) -> tuple[str, ...]:

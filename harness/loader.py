@@ -151,13 +151,14 @@ def _unresolved(
     twice = [index for index, label in enumerate(labels) if label in labels[:index]]
     mistakes = [page.mistake(("timeline", index), "phase", labels[index], "a name used once") for index in twice]
     lengths = {label: length_s for label, phase in zip(labels, phases, strict=True) if (length_s := _length(phase)) is not None}
+    rooms = _rooms(labels, lengths, faults)
     for index, (label, phase) in enumerate(zip(labels, phases, strict=True)):
         mistakes += _payload(page, ("timeline", index, "payload"), phase.get("payload"), catalogue, names)
         for number, fault in enumerate(faults[index]):
             where = ("timeline", index, "faults", number)
             mistakes += _fault(page, where, fault, label, lengths.get(label), catalogue, names)
     for expectation, args in expect:
-        mistakes += _expectation(page, expectation, args, lengths, names)
+        mistakes += _expectation(page, expectation, args, rooms, names)
     return mistakes
 
 
@@ -194,12 +195,30 @@ def _fault(
     return mistakes
 
 
-def _expectation(page: Page, expectation: Expectation, args: BaseModel, lengths: Mapping[str, float], names: Names) -> list[Mistake]:
+def _rooms(labels: list[str], lengths: Mapping[str, float], faults: list[list[FaultPlan]]) -> dict[tuple[str, str], tuple[float, str]]:
+    """Return how long a bound may be, with the reason, by (place, from where it counts); nothing where a length is wrong."""
+    rooms = {(f"phase {label}", side): (length_s, f"the length of phase `{label}`") for label, length_s in lengths.items() for side in ("begin", "end")}
+    if set(labels) != set(lengths):
+        return rooms
+    total_s, start_s = sum(lengths[label] for label in labels), 0.0
+    for label, placed in zip(labels, faults, strict=True):
+        for fault in placed:
+            begin_s = start_s + fault.at
+            end_s = begin_s + fault.lasts if fault.lasts else start_s + lengths[label]
+            rooms[f"fault {fault.name}", "begin"] = (total_s - begin_s, f"what is left of the drill when `{fault.name}` begins")
+            rooms[f"fault {fault.name}", "end"] = (total_s - end_s, f"what is left of the drill when `{fault.name}` ends")
+        start_s += lengths[label]
+    return rooms
+
+
+def _expectation(
+    page: Page, expectation: Expectation, args: BaseModel, rooms: Mapping[tuple[str, str], tuple[float, str]], names: Names
+) -> list[Mistake]:
     entries = page.content["expect"]
     path: Where = next(("expect", index, expectation.check) for index in range(len(entries)) if page.line(("expect", index)) == expectation.line)
     mistakes = references(page, path, args, names)
-    phase = getattr(args, "phase", None)
-    if isinstance(args, Bounded) and phase in lengths and args.within > lengths[phase]:
-        asked, room = format_duration(args.within), format_duration(lengths[phase])
-        mistakes.append(page.mistake((*path, "within"), "within", asked, f"at most {room}, the length of phase `{phase}`"))
+    if isinstance(args, Bounded):
+        room_s, reason = rooms.get((f"fault {args.during}" if args.during else f"phase {args.phase}", args.counts_from), (args.within, ""))
+        if args.within > room_s:
+            mistakes.append(page.mistake((*path, "within"), "within", format_duration(args.within), f"at most {format_duration(room_s)}, {reason}"))
     return mistakes

@@ -26,8 +26,15 @@ class Baseline:
     signals: Mapping[str, bool]
 
 
-def ready(live: LiveStack, run: Any, journal: Journal, recorders: Sequence[Any], clock: Clock, *, keep_going: bool) -> Baseline:
-    """Wait until each recorder has seen its canary; NotReady names those that have not, unless `keep_going`."""
+def ready(
+    live: LiveStack, run: Any, journal: Journal, recorders: Sequence[Any], clock: Clock, *, keep_going: bool, within_s: float | None = None
+) -> Baseline:
+    """Wait until each recorder has seen its canary; NotReady names those that have not, unless `keep_going`.
+
+    `within_s` shortens the patience, in wall seconds.
+    """
+    patience_s = FIXED_S + 300.0 / clock.speed
+    patience_s = patience_s if within_s is None else max(min(patience_s, within_s), 0.0)
     seen: dict[str, bool] = dict.fromkeys((recorder.name for recorder in recorders), False)
     states: dict[str, str] = dict.fromkeys(seen, "nothing yet")
 
@@ -44,7 +51,7 @@ def ready(live: LiveStack, run: Any, journal: Journal, recorders: Sequence[Any],
         return not missing, "; ".join(missing)
 
     try:
-        clock.wait_until(all_seen, awaited="a canary on every signal", within_s=FIXED_S + 300.0 / clock.speed, every_s=0.1)
+        clock.wait_until(all_seen, awaited="a canary on every signal", within_s=patience_s, every_s=0.1)
     except WaitTimeout as error:
         for name, done in seen.items():
             if not done:

@@ -112,10 +112,11 @@ def _on_stack(drill: Drill, live: Any, ending: _Ending) -> None:
         live.attach_prober(canary)
         traffic = _traffic(drill, live)
         drill.watch({"stage": "ready", "note": "waiting for a canary on every signal"})
-        ready(live, run, journal, recorders, run.clock, keep_going=drill.keep_going)
+        left_s = None if drill.deadline is None else drill.deadline - run.clock.now()
+        ready(live, run, journal, recorders, run.clock, keep_going=drill.keep_going, within_s=left_s)
         traffic.ready()
         playing = Playing(timeline=timeline, live=live, journal=journal, clock=run.clock, traffic=traffic,
-                          breakages=breakages, watch=drill.watch, deadline=drill.deadline)  # fmt: skip
+                          breakages=breakages, watch=_watching(drill, recorders), deadline=drill.deadline)  # fmt: skip
         play(playing)
     except (KeyboardInterrupt, Exception) as error:
         _name(error, journal, ending)
@@ -131,6 +132,18 @@ def _on_stack(drill: Drill, live: Any, ending: _Ending) -> None:
                 process.stop(within_s=3.0 if hurry else 15.0)
     window = settle(live, run, journal, recorders, run.clock, Interval(start=started, end=run.clock.now()), hurry=hurry)
     collect(window, live, run, journal, recorders)
+
+
+def _watching(drill: Drill, recorders: Sequence[Any]) -> Watch:
+    """Return a watch that adds the names of the alerts that fire now, without the Watchdog."""
+    watchdog = drill.timeline.stack.signals.watchdog
+    always = {watchdog.alert} if watchdog else set()
+
+    def watch(update: Mapping[str, Any]) -> None:
+        firing = {name for recorder in recorders for name in getattr(recorder, "firing", ())}
+        drill.watch({**update, "firing": sorted(firing - always)})
+
+    return watch
 
 
 def _breakage(fault: Any) -> Breakage:

@@ -1,7 +1,7 @@
 """A stack folder and a catalogue as small as they can be, for tests that need names and nothing that runs."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -51,6 +51,12 @@ class Fire(Bounded):
     delivered_to: ReceiverName | None = None
 
 
+class End(Fire):
+    """Arguments like those of `alerts/resolve`."""
+
+    counts_from: ClassVar[Literal["begin", "end"]] = "end"
+
+
 class Flat(Args):
     """Arguments like those of `drift/flat`."""
 
@@ -84,7 +90,7 @@ class Shift(Frozen):
 
 
 CATALOGUE = Catalogue(
-    checks={"alerts/fire": Fire, "drift/flat": Flat, "logs/ledger": Ledger, "alerts/quiet": Args},
+    checks={"alerts/fire": Fire, "alerts/end": End, "drift/flat": Flat, "logs/ledger": Ledger, "alerts/quiet": Args},
     faults={"model_raises": Raises, "kill": Kill},
     payloads={"shift": Shift},
     users=("predict",),

@@ -3,8 +3,9 @@
 import re
 from pathlib import Path
 
-from tests import documents
 import pytest
+
+from tests import documents
 
 ROOT = Path(__file__).resolve().parent.parent
 HIDDEN = {".venv", ".git", ".pytest_cache", "runs", "build", "node_modules"}
@@ -24,7 +25,7 @@ def things():
         "harness/faults": [fault.kind for fault in FAULTS],
         "harness/collectors": [collector.name for collector in COLLECTORS],
         "harness/traffic/payloads": [kind.name for kind in PAYLOADS],
-        "harness/engines": list(parts.ENGINES),
+        "harness/engines": [f"{name}.py" for name in parts.ENGINES],
         "harness/cli": list(verbs.command().commands),
         "harness/report": [path.stem for path in modules(ROOT / "harness/report")],
         "harness": [path.name for path in [*modules(ROOT / "harness"), *packages(ROOT / "harness")]],

@@ -44,3 +44,11 @@ def test_a_server_that_dies_is_named_at_once(tmp_path: Path) -> None:
     with pytest.raises(RoleDied, match="exit code 3"):
         ready(rig.live, rig.run, rig.journal, [FakeRecorder("metrics", None)], rig.clock, keep_going=True)
     assert rig.clock.now() == before
+
+
+@pytest.mark.parametrize(("within_s", "waited_s"), [(None, 40.0), (5.0, 5.0), (100.0, 40.0), (-1.0, 0.0)])
+def test_the_patience_is_bounded(tmp_path: Path, within_s: float | None, waited_s: float) -> None:
+    rig = Rig(tmp_path)
+    with pytest.raises(NotReady):
+        ready(rig.live, rig.run, rig.journal, [FakeRecorder("metrics", None)], rig.clock, keep_going=False, within_s=within_s)
+    assert rig.clock.now() - 1000 == pytest.approx(waited_s, abs=0.2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from harness import stages
 from harness.errors import MissingProgram, RoleDied, StackError, Terminated
 from harness.evidence import Evidence
+from harness.stack import WatchdogSignal
 from tests.fake_stack import FakeFault, FakeLive, FakeRecorder, FakeTraffic, Rig
 from tests.test_timeline import planned
 
@@ -166,3 +168,12 @@ def test_the_generator_is_told_wall_seconds_and_the_rates_asked(tmp_path: Path) 
         (30, 40, 10),
     ]
     assert plan["phases"][1]["payload"] == {"shift": "mean", "features": ["f1"], "by_sd": 0.5}
+
+
+def test_the_live_view_is_told_what_fires_but_for_the_watchdog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table, seen = Table(tmp_path, monkeypatch), []
+    table.recorder.firing = ("Watchdog", "HighErrorRate")  # type: ignore[attr-defined]
+    watchdog = table.timeline.stack.signals.model_copy(update={"watchdog": WatchdogSignal(alert="Watchdog", receiver="w", every="1m")})
+    table.timeline = replace(table.timeline, stack=table.timeline.stack.model_copy(update={"signals": watchdog}))
+    table.run(watch=seen.append)
+    assert {tuple(update["firing"]) for update in seen if update["stage"] == "play"} == {("HighErrorRate",)}

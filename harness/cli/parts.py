@@ -50,9 +50,8 @@ def memory_mib_of(stack: Stack) -> int:
 
 
 def folder_named(name: str) -> Path:
-    """Return ./NAME if it is here, else the one that came with Tocsin."""
-    here = Path.cwd() / name
-    return here if here.is_dir() else ROOT / name
+    """Return NAME if it is in the current folder, else the one that came with Tocsin."""
+    return Path(name) if Path(name).is_dir() else ROOT / name
 
 
 def scenario_files(folder: Path) -> list[Path]:

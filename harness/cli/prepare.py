@@ -94,7 +94,9 @@ def refuse(found: Iterable[Drill], *, only: str | None, writes: Iterable[Path]) 
         for limit in drill.timeline.limits:
             speed = f"{drill.timeline.speed:g}"
             mistakes.append(
-                Mistake(file=str(drill.path), line=0, where="--speed", value=speed, expected=limit.rstrip("."))
+                Mistake(
+                    file=str(drill.path), line=0, where="--speed", value=speed, expected="an honest speed", hint=limit
+                )
             )
     checks = [line.check for drill in found for line in drill.timeline.scenario.expect]
     if only is not None and not any(fnmatchcase(check, only) for check in checks):

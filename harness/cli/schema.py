@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import typer
@@ -90,8 +90,3 @@ class _Definitions:
         found: dict[str, Any] = model.model_json_schema(by_alias=True, schema_generator=Durations)
         self.all.update(found.pop("$defs", {}))
         return found
-
-
-def names(schemas: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return the one required key of each schema: the names of checks or faults."""
-    return [schema["required"][0] for schema in schemas]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from elasticsearch import BadRequestError, Elasticsearch, NotFoundError
+from elasticsearch import ApiError, BadRequestError, Elasticsearch, NotFoundError, TransportError
 
 from harness.collectors.source_lines import as_status
 from harness.evidence.logs import DOCUMENT
@@ -75,6 +76,14 @@ def _pages(client: Elasticsearch, pattern: str, **wanted: Any) -> Iterator[list[
         view = client.open_point_in_time(index=pattern, keep_alive=_KEEP)["id"]
     except NotFoundError:
         return
+    try:
+        yield from _walk(client, view, wanted)
+    finally:
+        with suppress(ApiError, TransportError):  # it expires by itself
+            client.close_point_in_time(id=view)
+
+
+def _walk(client: Elasticsearch, view: str, wanted: dict[str, Any]) -> Iterator[list[dict[str, Any]]]:
     after: list[Any] | None = None
     while True:
         answer = client.search(
@@ -87,10 +96,9 @@ def _pages(client: Elasticsearch, pattern: str, **wanted: Any) -> Iterator[list[
         )
         hits = answer["hits"]["hits"]
         if not hits:
-            break
+            return
         yield hits
-        view, after = answer["pit_id"], hits[-1]["sort"]
-    client.close_point_in_time(id=view)
+        after = hits[-1]["sort"]
 
 
 def _keep(hits: list[dict[str, Any]], logs: LogsSignal, into: Documents) -> None:

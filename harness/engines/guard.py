@@ -38,8 +38,7 @@ class Guard:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                cwd=PROJECT,
-                env={**environment, "PYTHONDONTWRITEBYTECODE": "1"},
+                env={**environment, "PYTHONPATH": str(PROJECT), "PYTHONDONTWRITEBYTECODE": "1"},
                 start_new_session=True,
                 pass_fds=(run.lock.fileno(),),  # it shares our lock from its first moment on
             )

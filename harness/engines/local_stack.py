@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import threading
 from collections.abc import Mapping, Sequence
@@ -16,7 +15,7 @@ from harness.engines.children import Child, Nursery, end_all
 from harness.engines.health import Abandoned
 from harness.engines.placeholders import Places
 from harness.engines.processes import kill_carriers
-from harness.engines.render import render
+from harness.engines.render import keep_copy, render
 from harness.engines.role import RoleProcess
 from harness.engines.run import Run
 from harness.errors import StackError
@@ -47,8 +46,7 @@ class LocalStack:
         """Render the configuration, start all roles side by side and wait until all are healthy."""
         began = self._run.clock.now()
         render(self._places)
-        if self._places.config.is_dir():
-            shutil.copytree(self._places.config, self._run.folder / "config", dirs_exist_ok=True)
+        keep_copy(self._places.config, self._run.folder / "config")
         for role in self._roles.values():
             role.prepare()
         for role in self._roles.values():

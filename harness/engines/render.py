@@ -26,6 +26,7 @@ from harness.stack import Stack
 PAGER = "pager"
 """The role that receives every notification."""
 
+_SECRET = re.compile(r"^(\s*(?:- )?(?:password|credentials|bearer_token|client_secret|secret_key):) .*$", re.MULTILINE)
 _RULES = re.compile(r"^groups\s*:", re.MULTILINE)
 
 
@@ -47,6 +48,17 @@ def render(places: Places) -> None:
             relative = path.relative_to(stack.folder)
             _render_file(path, places.config / relative, _rendering(relative, places, addresses, paths))
     _open_up(places.config)
+
+
+def keep_copy(config: Path, folder: Path) -> None:
+    """Copy the rendered configuration into the run directory, without the secrets that its YAML files may hold."""
+    for path in sorted(path for path in config.rglob("*") if path.is_file()):
+        secret = path.suffix in (".yml", ".yaml")
+        _render_file(path, folder / path.relative_to(config), _without_secrets if secret else str)
+
+
+def _without_secrets(text: str) -> str:
+    return _SECRET.sub(r"\1 <secret>", text)
 
 
 def declared_addresses(places: Places) -> dict[str, str]:

@@ -143,7 +143,7 @@ def cut_off(evidence: Evidence) -> tuple[float, str] | None:
     ends = [(fact.at, f"{fact.more.get('role')} died unasked") for fact in evidence.facts("role_died")]
     outcome = str(evidence.run.get("outcome") or "running")
     if outcome != "completed":
-        why = "the run was cut off" if outcome == "running" else outcome.rstrip(".")
+        why = "the run was cut off" if outcome == "running" else outcome.partition("\n")[0].rstrip(".:")
         stops = [*evidence.facts("interrupted"), *evidence.facts("error")]
         ends += [(fact.at, why) for fact in stops if fact.at >= evidence.play.start]
         if not evidence.facts("play_ended"):

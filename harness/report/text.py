@@ -13,7 +13,7 @@ from harness.clock import format_duration
 from harness.report.summary import Summary
 
 _STYLES = {Answer.PASS: "green", Answer.FAIL: "bold red", Answer.UNKNOWN: "bold yellow"}
-_CHECK_WIDTH = 30
+_CHECK_WIDTH = 32
 
 
 def drill(summary: Summary) -> RenderableType:
@@ -33,14 +33,15 @@ def _table(verdicts: tuple[Verdict, ...]) -> Table:
     table.add_column("why", ratio=1, overflow="fold")
     for verdict in verdicts:
         answer = Text(verdict.answer.value.upper(), style=_STYLES[verdict.answer])
-        table.add_row(answer, Text(_name(verdict)), _why(verdict))
+        table.add_row(answer, _name(verdict), _why(verdict))
     return table
 
 
-def _name(verdict: Verdict) -> str:
-    if not verdict.title or verdict.title.startswith(verdict.check):
-        return verdict.title or verdict.check
-    return f"{verdict.check} {verdict.title}"
+def _name(verdict: Verdict) -> Text:
+    """Return the check's id, and below it its arguments as the scenario writes them, without the braces."""
+    args = verdict.title.removeprefix(verdict.check).strip().removeprefix("{").removesuffix("}")
+    name = Text(verdict.check)
+    return name.append(f"\n{args}", style="dim") if args else name
 
 
 def _why(verdict: Verdict) -> Text:
@@ -63,8 +64,10 @@ def counts(summary: Summary) -> str:
 
 
 def times(summary: Summary) -> str:
-    """Return the production time of the drill and the wall time it took."""
+    """Return the production time of the drill and the wall time it took, start and end included."""
     production, wall = format_duration(round(summary.production_s)), format_duration(round(summary.wall_s))
+    if summary.trouble:
+        return f"{production} of production time planned at speed {summary.speed:g}, ended after {wall}"
     return f"{production} of production time in {wall} at speed {summary.speed:g}"
 
 

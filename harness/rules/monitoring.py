@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,8 +72,13 @@ def _loaded(stack: Stack, patterns: Iterable[object]) -> set[Path]:
             if pattern.startswith(named):
                 pattern = place.replace("{config}", str(stack.folder)) + pattern[len(named) :]
                 break
-        found |= {Path(path).resolve() for path in glob.glob(str(home / pattern))}
+        found |= {Path(path).resolve() for path in glob.glob(str(home / _as_python(pattern)))}
     return found
+
+
+def _as_python(pattern: str) -> str:
+    """Return a Go glob in Python's words: `[^s]` negates in Go, where `[!s]` means `!` or `s`."""
+    return re.sub(r"\[\^", "[!", re.sub(r"\[!([^\]]*)\]", r"[\1!]", pattern))
 
 
 def _rules(stack: Stack, loaded: set[Path]) -> tuple[tuple[AlertRule, ...], tuple[tuple[str, str], ...]]:

@@ -17,7 +17,7 @@ OUTAGE = fault("outage", "raises", "baseline", injected=10, effective=11, healed
         (IN, firing(ERRORS, start=30.4, end=70.4), "pass", ["ended 10.4 s after trouble began", "bound 20 s"]),
         (IN, firing(ERRORS, start=30, end=80), "pass", "ended 20 s after"),
         (IN, firing(ERRORS, start=30.4, end=80.4), "fail", ["ended only 20.4 s after trouble began", "bound 20 s"]),
-        (IN, firing(ERRORS, start=30.4, end=121), "fail", "still firing when last evaluated, 59.4 s after"),
+        (IN, firing(ERRORS, start=30.4, end=121), "fail", "still firing when last evaluated, 60.4 s after"),
         (IN, {}, "unknown", "never fired"),
         (IN, firing(ERRORS, pending=30.4, start=None, end=50.4), "unknown", "never fired"),
         (IN, firing(ERRORS, start=90.4, end=95.4), "unknown", "never fired before the bound 20 s was over"),
@@ -27,7 +27,7 @@ OUTAGE = fault("outage", "raises", "baseline", injected=10, effective=11, healed
             IN,
             together(firing(ERRORS, start=30.4, end=40.4), firing(ERRORS, start=65.4, end=75.4)),
             "pass",
-            "fired 2 times",
+            "the last of 2 episodes",
         ),
         (
             IN,

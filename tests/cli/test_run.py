@@ -181,14 +181,11 @@ def test_ctrl_c_starts_no_further_drill(fakes, suite, capsys, scenario):
     assert "the run ended before it" in capsys.readouterr().out
 
 
-def test_the_worst_of_several_counts(fakes, suite):
+def test_the_worst_of_several_counts(fakes, suite, monkeypatch):
     for path in suite.iterdir():
         playable(path)
     answers = iter([(FAILED,), (BLIND,)])
-    fakes.judge = lambda *args, **more: next(answers)
-    import harness.judge
-
-    harness.judge.judge = fakes.judge
+    monkeypatch.setattr("harness.judge.judge", lambda *args, **more: next(answers))
     assert main(["run", str(suite), "--speed", "30"]) == 1
 
 

@@ -17,6 +17,7 @@ class FakePrometheus:
 
     def __init__(self):
         self.down = False
+        self.interval = "5ms"
         self.asked = []
         self.vector = []
 
@@ -24,7 +25,7 @@ class FakePrometheus:
         if self.down:
             return 500, {"status": "error"}
         if path == "/api/v1/targets":
-            return 200, {"data": {"activeTargets": [{"scrapeInterval": "500ms"}, {"scrapeInterval": "250ms"}]}}
+            return 200, {"data": {"activeTargets": [{"scrapeInterval": "1ms"}, {"scrapeInterval": self.interval}]}}
         ranged = re.search(r"\[(.+)\]$", given["query"])
         return 200, {"data": {"result": self._matrix(given, parse_duration(ranged[1])) if ranged else self.vector}}
 
@@ -72,6 +73,7 @@ def test_every_sample_is_recorded_once(rig):
 
 
 def test_pieces_stay_small_and_overlap_by_a_scrape(rig, prometheus):
+    prometheus.interval = "500ms"
     collector = rig.start(Metrics(every_s=0.02, piece_s=10))
     eventually(lambda: prometheus.asked and prometheus.asked[-1][1] >= NOW)
     rig.collect(collector)

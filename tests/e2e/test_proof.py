@@ -52,7 +52,7 @@ BROKEN = (
     ),
     Broken(
         name="rule file with HighErrorRate not loaded",
-        changes=(Change(file="prometheus/prometheus.yml", old="rules/*.yml", new="rules/[!s]*.yml"),),
+        changes=(Change(file="prometheus/prometheus.yml", old="rules/*.yml", new="rules/[^s]*.yml"),),
         code=1, check="alerts/fire", answer="fail", words="loaded",
     ),
     Broken(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -183,6 +184,14 @@ def test_a_down_that_is_interrupted_is_finished_by_the_guardian(
     assert nothing_left(run)
     cleaned = [fact for fact in read_journal(run.folder / "journal.jsonl") if fact.fact == "guardian_cleaned"]
     assert [fact.more["killed"] for fact in cleaned] == [2]
+
+
+def test_a_paused_role_does_not_hold_the_way_down_up(tmp_path: Path, stack: Stack) -> None:
+    with up(tmp_path, stack) as (live, run):
+        os.kill(int(str(ask(live, "web")["pid"])), signal.SIGSTOP)
+        began = time.monotonic()
+    assert time.monotonic() - began < 1.5  # its patience is 2 s
+    assert nothing_left(run)
 
 
 def test_children_of_children_go_too(tmp_path: Path, stack: Stack) -> None:

@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 from tiny_stack import make_stack, role
 
 from harness.engines.placeholders import Places
-from harness.engines.render import declared_addresses, render, replace_addresses, replace_paths, replace_text
+from harness.engines.render import declared_addresses, keep_copy, render, replace_addresses, replace_paths, replace_text
 from harness.engines.render_alertmanager import SEND_RESOLVED, render_alertmanager
 from harness.engines.render_prometheus import render_prometheus
 from harness.errors import StackError, UsageError
@@ -324,3 +324,14 @@ def test_a_missing_folder_and_a_missing_pager_are_named(places: Places) -> None:
     mute = places.stack.model_copy(update={"roles": roles}).at(places.stack.folder)
     with pytest.raises(StackError, match="no role 'pager'"):
         render(Places(**{**vars(places), "stack": mute, "ports": {"web": {"http": 20001}}}))
+
+
+def test_the_copy_that_is_kept_holds_no_secret(places: Places, tmp_path: Path) -> None:
+    job = "job_name: web, basic_auth: {username: me, password: '{{ hush }}'}, authorization: {credentials: hush}"
+    (places.stack.folder / "prometheus/prometheus.yml").write_text(f"scrape_configs: [{{{job}}}]\n")
+    render(places)
+    keep_copy(places.config, tmp_path / "kept")
+    assert "hush" in (places.config / "prometheus/prometheus.yml").read_text()
+    kept = (tmp_path / "kept/prometheus/prometheus.yml").read_text()
+    assert "hush" not in kept and kept.count("<secret>") == 2 and "username: me" in kept
+    assert (tmp_path / "kept/other/logo.png").read_bytes() == b"\xff\x00web:8000"

@@ -67,7 +67,7 @@ class Inference:
         model = MODEL_NAME if asked_for == MODEL_NAME else UNKNOWN_MODEL
         with self.parts.metrics.in_flight.track_inprogress():
             started = time.perf_counter()
-            answer = _failed(503, ERROR, "ended before it was answered")
+            answer = _failed(500, ERROR, "failed before it was answered")
             try:
                 if scope["method"] != "POST":
                     raise Refused(405, "expected POST")

@@ -11,8 +11,8 @@ class FakeNvml:
     """Stands in for pynvml: two devices, of which the second supports little."""
 
     NVML_CLOCK_SM, NVML_CLOCK_MEM, NVML_TEMPERATURE_GPU = 1, 2, 0
-    NVML_MEMORY_ERROR_TYPE_UNCORRECTED, NVML_VOLATILE_ECC, nvmlEventTypeXidCriticalError = 1, 0, 8
-    nvmlMemory_v2 = 2
+    NVML_MEMORY_ERROR_TYPE_UNCORRECTED, NVML_VOLATILE_ECC, nvmlEventTypeXidCriticalError = 1, 0, 8  # noqa: N815
+    nvmlMemory_v2 = 2  # noqa: N815
 
     class NVMLError(Exception):
         pass

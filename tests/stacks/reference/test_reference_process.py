@@ -8,11 +8,11 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
-from conftest import STACK
-
+STACK = Path(__file__).resolve().parents[3] / "stacks" / "reference"
 ROW = [50, 21, 77, 0, 28, 0, 27, 48, 22]
 
 
