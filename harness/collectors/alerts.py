@@ -57,9 +57,12 @@ class Alerts:
             return True, "signals.watchdog is not declared; checks on it are unknown"
         if not self._ticker.once():
             return False, f"Alertmanager at {self._alertmanager.url} does not answer"
-        names = self.firing
-        held = ", ".join(names) or "nothing"
-        return watchdog.alert in names, f"Alertmanager holds {held}; awaited {watchdog.alert}"
+        active = any(
+            row["state"] == "active" and row["labels"].get("alertname") == watchdog.alert
+            for row in list(self._held.values())
+        )
+        held = ", ".join(self.firing) or "nothing"
+        return active, f"Alertmanager holds {held}; awaited {watchdog.alert}, active"
 
     @in_words
     def caught_up(self, live: LiveStack, run: Run, at: float) -> tuple[bool, str]:

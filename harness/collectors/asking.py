@@ -15,7 +15,7 @@ from harness.clock import format_duration, parse_duration
 from harness.stack import LiveStack
 
 _TIMEOUT_S = 5
-_BULK_TIMEOUT_S = 15
+_BULK_TIMEOUT_S = 8
 _GROUP_INTERVAL = re.compile(r"^[\s-]*group_interval:\s*['\"]?([0-9a-z.]+)", re.MULTILINE)
 _GROUP_INTERVAL_S = 300.0
 """Alertmanager's default."""

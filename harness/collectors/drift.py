@@ -26,26 +26,26 @@ class Drift:
     @in_words
     def seen_canary(self, live: LiveStack, run: Run) -> tuple[bool, str]:
         """Tell whether a check was made within the last two intervals and a little."""
-        return self._checked(live, run.clock.now() - _SLACK_S, intervals=2)
+        return self._checked(live, run.clock.now(), intervals=2, slack_s=_SLACK_S)
 
     @in_words
     def caught_up(self, live: LiveStack, run: Run, at: float) -> tuple[bool, str]:
         """Tell whether a check was made after `at`, or at most one interval before it: checks have no backlog."""
-        return self._checked(live, at, intervals=1)
+        return self._checked(live, at, intervals=1, slack_s=0.0)
 
     def collect(self, live: LiveStack, window: Window, run: Run, journal: Journal) -> int:
         """Write nothing: the samples are in `metrics/`."""
         self._prometheus.close()
         return 0
 
-    def _checked(self, live: LiveStack, before: float, *, intervals: int) -> tuple[bool, str]:
+    def _checked(self, live: LiveStack, by: float, *, intervals: int, slack_s: float) -> tuple[bool, str]:
         drift = live.stack.signals.drift
         if drift is None:
             return True, "signals.drift is not declared; checks on it are unknown"
         stamps = [value for _, value in self._prometheus.values(drift.checked.metric)]
         if not stamps:
             return False, f"{drift.checked.metric} has no sample"
-        oldest, since = min(stamps), before - intervals * drift.checked.every / live.speed
+        oldest, allowed_s = min(stamps), intervals * drift.checked.every / live.speed + slack_s
         if oldest == 0:
             return False, f"{drift.checked.metric} is 0: no check yet"
-        return oldest >= since, f"the last check was {before - oldest:.1f} s ago, {before - since:.1f} s allowed"
+        return by - oldest <= allowed_s, f"the last check was {by - oldest:.1f} s before, {allowed_s:.1f} s allowed"

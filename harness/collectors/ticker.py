@@ -26,7 +26,7 @@ class Ticker:
         """Begin; the first tick comes at once."""
         self._thread.start()
 
-    def stop(self, within_s: float = 15.0) -> None:
+    def stop(self, within_s: float = 10.0) -> None:
         """End after the tick under way; calling it again is harmless."""
         self._ended.set()
         if self._thread.is_alive():

@@ -137,5 +137,5 @@ def test_settle_counts_for_what_began_in_play(tmp_path, series, answer):
 
 def test_a_phase_of_its_own(tmp_path):
     series = firing(ERRORS, start=20, end=30)
-    says(quiet(tmp_path, series, args={"in": "trouble"}), "pass", "")
+    says(quiet(tmp_path, series, args={"in": "trouble"}), "pass", "No alert fired, over 60 evaluations.")
     says(quiet(tmp_path / "there", series, args={"in": "baseline"}), "fail", ERRORS)

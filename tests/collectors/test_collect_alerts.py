@@ -106,9 +106,10 @@ def test_a_dead_alertmanager_raises_nothing(tmp_path):
 @pytest.mark.parametrize(
     ("alerts", "done", "state"),
     [
-        ([held("Watchdog"), held("High")], True, "Alertmanager holds High, Watchdog; awaited Watchdog"),
-        ([held("High")], False, "Alertmanager holds High; awaited Watchdog"),
-        ([], False, "Alertmanager holds nothing; awaited Watchdog"),
+        ([held("Watchdog"), held("High")], True, "Alertmanager holds High, Watchdog; awaited Watchdog, active"),
+        ([held("High")], False, "Alertmanager holds High; awaited Watchdog, active"),
+        ([held("Watchdog", "suppressed")], False, "Alertmanager holds Watchdog; awaited Watchdog, active"),
+        ([], False, "Alertmanager holds nothing; awaited Watchdog, active"),
     ],
 )
 def test_the_canary_is_the_watchdog(rig, servers, alerts, done, state):

@@ -6,6 +6,7 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from harness.errors import StackError
@@ -82,6 +83,24 @@ def test_canaries_come_on_their_grid_from_the_start(serve, canary, plan):
     intended = records(plan)["intended"]
     beats = (intended - intended[0]) / 0.05
     assert len(intended) >= 5 and abs(beats - beats.round()).max() < 1e-3
+
+
+def test_beats_missed_during_a_slow_answer_are_left_out(serve, canary, plan):
+    enough = threading.Event()
+
+    def answer(nth):
+        if nth == 2:
+            enough.wait(0.8)
+        if nth == 6:
+            enough.set()
+        return OK
+
+    process = canary(serve(answer).address, every_s=0.05)
+    assert enough.wait(10)
+    process.stop()
+    rows = records(plan)
+    assert (rows["sent"] - rows["intended"]).max() < 0.4
+    assert np.diff(rows["intended"]).max() > 0.7
 
 
 def test_the_stub_receives_live_rows_under_ids_of_the_run(serve, canary):

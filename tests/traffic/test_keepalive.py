@@ -147,6 +147,23 @@ def test_an_early_refusal_of_a_large_body_is_an_answer():
     assert (exchange.outcome, exchange.status) == (ANSWERED, 413)
 
 
+def test_a_hang_up_during_the_body_does_not_hide_the_answer(monkeypatch):
+    class HangsUp:
+        def sendall(self, request: bytes) -> None:
+            raise BrokenPipeError
+
+        def recv(self, count: int) -> bytes:
+            return b"HTTP/1.1 413 Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
+        def settimeout(self, seconds: float) -> None: ...
+        def setsockopt(self, *option: int) -> None: ...
+        def close(self) -> None: ...
+
+    monkeypatch.setattr(socket, "create_connection", lambda *where, **more: HangsUp())
+    exchange = client("127.0.0.1:1").send("run-1-0", b" " * 66_000)
+    assert (exchange.outcome, exchange.status) == (ANSWERED, 413)
+
+
 def test_abort_ends_the_wait_of_another_thread(serve):
     asked = threading.Event()
     sender = client(serve(lambda nth: asked.set() or HANG).address, timeout_s=30)

@@ -10,7 +10,7 @@ def rng(seed: int = 0) -> np.random.Generator:
 
 @pytest.mark.parametrize(
     "rate_per_s, length_s, count",
-    [(200, 0.5, 100), (3, 1, 3), (3, 1.01, 4), (0.5, 1, 1), (30, 0.7, 21), (7, 300, 2100)],
+    [(200, 0.5, 100), (3, 1, 3), (3, 1.01, 4), (0.5, 1, 1), (30, 0.7, 21), (7, 300, 2100), (100, 1.1, 110)],
 )
 def test_constant_sends_rate_times_length(rate_per_s, length_s, count):
     offsets = ALL["constant"](rate_per_s, length_s, rng())
@@ -36,6 +36,15 @@ def test_every_offset_lies_in_the_phase(arrivals, rate_per_s, length_s):
         offsets = ALL[arrivals](rate_per_s, length_s, rng(seed))
         assert ((offsets >= 0) & (offsets < length_s)).all()
         assert (np.diff(offsets) >= 0).all()
+
+
+def test_poisson_goes_on_when_the_gaps_are_unusually_short():
+    class Hasty:
+        def exponential(self, scale, size):
+            return np.full(size, scale / 10)
+
+    offsets = ALL["poisson"](100, 10, Hasty())
+    assert offsets[-1] > 9.99 and np.diff(offsets) == pytest.approx(0.001)
 
 
 def test_poisson_reaches_to_the_end_of_the_phase():

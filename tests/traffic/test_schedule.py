@@ -68,6 +68,12 @@ def test_phases_meet_exactly_and_keep_to_their_kinds(make):
     assert kinds[2] == {"normal": 40, "nan": 5, "broken_json": 5}
 
 
+def test_a_time_that_rounds_up_to_the_end_of_its_phase_is_left_out(make, monkeypatch):
+    late = {"poisson": lambda rate_per_s, length_s, rng: np.array([0.0, np.nextafter(length_s, 0)])}
+    monkeypatch.setattr("harness.traffic.schedule.PACERS", late)
+    assert make(phases=[{**PHASES[0], "start_s": 1000, "end_s": 1001}])[0].at_s.tolist() == [1000.0]
+
+
 def test_no_request_crosses_a_phase_edge_by_rounding(make):
     third = 1 / 3
     phases = [{**PHASES[0], "arrivals": "constant", "start_s": third, "end_s": 2 * third, "rate_per_s": 3000}]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import os
 import signal
 from collections.abc import Iterator, Sequence
@@ -69,6 +70,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     servers = [_server(make_app(parts), options.port, "on")]
     if os.environ.get("TOCSIN_FAULTS") == "1":
         servers.append(_server(control_app(parts.faults), options.control_port, "off"))
+    gc.collect()
+    gc.freeze()  # what lives as long as the process need not be walked again in the middle of a request
     asyncio.run(serve(servers))
     return 0
 
