@@ -10,25 +10,24 @@ from pydantic import BaseModel
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from harness.check import Bounded
-from harness.clock import format_duration, parse_duration
 from harness.errors import Mistake, UsageError
-from harness.mistakes import Names, Page, pieces, references
-from harness.rules.monitoring import read_monitoring
+from harness.mistakes import Page, pieces
+from harness.resolve import unresolved
 from harness.scenario import Catalogue, Expectation, FaultPlan, Scenario
 from harness.stack import Stack
 
 STACKS = Path(__file__).resolve().parent.parent / "stacks"
-Where = tuple[str | int, ...]
 _PLACE = ("at", "for", "name")
 
 
 def load(path: Path, catalogue: Catalogue, stack_name: str | None = None) -> tuple[Scenario, Stack]:
-    """Read a scenario file and the stack it names (or `stack_name`, a name or folder); UsageError holds all mistakes."""
+    """Read a scenario file and the stack it names (or `stack_name`, a name or folder); UsageError holds all."""
     page = read_page(path)
     raw = page.content
     mistakes: list[Mistake] = []
-    faults = [_faults(page, index, phase, catalogue, mistakes) for index, phase in enumerate(_list(raw.get("timeline")))]
+    faults = [
+        _faults(page, index, phase, catalogue, mistakes) for index, phase in enumerate(_list(raw.get("timeline")))
+    ]
     expect = _expect(page, raw, catalogue, mistakes)
     skeleton = {**raw, "expect": [{"check": "load/delivered", "args": {}}]}
     skeleton["timeline"] = [_without_faults(phase) for phase in _list(raw.get("timeline"))]
@@ -37,10 +36,14 @@ def load(path: Path, catalogue: Catalogue, stack_name: str | None = None) -> tup
         mistakes.append(page.mistake((), "expect", "nothing", "at least one line such as `- alerts/quiet: {}`"))
     stack = _stack(page, stack_name or raw.get("stack", "reference"), mistakes)
     if stack is not None:
-        mistakes += _unresolved(page, stack, catalogue, faults, [(line, args) for line, args in expect if args is not None])
+        mistakes += unresolved(
+            page, stack, catalogue, faults, [(line, args) for line, args in expect if args is not None]
+        )
     if bare is None or stack is None or mistakes:
         raise UsageError(sorted(mistakes, key=lambda mistake: (mistake.file != page.file, mistake.line)))
-    phases = [phase.model_copy(update={"faults": tuple(mine)}) for phase, mine in zip(bare.timeline, faults, strict=True)]
+    phases = [
+        phase.model_copy(update={"faults": tuple(mine)}) for phase, mine in zip(bare.timeline, faults, strict=True)
+    ]
     return bare.model_copy(update={"timeline": tuple(phases), "expect": tuple(line for line, _ in expect)}), stack
 
 
@@ -50,7 +53,17 @@ def load_stack(name: str) -> Stack:
     path = folder / "stack.yaml"
     if not path.is_file():
         known = ", ".join(sorted(found.parent.name for found in STACKS.glob("*/stack.yaml")))
-        raise UsageError([Mistake(file=str(name), line=0, where="stack", value=name, expected=f"a folder with a stack.yaml, or one of: {known}")])
+        raise UsageError(
+            [
+                Mistake(
+                    file=str(name),
+                    line=0,
+                    where="stack",
+                    value=name,
+                    expected=f"a folder with a stack.yaml, or one of: {known}",
+                )
+            ]
+        )
     page = read_page(path)
     mistakes: list[Mistake] = []
     stack = pieces(page, (), Stack, page.content, mistakes)
@@ -65,15 +78,47 @@ def read_page(path: Path) -> Page:
         text = path.read_text(encoding="utf-8")
         content, lines = YAML(typ="safe").load(text), YAML().load(text)
     except OSError as error:
-        raise UsageError([Mistake(file=str(path), line=0, where="file", value=error.strerror or "unreadable", expected="a readable file")]) from None
+        raise UsageError(
+            [
+                Mistake(
+                    file=str(path),
+                    line=0,
+                    where="file",
+                    value=error.strerror or "unreadable",
+                    expected="a readable file",
+                )
+            ]
+        ) from None
     except UnicodeDecodeError:
-        raise UsageError([Mistake(file=str(path), line=0, where="file", value="bytes that are not UTF-8", expected="UTF-8 text")]) from None
+        raise UsageError(
+            [Mistake(file=str(path), line=0, where="file", value="bytes that are not UTF-8", expected="UTF-8 text")]
+        ) from None
     except YAMLError as error:
         mark = error.problem_mark if isinstance(error, MarkedYAMLError) else None
         problem = (error.problem if isinstance(error, MarkedYAMLError) else None) or str(error).splitlines()[0]
-        raise UsageError([Mistake(file=str(path), line=mark.line + 1 if mark else 0, where="YAML", value=problem, expected="valid YAML")]) from None
+        raise UsageError(
+            [
+                Mistake(
+                    file=str(path),
+                    line=mark.line + 1 if mark else 0,
+                    where="YAML",
+                    value=problem,
+                    expected="valid YAML",
+                )
+            ]
+        ) from None
     if not isinstance(content, dict):
-        raise UsageError([Mistake(file=str(path), line=1, where="file", value=type(content).__name__, expected="a mapping with version, name, timeline, expect")])
+        raise UsageError(
+            [
+                Mistake(
+                    file=str(path),
+                    line=1,
+                    where="file",
+                    value=type(content).__name__,
+                    expected="a mapping with version, name, timeline, expect",
+                )
+            ]
+        )
     return Page(file=str(path), content=content, lines=lines)
 
 
@@ -104,7 +149,11 @@ def _faults(page: Page, index: int, phase: Any, catalogue: Catalogue, mistakes: 
         path = ("timeline", index, "faults", number)
         kinds = [key for key in entry if key not in _PLACE] if isinstance(entry, dict) else []
         if len(kinds) != 1:
-            mistakes.append(page.mistake(path, "fault", ", ".join(map(str, kinds)) or "nothing", "exactly one fault beside at, for, name"))
+            mistakes.append(
+                page.mistake(
+                    path, "fault", ", ".join(map(str, kinds)) or "nothing", "exactly one fault beside at, for, name"
+                )
+            )
             continue
         kind = kinds[0]
         model = page.known(path, "fault", kind, catalogue.faults, mistakes)
@@ -117,108 +166,23 @@ def _faults(page: Page, index: int, phase: Any, catalogue: Catalogue, mistakes: 
     return plans
 
 
-def _expect(page: Page, raw: Mapping[str, Any], catalogue: Catalogue, mistakes: list[Mistake]) -> list[tuple[Expectation, BaseModel | None]]:
+def _expect(
+    page: Page, raw: Mapping[str, Any], catalogue: Catalogue, mistakes: list[Mistake]
+) -> list[tuple[Expectation, BaseModel | None]]:
     found: list[tuple[Expectation, BaseModel | None]] = []
     if raw.get("expect") is not None and not isinstance(raw["expect"], list):
         mistakes.append(page.mistake(("expect",), "expect", repr(raw["expect"]), "a list of checks"))
     for index, entry in enumerate(_list(raw.get("expect"))):
         path = ("expect", index)
         if not isinstance(entry, dict) or len(entry) != 1:
-            mistakes.append(page.mistake(path, "expect", repr(entry), "one check with its arguments, `- alerts/quiet: {}`"))
+            mistakes.append(
+                page.mistake(path, "expect", repr(entry), "one check with its arguments, `- alerts/quiet: {}`")
+            )
             continue
         (name, args), *_ = entry.items()
         model = page.known(path, "check", name, catalogue.checks, mistakes)
         parsed = pieces(page, (*path, name), model, args or {}, mistakes) if model else None
-        found.append((Expectation(check=str(name), args=args if isinstance(args, dict) else {}, line=page.line(path)), parsed))
+        found.append(
+            (Expectation(check=str(name), args=args if isinstance(args, dict) else {}, line=page.line(path)), parsed)
+        )
     return found
-
-
-def _unresolved(
-    page: Page, stack: Stack, catalogue: Catalogue, faults: list[list[FaultPlan]], expect: list[tuple[Expectation, BaseModel]]
-) -> list[Mistake]:
-    """Return what does not resolve: phases, faults, alerts, features, payloads, roles, and bounds that cannot hold."""
-    try:
-        monitoring = read_monitoring(stack)
-    except UsageError as error:
-        return list(error.mistakes)
-    phases = [phase if isinstance(phase, dict) else {} for phase in _list(page.content.get("timeline"))]
-    labels = [str(phase.get("phase", "")) for phase in phases]
-    names = Names(
-        phase=labels, fault=[fault.name for mine in faults for fault in mine], alert=[rule.name for rule in monitoring.alerts],
-        feature=list(stack.payload.features), receiver=list(monitoring.receivers), role=list(stack.roles),
-        kind=list(catalogue.kinds),
-    )  # fmt: skip
-    twice = [index for index, label in enumerate(labels) if label in labels[:index]]
-    mistakes = [page.mistake(("timeline", index), "phase", labels[index], "a name used once") for index in twice]
-    lengths = {label: length_s for label, phase in zip(labels, phases, strict=True) if (length_s := _length(phase)) is not None}
-    rooms = _rooms(labels, lengths, faults)
-    for index, (label, phase) in enumerate(zip(labels, phases, strict=True)):
-        mistakes += _payload(page, ("timeline", index, "payload"), phase.get("payload"), catalogue, names)
-        for number, fault in enumerate(faults[index]):
-            where = ("timeline", index, "faults", number)
-            mistakes += _fault(page, where, fault, label, lengths.get(label), catalogue, names)
-    for expectation, args in expect:
-        mistakes += _expectation(page, expectation, args, rooms, names)
-    return mistakes
-
-
-def _length(phase: Mapping[str, Any]) -> float | None:
-    try:
-        return parse_duration(phase["for"])
-    except (KeyError, ValueError):
-        return None
-
-
-def _payload(page: Page, path: Where, payload: object, catalogue: Catalogue, names: Names) -> list[Mistake]:
-    mistakes: list[Mistake] = []
-    if not isinstance(payload, dict) or not payload:
-        return mistakes
-    kind = next((key for key in payload if key in catalogue.payloads), None)
-    if kind is None:
-        page.known(path, "payload", next(iter(payload)), catalogue.payloads, mistakes)
-        return mistakes
-    args = pieces(page, path, catalogue.payloads[kind], payload, mistakes)
-    return mistakes + (references(page, path, args, names) if args else [])
-
-
-def _fault(
-    page: Page, where: Where, fault: FaultPlan, phase: str, length_s: float | None, catalogue: Catalogue, names: Names
-) -> list[Mistake]:
-    params = catalogue.faults[fault.kind].model_validate(fault.params)
-    mistakes = references(page, (*where, fault.kind), params, names)
-    until_s = fault.at + (fault.lasts or 0.0)
-    if length_s is not None and (until_s > length_s or fault.at >= length_s):
-        room = format_duration(length_s)
-        mistakes.append(page.mistake(where, "fault", f"until {format_duration(until_s)}", f"inside phase `{phase}` of {room}"))
-    if names.fault.count(fault.name) > 1:
-        mistakes.append(page.mistake(where, "name", fault.name, "a name no other fault has", "Add `name:`."))
-    return mistakes
-
-
-def _rooms(labels: list[str], lengths: Mapping[str, float], faults: list[list[FaultPlan]]) -> dict[tuple[str, str], tuple[float, str]]:
-    """Return how long a bound may be, with the reason, by (place, from where it counts); nothing where a length is wrong."""
-    rooms = {(f"phase {label}", side): (length_s, f"the length of phase `{label}`") for label, length_s in lengths.items() for side in ("begin", "end")}
-    if set(labels) != set(lengths):
-        return rooms
-    total_s, start_s = sum(lengths[label] for label in labels), 0.0
-    for label, placed in zip(labels, faults, strict=True):
-        for fault in placed:
-            begin_s = start_s + fault.at
-            end_s = begin_s + fault.lasts if fault.lasts else start_s + lengths[label]
-            rooms[f"fault {fault.name}", "begin"] = (total_s - begin_s, f"what is left of the drill when `{fault.name}` begins")
-            rooms[f"fault {fault.name}", "end"] = (total_s - end_s, f"what is left of the drill when `{fault.name}` ends")
-        start_s += lengths[label]
-    return rooms
-
-
-def _expectation(
-    page: Page, expectation: Expectation, args: BaseModel, rooms: Mapping[tuple[str, str], tuple[float, str]], names: Names
-) -> list[Mistake]:
-    entries = page.content["expect"]
-    path: Where = next(("expect", index, expectation.check) for index in range(len(entries)) if page.line(("expect", index)) == expectation.line)
-    mistakes = references(page, path, args, names)
-    if isinstance(args, Bounded):
-        room_s, reason = rooms.get((f"fault {args.during}" if args.during else f"phase {args.phase}", args.counts_from), (args.within, ""))
-        if args.within > room_s:
-            mistakes.append(page.mistake((*path, "within"), "within", format_duration(args.within), f"at most {format_duration(room_s)}, {reason}"))
-    return mistakes

@@ -24,6 +24,7 @@ _EXPECTED = {
     "dict_type": "a mapping",
     "model_type": "a mapping",
 }
+_DURATION = "a duration such as 90s, 15m or 1h30m"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,10 +37,12 @@ class Page:
 
     def line(self, path: Path) -> int:
         """Return the line (from 1) of the deepest part of `path` that stands in the file."""
-        node, line = self.lines, 1
+        node: Any = self.lines
+        line = 1
         for part in path:
             try:
-                position = node.lc.key(part) if isinstance(node, dict) else node.lc.item(part)
+                marks = node.lc
+                position = marks.key(part) if isinstance(node, dict) else marks.item(part)
                 node, line = node[part], position[0] + 1
             except (KeyError, IndexError, AttributeError, TypeError):
                 break
@@ -54,7 +57,9 @@ class Page:
         if isinstance(name, str) and name in options:
             return options[name]
         listed = ", ".join(sorted(options))
-        mistakes.append(self.mistake((*path, str(name)), what, str(name), f"one of: {listed}", did_you_mean(str(name), options)))
+        mistakes.append(
+            self.mistake((*path, str(name)), what, str(name), f"one of: {listed}", did_you_mean(str(name), options))
+        )
         return None
 
 
@@ -69,8 +74,13 @@ def pieces(page: Page, base: Path, model: type[Model], content: Any, mistakes: l
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        for problem in error.errors():
-            mistakes.append(_mistake(page, base, model, problem))
+        problems = error.errors()
+        deeper = {problem["loc"][:depth] for problem in problems for depth in range(len(problem["loc"]))}
+        for problem in problems:
+            if (
+                problem["type"] != "too_short" or problem["loc"] not in deeper
+            ):  # items that are wrong do not count as few
+                mistakes.append(_mistake(page, base, model, problem))
     return None
 
 
@@ -84,7 +94,7 @@ def _mistake(page: Page, base: Path, model: type[BaseModel], problem: Any) -> Mi
         keys = _keys(model, location[:-1])
         return page.mistake((*base, *location), where, name, f"one of: {', '.join(keys)}", did_you_mean(name, keys))
     message = str(problem["msg"]).removeprefix("Value error, ")
-    expected = _EXPECTED.get(kind, message[0].lower() + message[1:])
+    expected = _EXPECTED.get(kind, _DURATION if "not a duration" in message else message[0].lower() + message[1:])
     return page.mistake((*base, *location), where, repr(problem["input"]), expected)
 
 
@@ -131,7 +141,11 @@ def references(page: Page, base: Path, args: BaseModel, names: Names) -> list[Mi
                 if item not in known:
                     path = (*base, info.alias or name)
                     listed = ", ".join(sorted(set(known))) or "none here"
-                    mistakes.append(page.mistake(path, info.alias or name, item, f"a known {kind}: {listed}", did_you_mean(item, known)))
+                    mistakes.append(
+                        page.mistake(
+                            path, info.alias or name, item, f"a known {kind}: {listed}", did_you_mean(item, known)
+                        )
+                    )
     return mistakes
 
 

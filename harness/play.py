@@ -24,7 +24,7 @@ WITNESS_EVERY_S = 0.3
 
 @dataclass(kw_only=True)
 class Breakage:
-    """A fault in play and what is awaited of it: `present` after inject, `absent` after heal, None when seen or idle."""
+    """A fault in play and what is awaited of it: `present` after inject, `absent` after heal, else None."""
 
     name: str
     fault: Fault

@@ -27,7 +27,14 @@ class Baseline:
 
 
 def ready(
-    live: LiveStack, run: Any, journal: Journal, recorders: Sequence[Any], clock: Clock, *, keep_going: bool, within_s: float | None = None
+    live: LiveStack,
+    run: Any,
+    journal: Journal,
+    recorders: Sequence[Any],
+    clock: Clock,
+    *,
+    keep_going: bool,
+    within_s: float | None = None,
 ) -> Baseline:
     """Wait until each recorder has seen its canary; NotReady names those that have not, unless `keep_going`.
 

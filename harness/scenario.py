@@ -103,7 +103,7 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True)
 class AlertRule:
-    """An alerting rule as found in the stack folder. `loaded`: a rule file that prometheus.yml names. Production seconds."""
+    """An alerting rule of the stack folder. `loaded`: prometheus.yml names its file. Production seconds."""
 
     name: str
     file: str

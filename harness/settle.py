@@ -1,4 +1,4 @@
-"""settle: heal what is left and prove it, stop the senders, and wait until every signal has caught up or its bound is over."""
+"""settle: heal what is left and prove it, then wait until every signal has caught up or its bound is over."""
 
 from __future__ import annotations
 
@@ -57,7 +57,9 @@ def settle(
         return not any(states.values()), "; ".join(f"{name}: {state}" for name, state in states.items() if state)
 
     try:
-        clock.wait_until(caught_up, awaited="every signal to catch up", within_s=HURRY_S if hurry else CATCH_UP_S, every_s=0.1)
+        clock.wait_until(
+            caught_up, awaited="every signal to catch up", within_s=HURRY_S if hurry else CATCH_UP_S, every_s=0.1
+        )
     except WaitTimeout as error:
         journal.note("error", message=error.message)
     for name, state in states.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -9,7 +10,17 @@ from typing import Any
 
 from harness import store
 from harness.collect import collect
-from harness.errors import BROKEN, INTERRUPTED, PASS, TERMINATED, UNKNOWN, HealError, StackError, Terminated, TocsinError
+from harness.errors import (
+    BROKEN,
+    INTERRUPTED,
+    PASS,
+    TERMINATED,
+    UNKNOWN,
+    HealError,
+    StackError,
+    Terminated,
+    TocsinError,
+)
 from harness.evidence import Evidence, Interval, read_evidence
 from harness.faults import ALL as FAULTS
 from harness.journal import Journal
@@ -57,7 +68,7 @@ def run_drill(
     timeout_s: float | None = None,
     watch: Watch = lambda update: None,
 ) -> Evidence:
-    """Play one drill on a fresh stack and return its evidence, however it ended: see run["outcome"] and ["exit_code"]."""
+    """Play one drill on a fresh stack; return its evidence, however it ended: see run["outcome"], ["exit_code"]."""
     content = store.describe(timeline, run, command)
     store.write(run.folder, content)
     journal.note("run_started", run_id=run.id)
@@ -70,7 +81,7 @@ def run_drill(
             _on_stack(drill, live, ending)
             watch({"stage": "down", "note": "taking the stack down"})
     except (KeyboardInterrupt, Exception) as error:
-        _name(error, journal, ending)
+        _name(error, run, journal, ending)
     finally:
         journal.note("stack_down")
         store.finish(content, run, ending.outcome, ending.exit_code)
@@ -78,8 +89,8 @@ def run_drill(
     return read_evidence(run.folder)
 
 
-def _name(error: BaseException, journal: Journal, ending: _Ending) -> None:
-    """Turn what ended a drill into an outcome and the exit code it means."""
+def _name(error: BaseException, run: Any, journal: Journal, ending: _Ending) -> None:
+    """Turn what ended a drill into an outcome and the exit code it means; a bug of ours leaves its traceback."""
     if isinstance(error, KeyboardInterrupt):
         signal, code = ("SIGTERM", TERMINATED) if isinstance(error, Terminated) else ("SIGINT", INTERRUPTED)
         journal.note("interrupted", signal=signal)
@@ -93,6 +104,7 @@ def _name(error: BaseException, journal: Journal, ending: _Ending) -> None:
     elif isinstance(error, OSError):
         ending.worsen(f"{type(error).__name__}: {error}", UNKNOWN)
     else:
+        (run.folder / "traceback.txt").write_text("".join(traceback.format_exception(error)), encoding="utf-8")
         ending.worsen(f"Tocsin itself failed: {type(error).__name__}: {error}", BROKEN)
 
 
@@ -119,13 +131,13 @@ def _on_stack(drill: Drill, live: Any, ending: _Ending) -> None:
                           breakages=breakages, watch=_watching(drill, recorders), deadline=drill.deadline)  # fmt: skip
         play(playing)
     except (KeyboardInterrupt, Exception) as error:
-        _name(error, journal, ending)
+        _name(error, run, journal, ending)
     hurry = ending.exit_code != PASS
     drill.watch({"stage": "settle", "note": "waiting until every signal has caught up"})
     try:
         heal_all(list(breakages.values()), live, journal, run.clock, hurry=hurry)
     except HealError as error:
-        _name(error, journal, ending)
+        _name(error, run, journal, ending)
     for process in (traffic, canary):
         if process is not None:
             with suppress(StackError):
@@ -158,7 +170,12 @@ def _sending(drill: Drill, live: LiveStack) -> dict[str, Any]:
         "address": live.address(payload.role),
         "records": str(drill.run.folder / "requests"),
         "sample": str(drill.timeline.stack.folder / payload.sample),
-        "payload": {"path": payload.path, "body": payload.body, "features": list(payload.features), "integers": payload.integers},
+        "payload": {
+            "path": payload.path,
+            "body": payload.body,
+            "features": list(payload.features),
+            "integers": payload.integers,
+        },
         "timeout_s": 10.0,
         "seed": drill.timeline.seed,
     }

@@ -90,7 +90,14 @@ def git_head(folder: Path) -> dict[str, Any] | None:
     def ask(*argv: str) -> str | None:
         environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
         try:
-            done = subprocess.run(["git", "-C", str(folder), *argv], capture_output=True, text=True, timeout=10, env=environment, check=False)
+            done = subprocess.run(
+                ["git", "-C", str(folder), *argv],
+                capture_output=True,
+                text=True,
+                timeout=10,
+                env=environment,
+                check=False,
+            )
         except (OSError, subprocess.TimeoutExpired):
             return None
         return done.stdout.strip() if done.returncode == 0 else None

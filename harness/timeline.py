@@ -9,7 +9,14 @@ from harness.clock import format_duration, parse_duration
 from harness.rules.compress import NotCompressible, compress_expr
 from harness.rules.monitoring import Monitoring, read_monitoring
 from harness.scenario import (
-    Catalogue, Floor, PlannedFault, PlannedPhase, Scenario, Step, Timeline, Traffic,
+    Catalogue,
+    Floor,
+    PlannedFault,
+    PlannedPhase,
+    Scenario,
+    Step,
+    Timeline,
+    Traffic,
 )  # fmt: skip
 from harness.stack import Stack
 
@@ -51,7 +58,9 @@ def _phases(scenario: Scenario) -> Iterator[PlannedPhase]:
         start_s = end_s
 
 
-def _faults(scenario: Scenario, phases: tuple[PlannedPhase, ...], stack: Stack, catalogue: Catalogue) -> Iterator[PlannedFault]:
+def _faults(
+    scenario: Scenario, phases: tuple[PlannedPhase, ...], stack: Stack, catalogue: Catalogue
+) -> Iterator[PlannedFault]:
     for phase, placed in zip(scenario.timeline, phases, strict=True):
         for fault in phase.faults:
             inject_s = placed.start_s + fault.at
@@ -100,7 +109,8 @@ def _warnings(floors: tuple[Floor, ...], scenario: Scenario, monitoring: Monitor
     for floor in floors:
         if floor.total_s > floor.bound_s:
             over = format_duration(floor.total_s - floor.bound_s)
-            yield f"{floor.alert} in {floor.where} cannot be seen within {format_duration(floor.bound_s)}: its floor is {over} later."
+            bound = format_duration(floor.bound_s)
+            yield f"{floor.alert} in {floor.where} cannot be seen within {bound}: its floor is {over} later."
     expected = {str(line.args.get("alert")) for line in scenario.expect if line.check == "alerts/fire"}
     for name in sorted(expected):
         rules = monitoring.alert(name)
@@ -111,7 +121,10 @@ def _warnings(floors: tuple[Floor, ...], scenario: Scenario, monitoring: Monitor
 def _limits(monitoring: Monitoring, speed: float) -> Iterator[str]:
     largest = int(monitoring.scrape_interval_s / SMALLEST_SCRAPE_S + 1e-9)
     if monitoring.scrape_interval_s / speed < SMALLEST_SCRAPE_S:
-        yield f"A scrape every {monitoring.scrape_interval_s:g} s cannot be divided by {speed:g}; the largest honest speed is {largest}."
+        yield (
+            f"A scrape every {monitoring.scrape_interval_s:g} s cannot be divided by {speed:g}; "
+            f"the largest honest speed is {largest}."
+        )
     for file, expr in monitoring.expressions if speed != 1 else ():
         try:
             compress_expr(expr, speed)

@@ -146,8 +146,8 @@ def relocate_alertmanager(tree: Path) -> None:
     """Let an unpacked Debian Alertmanager find its templates beside itself.
 
     Debian's build reads `default.tmpl` from one absolute folder before anything else and has no option for it. The
-    folder's name in the binary is replaced by as many characters that mean the working directory, and `usr/bin/alertmanager`
-    starts it in the unpacked folder.
+    folder's name in the binary is replaced by as many characters that mean the working directory, and
+    `usr/bin/alertmanager` starts it in the unpacked folder.
     """
     binary = tree / "usr/bin/prometheus-alertmanager"
     if not binary.is_file():

@@ -38,7 +38,7 @@ groups:
   - {name: drift, rules: [{alert: FeatureDrift, expr: 'drift == 1', for: 1m}]}
 """
 ALERTMANAGER = """
-route: {receiver: ticket, group_wait: 10s, group_interval: 1m, routes: [{receiver: page, matchers: ['severity="critical"']}]}
+route: {receiver: ticket, group_wait: 10s, group_interval: 1m, routes: [{receiver: page, matchers: ['a="b"']}]}
 receivers: [{name: page}, {name: ticket}]
 """
 

@@ -9,10 +9,20 @@ from harness.errors import Mistake, UsageError, worst
 @pytest.mark.parametrize(
     ("codes", "code"),
     [
-        ([], 2), ([0], 0), ([0, 0], 0), ([0, 1], 1), ([2, 1], 1), ([2, 0], 2), ([1, 64], 64), ([64, 70], 70),
-        ([130, 70, 1], 130), ([143, 70], 143), ([130, 143], 130), ([0, 99], 99),
+        ([], 2),
+        ([0], 0),
+        ([0, 0], 0),
+        ([0, 1], 1),
+        ([2, 1], 1),
+        ([2, 0], 2),
+        ([1, 64], 64),
+        ([64, 70], 70),
+        ([130, 70, 1], 130),
+        ([143, 70], 143),
+        ([130, 143], 130),
+        ([0, 99], 99),
     ],
-)  # fmt: skip
+)
 def test_the_worst_code_of_several_drills(codes: list[int], code: int) -> None:
     assert worst(codes) == code
 
@@ -20,10 +30,16 @@ def test_the_worst_code_of_several_drills(codes: list[int], code: int) -> None:
 @pytest.mark.parametrize(
     ("error", "code"),
     [
-        (errors.TocsinError, 70), (errors.StackError, 2), (errors.MissingProgram, 2), (errors.WaitTimeout, 2), (errors.RoleDied, 2),
-        (errors.NotPlayable, 2), (errors.EvidenceError, 2), (errors.HealError, 70),
+        (errors.TocsinError, 70),
+        (errors.StackError, 2),
+        (errors.MissingProgram, 2),
+        (errors.WaitTimeout, 2),
+        (errors.RoleDied, 2),
+        (errors.NotPlayable, 2),
+        (errors.EvidenceError, 2),
+        (errors.HealError, 70),
     ],
-)  # fmt: skip
+)
 def test_every_error_has_its_exit_code(error: type[errors.TocsinError], code: int) -> None:
     raised = error("It broke.", hint="Mend it.")
     assert (raised.exit_code, str(raised)) == (code, "It broke. Mend it.")

@@ -28,7 +28,7 @@ MISTAKES = [
     (("name: sample", "name: Sample Drill"), 2, "name", "pattern"),
     (("summary: A sample.\n", ""), 1, "summary", "`summary`"),
     (("summary: A sample.", "sumary: A sample."), 3, "sumary", "Did you mean `summary`?"),
-    (("for: 5m}\n  - phase", "for: 5 minutes}\n  - phase"), 6, "timeline.0.for", "not a duration"),
+    (("for: 5m}\n  - phase", "for: 5 minutes}\n  - phase"), 6, "timeline.0.for", "a duration such as"),
     (("phase: recovery", "phase: trouble"), 11, "phase", "used once"),
     (("rate_per_s: 10}", "rate_per_s: -10}"), 11, "rate_per_s", "greater than 0"),
     (("rate_per_s: 10}", "rates_per_s: 10}"), 11, "rates_per_s", "Did you mean `rate_per_s`?"),
@@ -46,9 +46,21 @@ MISTAKES = [
     (("in: trouble", "during: faling"), 13, "during", "Did you mean `failing`?"),
     (("delivered_to: page", "delivered_to: pager"), 13, "delivered_to", "Did you mean `page`?"),
     (("within: 6m", "within: 16m"), 13, "within", "at most 10m, the length of phase `trouble`"),
-    (("in: trouble, within: 6m", "during: failing, within: 14m"), 13, "within", "at most 13m, what is left of the drill when `failing` begins"),
-    (("alerts/fire: {alert: HighErrorRate, in: trouble, within: 6m", "alerts/end: {alert: HighErrorRate, during: failing, within: 9m"), 13,
-     "within", "at most 8m, what is left of the drill when `failing` ends"),
+    (
+        ("in: trouble, within: 6m", "during: failing, within: 14m"),
+        13,
+        "within",
+        "at most 13m, what is left of the drill when `failing` begins",
+    ),
+    (
+        (
+            "alerts/fire: {alert: HighErrorRate, in: trouble, within: 6m",
+            "alerts/end: {alert: HighErrorRate, during: failing, within: 9m",
+        ),
+        13,
+        "within",
+        "at most 8m, what is left of the drill when `failing` ends",
+    ),
     (("within: 6m, ", ""), 13, "within", "`within`"),
     (("- alerts/quiet: {}", "- alerts/quiet"), 14, "expect", "one check with its arguments"),
     (("- alerts/quiet: {}", "- alerts/quiet: {loud: 1}"), 14, "loud", "one of: during, in"),
@@ -71,9 +83,14 @@ def test_each_mistake_is_named_with_its_line(
 
 def test_mistakes_of_one_kind_do_not_hide_each_other(tmp_path: Path) -> None:
     path = write_scenario(
-        tmp_path, ("version: 1\n", "version: 3\n"), ("alert: HighErrorRate", "alrt: HighErrorRate"), ("model_raises", "model_rises"),
-        ("alerts/quiet", "alerts/quit"), ("rate_per_s: 10", "rate_per_s: ten"), ("for: 10m", "for: long"),
-    )  # fmt: skip
+        tmp_path,
+        ("version: 1\n", "version: 3\n"),
+        ("alert: HighErrorRate", "alrt: HighErrorRate"),
+        ("model_raises", "model_rises"),
+        ("alerts/quiet", "alerts/quit"),
+        ("rate_per_s: 10", "rate_per_s: ten"),
+        ("for: 10m", "for: long"),
+    )
     with pytest.raises(UsageError) as raised:
         load(path, CATALOGUE)
     lines = [mistake.line for mistake in raised.value.mistakes]

@@ -22,8 +22,16 @@ def test_steps_happen_in_order_and_at_their_times(tmp_path: Path) -> None:
     start = 1000.0 + LEAD_S
     assert drill.traffic.started == start
     assert [name for name, _ in rig.facts() if name != "witness"] == [
-        "traffic_started", "phase_started", "phase_started", "inject", "injected", "heal", "healed", "phase_started", "play_ended",
-    ]  # fmt: skip
+        "traffic_started",
+        "phase_started",
+        "phase_started",
+        "inject",
+        "injected",
+        "heal",
+        "healed",
+        "phase_started",
+        "play_ended",
+    ]
     assert rig.clock.now() == pytest.approx(start + 40)
 
 

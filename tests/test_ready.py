@@ -50,5 +50,13 @@ def test_a_server_that_dies_is_named_at_once(tmp_path: Path) -> None:
 def test_the_patience_is_bounded(tmp_path: Path, within_s: float | None, waited_s: float) -> None:
     rig = Rig(tmp_path)
     with pytest.raises(NotReady):
-        ready(rig.live, rig.run, rig.journal, [FakeRecorder("metrics", None)], rig.clock, keep_going=False, within_s=within_s)
+        ready(
+            rig.live,
+            rig.run,
+            rig.journal,
+            [FakeRecorder("metrics", None)],
+            rig.clock,
+            keep_going=False,
+            within_s=within_s,
+        )
     assert rig.clock.now() - 1000 == pytest.approx(waited_s, abs=0.2)

@@ -108,6 +108,7 @@ def test_whatever_ends_play_it_is_healed_collected_and_recorded(
     assert "collect" in table.recorder.calls
     assert (table.engine.downs, table.traffic.stopped, table.canary.stopped) == (1, 1, 1)
     assert evidence.run["finished_at"]
+    assert (tmp_path / "traceback.txt").exists() == (code == 70)
 
 
 @pytest.mark.parametrize(
@@ -173,7 +174,9 @@ def test_the_generator_is_told_wall_seconds_and_the_rates_asked(tmp_path: Path) 
 def test_the_live_view_is_told_what_fires_but_for_the_watchdog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table, seen = Table(tmp_path, monkeypatch), []
     table.recorder.firing = ("Watchdog", "HighErrorRate")  # type: ignore[attr-defined]
-    watchdog = table.timeline.stack.signals.model_copy(update={"watchdog": WatchdogSignal(alert="Watchdog", receiver="w", every="1m")})
+    watchdog = table.timeline.stack.signals.model_copy(
+        update={"watchdog": WatchdogSignal(alert="Watchdog", receiver="w", every="1m")}
+    )
     table.timeline = replace(table.timeline, stack=table.timeline.stack.model_copy(update={"signals": watchdog}))
     table.run(watch=seen.append)
     assert {tuple(update["firing"]) for update in seen if update["stage"] == "play"} == {("HighErrorRate",)}

@@ -28,8 +28,27 @@ def test_the_description_survives_json_and_reads_as_evidence(tmp_path: Path) -> 
 
 
 def test_everything_judging_asks_for_is_there(tmp_path: Path) -> None:
-    asked = {"run_id", "scenario", "speed", "seed", "signals", "jobs", "scrape_interval_s", "evaluation_interval_s", "group_interval_s",
-             "fixed_s", "alerts", "kinds", "phases", "faults", "features", "versions", "git", "command", "started_at"}  # fmt: skip
+    asked = {
+        "run_id",
+        "scenario",
+        "speed",
+        "seed",
+        "signals",
+        "jobs",
+        "scrape_interval_s",
+        "evaluation_interval_s",
+        "group_interval_s",
+        "fixed_s",
+        "alerts",
+        "kinds",
+        "phases",
+        "faults",
+        "features",
+        "versions",
+        "git",
+        "command",
+        "started_at",
+    }
     assert asked <= set(described(tmp_path))
 
 

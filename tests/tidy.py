@@ -14,7 +14,19 @@ LARGEST_FILE, LARGEST_FUNCTION, LARGEST_P90 = 250, 70, 30
 
 BASE = {"errors", "clock", "statistics"}
 VALUES = {"scenario", "stack", "evidence", "check", "journal"}
-READING = {"loader", "mistakes", "rules", "timeline", "programs", "recipes", "sighting", "provision", "unpack", "maven"}
+READING = {
+    "loader",
+    "mistakes",
+    "resolve",
+    "rules",
+    "timeline",
+    "programs",
+    "recipes",
+    "sighting",
+    "provision",
+    "unpack",
+    "maven",
+}
 DOING = {"faults", "traffic", "collectors", "pager", "proxy"}
 STAGES = {"engines", "ready", "play", "settle", "collect", "store", "judge", "stages"}
 ABOVE_DOING = BASE | VALUES | READING

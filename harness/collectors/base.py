@@ -61,6 +61,17 @@ def in_words(ask: Callable[_P, tuple[bool, str]]) -> Callable[_P, tuple[bool, st
 
 
 def sentence(error: Exception) -> str:
-    """Return an error in one line of at most 300 characters."""
-    text = " ".join(str(error).split()) or "no message"
+    """Return an error in one line of at most 300 characters; of a failed connection, what the system said."""
+    root = _system_error(error)
+    text = " ".join(str(root or error).split()) or "no message"
     return f"{type(error).__name__}: {text}"[:300]
+
+
+def _system_error(error: BaseException | None) -> OSError | None:
+    """Return the innermost error of the operating system behind an error, which HTTP clients wrap several times."""
+    found = None
+    while error is not None:
+        if isinstance(error, OSError) and error.errno is not None:
+            found = error
+        error = error.__cause__ or error.__context__
+    return found

@@ -112,7 +112,7 @@ class Evidence:
 
     @cached_property
     def phases(self) -> Mapping[str, Interval]:
-        """Phase name -> when it was played. A phase cut short ends where the journal does; one never begun is absent."""
+        """Phase name -> when it was played. One cut short ends where the journal does; one never begun is absent."""
         starts = [(fact.more["phase"], fact.at) for fact in self.facts("phase_started")]
         if not starts or self.play is None:
             return {}

@@ -1,4 +1,4 @@
-"""Divide every duration of a PromQL expression or rule file by K, in the text, and verify the result on its syntax tree.
+"""Divide every duration of a PromQL expression or rule file by K, in the text, and verify it on the syntax tree.
 
 The parser's nodes cannot be built or printed without loss, so tokens are rewritten in the text and both texts are
 parsed: the trees must be equal but for durations, and each duration must be the original divided by K (to 1 ms).
@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime
 import io
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,8 +27,14 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _REFUSED = {
-    **{name: "reads the calendar" for name in ("hour", "minute", "day_of_week", "day_of_month", "day_of_year", "month", "year", "days_in_month")},
-    **{name: "gives a value per second" for name in ("predict_linear", "deriv", "delta", "idelta", "holt_winters", "double_exponential_smoothing")},
+    **{
+        name: "reads the calendar"
+        for name in ("hour", "minute", "day_of_week", "day_of_month", "day_of_year", "month", "year", "days_in_month")
+    },
+    **{
+        name: "gives a value per second"
+        for name in ("predict_linear", "deriv", "delta", "idelta", "holt_winters", "double_exponential_smoothing")
+    },
 }
 _COMPARISONS = {">", "<", ">=", "<=", "==", "!="}
 
@@ -47,7 +54,7 @@ class _Tree:
 
 
 def compress_expr(expr: str, speed: float) -> str:
-    """Return `expr` with every duration divided by `speed`, verified; NotCompressible if that would change its meaning."""
+    """Return `expr` with every duration divided by `speed`; NotCompressible if that changes its meaning."""
     before = _tree(_parse(expr))
     number = iter(range(len(before.literals)))
 
@@ -110,22 +117,15 @@ def _walk(node: Any, tree: _Tree) -> None:
     kind = type(node).__name__
     tree.skeleton.append(kind)
     if getattr(node, "at", None) is not None:
-        raise NotCompressible("The modifier `@` pins a query to a moment, which cannot be divided.", hint="Play this at --speed 1.")
+        raise NotCompressible(
+            "The modifier `@` pins a query to a moment, which cannot be divided.", hint="Play this at --speed 1."
+        )
     for name in ("range", "step", "offset"):
         if hasattr(node, name):
             tree.durations_s.append(_seconds(getattr(node, name)))
-    if kind == "NumberLiteral":
-        tree.literals.append(node.val)
-    elif kind == "StringLiteral":
-        tree.skeleton.append(node.val)
-    elif kind == "VectorSelector":
-        tree.skeleton.append((node.name, str(node.prettify()).split(" offset")[0]))
-    elif kind == "Call":
-        _call(node, tree)
-    elif kind == "BinaryExpr":
-        _binary(node, tree)
-    elif kind == "AggregateExpr":
-        tree.skeleton.append((str(node.op), str(node.modifier)))
+    note = _NOTES.get(kind)
+    if note is not None:
+        note(node, tree)
     for name in ("param", "vector_selector", "expr"):
         if getattr(node, name, None) is not None:
             _walk(getattr(node, name), tree)
@@ -134,7 +134,9 @@ def _walk(node: Any, tree: _Tree) -> None:
 def _call(node: Any, tree: _Tree) -> None:
     name = node.func.name
     if name in _REFUSED:
-        raise NotCompressible(f"`{name}()` {_REFUSED[name]}, which division of time would change.", hint="Play this at --speed 1.")
+        raise NotCompressible(
+            f"`{name}()` {_REFUSED[name]}, which division of time would change.", hint="Play this at --speed 1."
+        )
     tree.skeleton.append(name)
     for argument in node.args:
         _walk(argument, tree)
@@ -149,15 +151,40 @@ def _binary(node: Any, tree: _Tree) -> None:
     literal = type(node.rhs).__name__ == "NumberLiteral"
     called = _calls(node.lhs) | _calls(node.rhs)
     if compared and "increase" in called and not (literal and node.rhs.val == 0):
-        raise NotCompressible("`increase()` compared with a number counts events, of which K times fewer happen.", hint="Compare a rate instead.")
+        raise NotCompressible(
+            "`increase()` compared with a number counts events, of which K times fewer happen.",
+            hint="Compare a rate instead.",
+        )
     if compared and "time" in called:
         if not literal or "time" in _calls(node.rhs) or _literals(node.lhs):
-            raise NotCompressible("`time()` is only kept in the form `time() - x > seconds`.", hint="Write the age on the left, one number on the right.")
+            raise NotCompressible(
+                "`time()` is only kept in the form `time() - x > seconds`.",
+                hint="Write the age on the left, one number on the right.",
+            )
         tree.timed.add(first)
 
 
+def _selector(node: Any, tree: _Tree) -> None:
+    tree.skeleton.append((node.name, str(node.prettify()).split(" offset")[0]))
+
+
+_NOTES: Mapping[str, Callable[[Any, _Tree], None]] = {
+    "NumberLiteral": lambda node, tree: tree.literals.append(node.val),
+    "StringLiteral": lambda node, tree: tree.skeleton.append(node.val),
+    "VectorSelector": _selector,
+    "Call": _call,
+    "BinaryExpr": _binary,
+    "AggregateExpr": lambda node, tree: tree.skeleton.append((str(node.op), str(node.modifier))),
+}
+"""What a kind of node adds to the tree beyond its durations and its parts."""
+
+
 def _children(node: Any) -> list[Any]:
-    found = [getattr(node, name) for name in ("lhs", "rhs", "expr", "param", "vector_selector") if getattr(node, name, None) is not None]
+    found = [
+        getattr(node, name)
+        for name in ("lhs", "rhs", "expr", "param", "vector_selector")
+        if getattr(node, name, None) is not None
+    ]
     return found + list(getattr(node, "args", None) or ())
 
 
@@ -177,6 +204,10 @@ def _verify(before: _Tree, after: _Tree, speed: float, expr: str) -> None:
         wrong = wrong or abs(new - old / speed) > 0.001
     for index, (old, new) in enumerate(zip(before.literals, after.literals, strict=False)):
         wanted = old / speed if index in before.timed else old
-        wrong = wrong or not (new == wanted or abs(new - wanted) <= 1e-9 * abs(wanted) or (new != new and wanted != wanted))
+        wrong = wrong or not (
+            new == wanted or abs(new - wanted) <= 1e-9 * abs(wanted) or (new != new and wanted != wanted)
+        )
     if wrong:
-        raise NotCompressible(f"{expr!r} reads differently after its durations were divided by {speed:g}.", hint="Play it at --speed 1.")
+        raise NotCompressible(
+            f"{expr!r} reads differently after its durations were divided by {speed:g}.", hint="Play it at --speed 1."
+        )

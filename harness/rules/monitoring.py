@@ -60,7 +60,9 @@ def _yaml(path: Path) -> Any:
         return YAML(typ="safe").load(path.read_text(encoding="utf-8")) or {}
     except (OSError, YAMLError) as error:
         words = " ".join(str(error).split())
-        raise UsageError([Mistake(file=str(path), line=0, where="file", value=words, expected="a readable YAML file")]) from None
+        raise UsageError(
+            [Mistake(file=str(path), line=0, where="file", value=words, expected="a readable YAML file")]
+        ) from None
 
 
 def _loaded(stack: Stack, patterns: Iterable[object]) -> set[Path]:

@@ -75,3 +75,13 @@ def test_an_error_in_words(error, expected):
 
 def test_an_answer_goes_through():
     assert in_words(lambda seen: (True, seen))("all well") == (True, "all well")
+
+
+def test_behind_a_failed_connection_stands_what_the_system_said():
+    def wrapped():
+        try:
+            raise ConnectionRefusedError(111, "Connection refused")
+        except OSError as refused:
+            raise RuntimeError("Max retries exceeded with url: " + "x" * 400) from refused
+
+    assert in_words(wrapped)() == (False, "RuntimeError: [Errno 111] Connection refused")

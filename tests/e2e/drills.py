@@ -1,4 +1,4 @@
-"""Plays drills as a user would, in a process of its own, on a copy of the reference stack that may differ in one thing."""
+"""Plays drills as a user would, each in a process, on a copy of the reference stack that may differ in one thing."""
 
 from __future__ import annotations
 
@@ -50,11 +50,19 @@ def copy_stack(folder: Path, changes: Sequence[Change] = ()) -> Path:
     return folder
 
 
-def start(runs: Path, *argv: str, program: Sequence[str] = TOCSIN, environment: dict[str, str] | None = None) -> subprocess.Popen[str]:
+def start(
+    runs: Path, *argv: str, program: Sequence[str] = TOCSIN, environment: dict[str, str] | None = None
+) -> subprocess.Popen[str]:
     """Start `tocsin ARGV... --runs RUNS` from the project's root; its output is a pipe."""
     command = [*program, *argv, "--runs", str(runs)]
     return subprocess.Popen(
-        command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+        command,
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment,
     )
 
 
@@ -64,10 +72,19 @@ def finished(process: subprocess.Popen[str], runs: Path, scenario: str, within_s
     folder = runs / scenario / "latest"
     path = folder / "verdicts.json"
     verdicts = json.loads(path.read_text(encoding="utf-8"))["verdicts"] if path.is_file() else []
-    return Played(code=process.returncode, output=output, verdicts=verdicts, folder=folder.resolve() if folder.exists() else None)
+    return Played(
+        code=process.returncode, output=output, verdicts=verdicts, folder=folder.resolve() if folder.exists() else None
+    )
 
 
-def play(runs: Path, stack: Path | None = None, *, scenario: str = "proof", program: Sequence[str] = TOCSIN, more: Sequence[str] = ()) -> Played:
+def play(
+    runs: Path,
+    stack: Path | None = None,
+    *,
+    scenario: str = "proof",
+    program: Sequence[str] = TOCSIN,
+    more: Sequence[str] = (),
+) -> Played:
     """Play a scenario of the project at the tests' speed and read what it left."""
     on = ("--stack", str(stack)) if stack else ()
     process = start(runs, "run", f"scenarios/{scenario}.yaml", "--speed", SPEED, *on, *more, program=program)

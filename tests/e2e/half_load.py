@@ -8,7 +8,7 @@ from harness.cli import main
 whole = stages.traffic_plan
 
 
-def half(timeline, sending):  # type: ignore[no-untyped-def]  # noqa: D103
+def half(timeline, sending):  # type: ignore[no-untyped-def]
     plan = whole(timeline, sending)
     for phase in plan["phases"]:
         phase["rate_per_s"] /= 2

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.e2e
 
 @dataclass(frozen=True, kw_only=True)
 class Broken:
-    """A stack that differs in one thing: the exit code it must get, and a verdict (check, answer, words of the sentence)."""
+    """A stack that differs in one thing: its exit code, and a verdict (check, answer, words of the sentence)."""
 
     name: str
     changes: tuple[Change, ...]
@@ -44,31 +44,52 @@ BROKEN = (
         changes=(
             Change(
                 file="prometheus/rules/service.yml",
-                old='/ (sum by (model_name) (rate(ml_predictions_total[5m])) > 0)\n            > 0.05',
-                new='/ (sum by (model_name) (rate(ml_predictions_total[5m])) > 0)\n            > 5',
+                old="/ (sum by (model_name) (rate(ml_predictions_total[5m])) > 0)\n            > 0.05",
+                new="/ (sum by (model_name) (rate(ml_predictions_total[5m])) > 0)\n            > 5",
             ),
         ),
-        code=1, check="alerts/fire", answer="fail", words="HighErrorRate",
+        code=1,
+        check="alerts/fire",
+        answer="fail",
+        words="HighErrorRate",
     ),
     Broken(
         name="rule file with HighErrorRate not loaded",
         changes=(Change(file="prometheus/prometheus.yml", old="rules/*.yml", new="rules/[^s]*.yml"),),
-        code=1, check="alerts/fire", answer="fail", words="loaded",
+        code=1,
+        check="alerts/fire",
+        answer="fail",
+        words="loaded",
     ),
     Broken(
         name="Alertmanager not configured in Prometheus",
         changes=(Change(file="prometheus/prometheus.yml", old=ALERTING, new=""),),
-        code=2, check="alerts/fire", answer="unknown", words="Watchdog",
+        code=2,
+        check="alerts/fire",
+        answer="unknown",
+        words="Watchdog",
     ),
     Broken(
         name="pager answers 500",
-        changes=(Change(file="stack.yaml", old='"{work}/pager/notifications.jsonl"]', new='"{work}/pager/notifications.jsonl", "--answer", "500"]'),),
-        code=2, check="alerts/fire", answer="unknown", words="500",
+        changes=(
+            Change(
+                file="stack.yaml",
+                old='"{work}/pager/notifications.jsonl"]',
+                new='"{work}/pager/notifications.jsonl", "--answer", "500"]',
+            ),
+        ),
+        code=2,
+        check="alerts/fire",
+        answer="unknown",
+        words="500",
     ),
     Broken(
         name="shipper not started",
         changes=(Change(file="stack.yaml", old=SHIPPER, new=""),),
-        code=2, check="logs/ledger", answer="unknown", words="logs",
+        code=2,
+        check="logs/ledger",
+        answer="unknown",
+        words="logs",
     ),
     Broken(
         name="drift gauge never cleared",
@@ -79,7 +100,10 @@ BROKEN = (
                 new="self._detected.labels(state.feature).set(1) if state.detected else None",
             ),
         ),
-        code=1, check="alerts/resolve", answer="fail", words="FeatureDrift",
+        code=1,
+        check="alerts/resolve",
+        answer="fail",
+        words="FeatureDrift",
     ),
     Broken(
         name="error counter not incremented",
@@ -90,9 +114,12 @@ BROKEN = (
                 new="metrics.outcomes[model, answer.outcome].inc(answer.outcome != ERROR)",
             ),
         ),
-        code=1, check="metrics/agree", answer="fail", words="error",
+        code=1,
+        check="metrics/agree",
+        answer="fail",
+        words="error",
     ),
-)  # fmt: skip
+)
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +136,9 @@ def test_the_good_stack_passes_every_check(good: Played) -> None:
 
 
 @pytest.mark.parametrize("broken", BROKEN, ids=[broken.name for broken in BROKEN])
-def test_each_single_defect_turns_the_drill_red_with_the_right_sentence(broken: Broken, good: Played, tmp_path: Path) -> None:
+def test_each_single_defect_turns_the_drill_red_with_the_right_sentence(
+    broken: Broken, good: Played, tmp_path: Path
+) -> None:
     assert good.code == 0
     played = play(tmp_path / "runs", copy_stack(tmp_path / "stack", broken.changes))
     assert played.code == broken.code, played.output
@@ -123,5 +152,7 @@ def test_half_of_the_load_is_not_delivered(good: Played, tmp_path: Path) -> None
     played = play(tmp_path / "runs", copy_stack(tmp_path / "stack"), program=program)
     assert played.code == 1, played.output
     assert [answer for answer, _ in played.answers("load/delivered")] == ["fail"]
-    gated = [answer for check in ("alerts/fire", "alerts/quiet", "metrics/agree") for answer, _ in played.answers(check)]
+    gated = [
+        answer for check in ("alerts/fire", "alerts/quiet", "metrics/agree") for answer, _ in played.answers(check)
+    ]
     assert set(gated) <= {"unknown", "pass"} and "unknown" in gated, "what needs load cannot be told without it"

@@ -64,8 +64,12 @@ SIGNALS = [
 ]
 
 
-@pytest.mark.parametrize(("number", "after", "code", "word"), SIGNALS, ids=[f"{n.name} after {a}" for n, a, *_ in SIGNALS])
-def test_a_signal_ends_a_drill_in_order(tmp_path: Path, number: signal.Signals, after: str, code: int, word: str) -> None:
+@pytest.mark.parametrize(
+    ("number", "after", "code", "word"), SIGNALS, ids=[f"{n.name} after {a}" for n, a, *_ in SIGNALS]
+)
+def test_a_signal_ends_a_drill_in_order(
+    tmp_path: Path, number: signal.Signals, after: str, code: int, word: str
+) -> None:
     process = drill(tmp_path)
     folder = run_folder(tmp_path)
     until(lambda: noted(folder, after), 60, after)
@@ -76,7 +80,9 @@ def test_a_signal_ends_a_drill_in_order(tmp_path: Path, number: signal.Signals, 
     assert played.code == code, played.output
     assert "Traceback" not in played.output
     assert word in json.loads((folder / "run.json").read_text())["outcome"]
-    assert {verdict["answer"] for verdict in played.verdicts} <= {"unknown", "pass"} and "unknown" in {v["answer"] for v in played.verdicts}
+    assert {verdict["answer"] for verdict in played.verdicts} <= {"unknown", "pass"} and "unknown" in {
+        v["answer"] for v in played.verdicts
+    }
     nothing_left(folder.name, 1)
 
 
@@ -104,7 +110,11 @@ def test_a_server_that_dies_in_play_is_named(tmp_path: Path) -> None:
     folder = run_folder(tmp_path)
     until(lambda: noted(folder, "phase_started"), 60, "the first phase")
     prometheus = [pid for pid in carriers(folder.name) if "prometheus" in psutil.Process(pid).name()]
-    servers = [pid for pid in prometheus if "alertmanager" not in psutil.Process(pid).name() and "node" not in psutil.Process(pid).name()]
+    servers = [
+        pid
+        for pid in prometheus
+        if "alertmanager" not in psutil.Process(pid).name() and "node" not in psutil.Process(pid).name()
+    ]
     assert len(servers) == 1
     os.kill(servers[0], signal.SIGKILL)
     played = finished(process, tmp_path, "healthy", within_s=60)
@@ -116,20 +126,29 @@ def test_a_server_that_dies_in_play_is_named(tmp_path: Path) -> None:
 STACKS = [
     (
         "Elasticsearch that never turns green",
-        Change(file="stack.yaml", old='{http: "/_cluster/health?wait_for_status=yellow&timeout=1s", within_s: 60}',
-               new='{http: "/_cluster/health?wait_for_nodes=2&timeout=1s", within_s: 20}'),
+        Change(
+            file="stack.yaml",
+            old='{http: "/_cluster/health?wait_for_status=yellow&timeout=1s", within_s: 60}',
+            new='{http: "/_cluster/health?wait_for_nodes=2&timeout=1s", within_s: 20}',
+        ),
         ("elasticsearch", "20", "408"),
     ),
     (
         "a server that dies while starting",
-        Change(file="prometheus/prometheus.yml", old="evaluation_interval: 15s", new="evaluation_interval: 15s\n  no_such_key: 1"),
+        Change(
+            file="prometheus/prometheus.yml",
+            old="evaluation_interval: 15s",
+            new="evaluation_interval: 15s\n  no_such_key: 1",
+        ),
         ("prometheus", "ended", "no_such_key"),
     ),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("name", "change", "words"), STACKS, ids=[name for name, *_ in STACKS])
-def test_a_stack_that_does_not_come_up_says_why(tmp_path: Path, name: str, change: Change, words: tuple[str, ...]) -> None:
+def test_a_stack_that_does_not_come_up_says_why(
+    tmp_path: Path, name: str, change: Change, words: tuple[str, ...]
+) -> None:
     stack = copy_stack(tmp_path / "stack", [change])
     played = finished(drill(tmp_path / "runs", "--stack", str(stack)), tmp_path / "runs", "healthy", within_s=90)
     assert played.code == 2, played.output
@@ -157,7 +176,9 @@ def test_a_missing_program_is_named_with_the_next_move(tmp_path: Path) -> None:
 def test_two_drills_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
     folders = [tmp_path / "one", tmp_path / "two"]
     running = [start(folder, "run", "scenarios/model_down.yaml", "--speed", "30") for folder in folders]
-    played: list[Played] = [finished(process, folder, "model_down", 200) for process, folder in zip(running, folders, strict=True)]
+    played: list[Played] = [
+        finished(process, folder, "model_down", 200) for process, folder in zip(running, folders, strict=True)
+    ]
     assert [one.code for one in played] == [0, 0], "\n".join(one.output for one in played)
     ids = {one.folder.name for one in played if one.folder}
     assert len(ids) == 2

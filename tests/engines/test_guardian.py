@@ -9,7 +9,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from tiny_stack import make_stack, role
+from tests.engines.tiny_stack import make_stack, role
 
 from harness.clock import RunClock
 from harness.engines.guardian import clean

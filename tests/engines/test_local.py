@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tiny_stack import make_stack, make_timeline, new_run, role
+from tests.engines.tiny_stack import make_stack, make_timeline, new_run, role
 
 from harness.engines import local
 from harness.engines.health import request

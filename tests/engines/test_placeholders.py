@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tiny_stack import make_stack, role
+from tests.engines.tiny_stack import make_stack, role
 
 from harness.engines.placeholders import Places
 from harness.errors import StackError

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ruamel.yaml import YAML
-from tiny_stack import make_timeline
+from tests.engines.tiny_stack import make_timeline
 
 from harness import faults
 from harness.clock import RunClock

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
-from tiny_stack import make_stack, role
+from tests.engines.tiny_stack import make_stack, role
 
 from harness.engines.placeholders import Places
 from harness.engines.render import declared_addresses, keep_copy, render, replace_addresses, replace_paths, replace_text

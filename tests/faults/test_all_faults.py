@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_live import FakeLive, fault_stack
+from tests.faults.fake_live import FakeLive, fault_stack
 
 from harness import faults
 from harness.faults.base import Params

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from fake_live import FakeLive, answering, fault_stack
+from tests.faults.fake_live import FakeLive, answering, fault_stack
 
 from harness.engines.ports import choose_ports
 from harness.faults import make

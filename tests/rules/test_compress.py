@@ -23,7 +23,10 @@ KEPT = [
     ("increase(x[5m]) > 0", "increase(x[10s]) > 0"),
     ("rate(x[5m]) # over 5m\n > 1", "rate(x[10s]) # over 5m\n > 1"),
     ("job:rate5m > 0.1", "job:rate5m > 0.1"),
-    ("histogram_quantile(0.95, sum by (le) (rate(b_bucket[5m]))) > 1e-2", "histogram_quantile(0.95, sum by (le) (rate(b_bucket[10s]))) > 1e-2"),
+    (
+        "histogram_quantile(0.95, sum by (le) (rate(b_bucket[5m]))) > 1e-2",
+        "histogram_quantile(0.95, sum by (le) (rate(b_bucket[10s]))) > 1e-2",
+    ),
     ("x > +Inf", "x > +Inf"),
     ("rate(x[15s])", "rate(x[500ms])"),
 ]
@@ -88,7 +91,12 @@ groups:
 """
     group = YAML(typ="safe").load(compress_rules(text, 30))["groups"][0]
     alert, record = group["rules"]
-    assert (group["interval"], alert["for"], alert["keep_firing_for"], alert["expr"]) == ("500ms", "4s", "2s", "rate(x[10s]) > 1")
+    assert (group["interval"], alert["for"], alert["keep_firing_for"], alert["expr"]) == (
+        "500ms",
+        "4s",
+        "2s",
+        "rate(x[10s]) > 1",
+    )
     assert alert["annotations"] == {"summary": "over 5m: {{ $value | humanize }}"}
     assert (alert["labels"], record["expr"]) == ({"severity": "critical"}, "vector(time())")
 

@@ -22,11 +22,16 @@ def test_every_rule_file_is_read_and_the_loaded_ones_marked(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("rule_files", "loaded"),
     [
-        ("[rules/*.yml]", {"service.yml", "drift.yml"}), ("[/etc/prometheus/rules/drift.yml]", {"drift.yml"}), ("[]", set()),
-        ("[rules/s*.yml]", {"service.yml"}), ("['rules/[^s]*.yml']", {"drift.yml"}), ("['rules/[!s]*.yml']", {"service.yml"}),
-        ("[other/*.yml]", set()), ("[/elsewhere/rules/*.yml]", set()),
+        ("[rules/*.yml]", {"service.yml", "drift.yml"}),
+        ("[/etc/prometheus/rules/drift.yml]", {"drift.yml"}),
+        ("[]", set()),
+        ("[rules/s*.yml]", {"service.yml"}),
+        ("['rules/[^s]*.yml']", {"drift.yml"}),
+        ("['rules/[!s]*.yml']", {"service.yml"}),
+        ("[other/*.yml]", set()),
+        ("[/elsewhere/rules/*.yml]", set()),
     ],
-)  # fmt: skip
+)
 def test_a_rule_file_is_loaded_when_prometheus_names_it(tmp_path: Path, rule_files: str, loaded: set[str]) -> None:
     stack = STACK.replace("roles:", 'paths: {/etc/prometheus: "{config}/prometheus"}\nroles:', 1)
     found = monitoring(tmp_path, stack=stack, prometheus=PROMETHEUS.replace("[rules/service.yml]", rule_files))

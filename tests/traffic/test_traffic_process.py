@@ -117,13 +117,14 @@ def test_no_server_is_failed_at_once(refusing, traffic, plan):
     assert outcomes(records(plan)) == {"failed": done["asked"]} and done["failed"] == done["sent"] == done["asked"]
 
 
-def test_a_server_that_never_answers_leaves_unknown_outcomes_within_the_timeout(serve, traffic, plan):
-    process = traffic(serve(HANG).address, [phase(end_s=0.5, arrivals="constant")], timeout_s=1)
+def test_a_server_that_never_answers_delays_no_sending_and_leaves_unknown_outcomes_in_time(serve, traffic, plan):
+    process = traffic(serve(HANG).address, [phase(end_s=0.5, rate_per_s=300, arrivals="constant")], timeout_s=1.5)
     process.start(time.time())
     done = process.wait(20)
     rows = records(plan)
-    assert outcomes(rows) == {"unknown": 50} and done["unknown"] == 50
-    assert (rows["done"] - rows["sent"]).min() > 0.9 and (rows["done"] - rows["sent"]).max() < 2
+    assert outcomes(rows) == {"unknown": 150} and done["unknown"] == 150
+    assert (rows["done"] - rows["sent"]).min() > 1.4 and (rows["done"] - rows["sent"]).max() < 3
+    assert (rows["sent"] - rows["intended"]).max() < 0.7
 
 
 def test_what_no_user_takes_and_no_queue_holds_is_a_recorded_drop(serve, traffic, plan):
