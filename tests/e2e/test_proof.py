@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,11 +123,21 @@ BROKEN = (
 )
 
 
+def temporary() -> set[str]:
+    """Return what lies in the machine's temporary folder under names that a stack's programs may use."""
+    return {
+        p.name for p in Path(tempfile.gettempdir()).iterdir() if p.name.startswith(("tocsin-", "final-flags", "hsperf"))
+    }
+
+
 @pytest.fixture(scope="module")
 def good(tmp_path_factory: pytest.TempPathFactory) -> Played:
     """The drill on the good stack: without it, red on a broken one would prove nothing."""
     folder = tmp_path_factory.mktemp("good")
-    return play(folder / "runs", copy_stack(folder / "stack"))
+    before = temporary()
+    played = play(folder / "runs", copy_stack(folder / "stack"))
+    assert temporary() <= before, "a drill leaves nothing in the temporary folder"
+    return played
 
 
 def test_the_good_stack_passes_every_check(good: Played) -> None:

@@ -9,13 +9,13 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from tests.engines.tiny_stack import make_stack, role
 
 from harness.clock import RunClock
 from harness.engines.guardian import clean
 from harness.engines.processes import carrying, kill_carriers
 from harness.engines.run import sweep
 from harness.journal import read_journal
+from tests.engines.tiny_stack import make_stack, role
 
 pytestmark = pytest.mark.e2e
 

@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.engines.tiny_stack import make_stack, make_timeline, new_run, role
 
 from harness.engines import local
 from harness.engines.health import request
@@ -25,6 +24,7 @@ from harness.errors import MissingProgram, RoleDied, StackError, WaitTimeout
 from harness.journal import read_journal
 from harness.sighting import Program
 from harness.stack import Stack
+from tests.engines.tiny_stack import make_stack, make_timeline, new_run, role
 
 pytestmark = pytest.mark.e2e
 

@@ -4,11 +4,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.engines.tiny_stack import make_stack, role
 
 from harness.engines.placeholders import Places
 from harness.errors import StackError
 from harness.sighting import Program
+from tests.engines.tiny_stack import make_stack, role
 
 PROGRAM = Program(name="small", version="1", path=Path("/opt/small"), origin="PATH", modules=Path("/opt/modules"))
 

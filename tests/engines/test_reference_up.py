@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ruamel.yaml import YAML
-from tests.engines.tiny_stack import make_timeline
 
 from harness import faults
 from harness.clock import RunClock
@@ -22,6 +21,7 @@ from harness.engines.run import make_run
 from harness.errors import MissingProgram
 from harness.journal import Journal, read_journal
 from harness.stack import Stack
+from tests.engines.tiny_stack import make_timeline
 
 pytestmark = pytest.mark.e2e
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.faults.fake_live import FakeLive, fault_stack
 
 from harness import faults
 from harness.faults.base import Params
+from tests.faults.fake_live import FakeLive, fault_stack
 
 EXAMPLES: dict[str, dict[str, Any]] = {"kill": {"role": "model"}, "model_raises": {"share": 0.5}}
 

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import pytest
-from tests.faults.fake_live import FakeLive, answering, fault_stack
 
 from harness.engines.ports import choose_ports
 from harness.faults import make
+from tests.faults.fake_live import FakeLive, answering, fault_stack
 
 BLINDS = [
     ("model", {"logs", "drift"}),

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import pytest
-from tests.faults.fake_live import FakeLive, answering, fault_stack
 
 from harness.engines.ports import choose_ports
 from harness.errors import HealError, StackError
 from harness.faults import make
+from tests.faults.fake_live import FakeLive, answering, fault_stack
 
 PATH = "/faults/model_raises"
 FAULT = make("model_raises", {"share": 0.3})
