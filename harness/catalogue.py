@@ -13,6 +13,7 @@ def catalogue() -> Catalogue:
     """Return the catalogue from the explicit `ALL` tuples."""
     from assertions import ALL as CHECKS
     from harness.faults import ALL as FAULTS
+    from harness.traffic import USERS
     from harness.traffic.payloads import CATALOGUE as PAYLOADS
     from harness.traffic.payloads import DECLARATIONS
 
@@ -26,7 +27,7 @@ def catalogue() -> Catalogue:
         checks={check.id: check.args for check in CHECKS},
         faults={fault.kind: fault.Params for fault in FAULTS},
         payloads=PAYLOADS,
-        users=("predict",),
+        users=USERS,
         kinds=tuple(DECLARATIONS),
         blinds={fault.kind: blinds_of(fault) for fault in FAULTS},
     )

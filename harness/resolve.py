@@ -42,8 +42,12 @@ def unresolved(
         role=list(stack.roles),
         kind=list(catalogue.kinds),
     )
+    traffic = page.content.get("traffic")
+    mistakes: list[Mistake] = []
+    if isinstance(traffic, dict) and "users" in traffic:
+        page.known(("traffic", "users"), "users", traffic["users"], dict.fromkeys(catalogue.users, True), mistakes)
     twice = [index for index, label in enumerate(labels) if label in labels[:index]]
-    mistakes = [page.mistake(("timeline", index), "phase", labels[index], "a name used once") for index in twice]
+    mistakes += [page.mistake(("timeline", index), "phase", labels[index], "a name used once") for index in twice]
     lengths = {
         label: length_s for label, phase in zip(labels, phases, strict=True) if (length_s := _length(phase)) is not None
     }

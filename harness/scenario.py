@@ -22,7 +22,6 @@ class Traffic(Frozen):
 class TrafficOverride(Frozen):
     """What a phase changes of the scenario's traffic."""
 
-    users: str | None = None
     rate_per_s: float | None = Field(default=None, gt=0, le=100_000)
     arrivals: Literal["poisson", "constant"] | None = None
 
@@ -165,8 +164,8 @@ class Timeline:
 class Catalogue:
     """Every name a scenario may use, with its argument model: the loader needs nothing else.
 
-    `checks`, `faults` and `payloads` map a name to the pydantic model of its arguments; `users` are known names
-    (a path `file.py:Class` is allowed too).
+    `checks`, `faults` and `payloads` map a name to the pydantic model of its arguments; `users` are the names
+    of those who can send.
     """
 
     checks: Mapping[str, type[BaseModel]]

@@ -30,6 +30,8 @@ from harness.scenario import Timeline
 from harness.settle import heal_all, settle
 from harness.stack import LiveStack
 
+CANARY_TIMEOUT_S = 3.0
+"""Wall seconds after which a canary or witness request is given up: a frozen service must not freeze its witness."""
 Watch = Callable[[Mapping[str, Any]], None]
 _FAULTS = {fault.kind: fault for fault in FAULTS}
 
@@ -185,7 +187,8 @@ def _canary(drill: Drill, live: LiveStack) -> Any:
     from harness.traffic.control import CanaryProcess
 
     every_s = min(1.0, max(0.25, 30.0 / drill.timeline.speed))
-    return CanaryProcess({**_sending(drill, live), "every_s": every_s}, live.work, live.spawn)
+    plan = {**_sending(drill, live), "every_s": every_s, "timeout_s": CANARY_TIMEOUT_S}
+    return CanaryProcess(plan, live.work, live.spawn)
 
 
 def _traffic(drill: Drill, live: LiveStack) -> Any:

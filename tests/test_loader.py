@@ -29,6 +29,7 @@ MISTAKES = [
     (("summary: A sample.\n", ""), 1, "summary", "`summary`"),
     (("summary: A sample.", "sumary: A sample."), 3, "sumary", "Did you mean `summary`?"),
     (("for: 5m}\n  - phase", "for: 5 minutes}\n  - phase"), 6, "timeline.0.for", "a duration such as"),
+    (("timeline:", "traffic: {users: predicts}\ntimeline:"), 5, "users", "Did you mean `predict`?"),
     (("phase: recovery", "phase: trouble"), 11, "phase", "used once"),
     (("rate_per_s: 10}", "rate_per_s: -10}"), 11, "rate_per_s", "greater than 0"),
     (("rate_per_s: 10}", "rates_per_s: 10}"), 11, "rates_per_s", "Did you mean `rate_per_s`?"),
