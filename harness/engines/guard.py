@@ -1,19 +1,18 @@
-"""The harness's side of the guardian: starts it before anything else, and tells it at the end that all is done."""
+"""The harness's side of the guardian: starts it before there is anything to clean up, and lets it go at the end."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import select
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 from harness.engines.children import PROJECT
-from harness.engines.guardian import NOTE, WITHIN_S
+from harness.engines.guardian import WITHIN_S
 from harness.engines.processes import RUN_ID
-from harness.engines.run import Run
 from harness.errors import StackError
 
 _START_S = 10.0
@@ -27,20 +26,21 @@ class Guard:
     needed: bool = False
 
     @classmethod
-    def start(cls, run: Run) -> Guard:
-        """Start the guardian of a run and wait until it watches; StackError if it does not."""
-        (run.work / NOTE).write_text(json.dumps({"run_id": run.id, "folder": str(run.folder)}), encoding="utf-8")
+    def start(cls, run_id: str, *, work: Path, folder: Path) -> Guard:
+        """Start the guardian of a run and wait until it watches; StackError if it does not.
+
+        `work` is what it will remove, and need not exist yet; `folder` is the run directory.
+        """
         # Without the run id, or it would be among those to be killed.
         environment = {key: value for key, value in os.environ.items() if key != RUN_ID}
-        with (run.folder / "stack-logs" / "guardian.log").open("ab") as log:
+        with (folder / "stack-logs" / "guardian.log").open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "harness.engines.guardian", str(run.work)],
+                [sys.executable, "-m", "harness.engines.guardian", str(work), run_id, str(folder)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 env={**environment, "PYTHONPATH": str(PROJECT), "PYTHONDONTWRITEBYTECODE": "1"},
                 start_new_session=True,
-                pass_fds=(run.lock.fileno(),),  # it shares our lock from its first moment on
             )
         guard = cls(process=process)
         assert process.stdout is not None

@@ -1,4 +1,4 @@
-"""Outlives a SIGKILL of the harness and cleans up after it: `python -m harness.engines.guardian WORK`.
+"""Outlives a SIGKILL of the harness and cleans up after it: `python -m harness.engines.guardian WORK RUN_ID FOLDER`.
 
 The harness holds the other end of our stdin. A line `done` means that it has cleaned up itself; the end of the
 stream without that line means that it died: then every process of the run is killed and the work folder removed.
@@ -19,21 +19,17 @@ from harness.engines.processes import kill_carriers, remove_folder
 WITHIN_S = 10.0
 """All of the cleaning takes no longer than this."""
 
-NOTE = "guardian.json"
-"""Written into the work folder by the harness: {"run_id", "folder"}."""
 
-
-def main(work: Path) -> int:
+def main(work: Path, run_id: str, folder: Path) -> int:
     """Wait for the harness to end; return 0, or 70 when something could not be removed."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    note = json.loads((work / NOTE).read_text(encoding="utf-8"))
     os.chdir("/")
     sys.stdout.write("watching\n")
     sys.stdout.flush()
     if any(line.strip() == "done" for line in sys.stdin):
         return 0
-    return clean(work, run_id=note["run_id"], folder=Path(note["folder"]))
+    return clean(work, run_id=run_id, folder=folder)
 
 
 def clean(work: Path, *, run_id: str, folder: Path) -> int:
@@ -79,4 +75,4 @@ def _ends_with_newline(path: Path) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])))

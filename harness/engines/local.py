@@ -39,15 +39,11 @@ class LocalEngine:
         """
         with closing(run):
             found = self._examine(timeline.stack, run)
-            guard = Guard.start(run)
+            live = self._start(timeline, run, journal, run.guard, found)
             try:
-                live = self._start(timeline, run, journal, guard, found)
-                try:
-                    yield live
-                finally:
-                    _take_down(live, run, journal, guard)
+                yield live
             finally:
-                guard.dismiss()
+                _take_down(live, run, journal, run.guard)
 
     def _examine(self, stack: Stack, run: Run) -> dict[str, programs.Program]:
         """Find every program, and see that there is room, before anything is started."""

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from harness.clock import Clock, RunClock
+from harness.engines.guard import Guard
 from harness.engines.processes import kill_carriers, remove_folder
 from harness.errors import StackError
 from harness.sighting import Program
@@ -32,8 +33,9 @@ _ID = re.compile(r"[0-9]{6}-[0-9]{6}-[0-9a-f]{4}")
 class Run:
     """One run. `folder` stays; `work` is a short path that goes with the run.
 
-    `lock` is an open file with a shared lock in the work folder: as long as any process holds it, nobody sweeps this
-    run away. `programs` may be empty; the engine then finds what the stack needs.
+    `lock` is an open file with a lock in the work folder: as long as it is held, nobody sweeps this run away. `guard`
+    was there before the work folder and removes it should this process die. `programs` may be empty; the engine then
+    finds what the stack needs.
     """
 
     id: str
@@ -41,13 +43,15 @@ class Run:
     work: Path
     clock: Clock
     lock: IO[bytes] = field(repr=False)
+    guard: Guard = field(repr=False)
     programs: Mapping[str, Program] = field(default_factory=dict)
     engine: str = "local"
 
     def close(self) -> None:
-        """Remove the work folder and let go of its lock. May be called again."""
+        """Remove the work folder, let go of its lock and of the guardian. May be called again."""
         remove_folder(self.work)
         self.lock.close()
+        self.guard.dismiss()
 
 
 def make_run(
@@ -70,7 +74,9 @@ def make_run(
         for name in FOLDERS:
             (folder / name).mkdir(parents=True)
         _point(shelf / "latest", run_id)
-        work, lock = _make_work(run_id)
+        work = Path(tempfile.gettempdir()).absolute() / f"{_PREFIX}{run_id}"
+        guard = Guard.start(run_id, work=work, folder=folder)
+        lock = _make_work(work)
     except OSError as error:
         raise StackError(
             f"Cannot make a folder for the run: {error.strerror}: {error.filename}.",
@@ -83,6 +89,7 @@ def make_run(
         work=work,
         clock=clock or RunClock(),
         lock=lock,
+        guard=guard,
         programs=dict(programs or {}),
         engine=engine,
     )
@@ -94,8 +101,7 @@ def _point(link: Path, target: str) -> None:
     os.replace(fresh, link)
 
 
-def _make_work(run_id: str) -> tuple[Path, IO[bytes]]:
-    work = Path(tempfile.gettempdir()).absolute() / f"{_PREFIX}{run_id}"
+def _make_work(work: Path) -> IO[bytes]:
     work.mkdir()
     work.chmod(0o755)  # an unprivileged server must reach its own folder below
     fresh = work / f".{_LOCK}"
@@ -103,7 +109,7 @@ def _make_work(run_id: str) -> tuple[Path, IO[bytes]]:
     fresh.chmod(0o600)
     fcntl.flock(lock, fcntl.LOCK_SH)
     fresh.rename(work / _LOCK)  # so that a lock file is never seen unlocked while its run lives
-    return work, lock
+    return lock
 
 
 def _prune(shelf: Path, keep: int) -> None:
@@ -116,7 +122,8 @@ def _prune(shelf: Path, keep: int) -> None:
 def sweep() -> list[str]:
     """Clean up after dead runs of this user: kill their processes, remove their work folders; return their ids.
 
-    A run is dead when neither its harness nor its guardian holds its lock. A live run is never touched.
+    A run is dead when its harness no longer holds its lock; its guardian does the same work, and both may at once. A
+    live run is never touched.
     """
     swept = []
     for work in sorted(Path(tempfile.gettempdir()).absolute().glob(f"{_PREFIX}*")):

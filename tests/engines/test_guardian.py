@@ -23,7 +23,7 @@ HARNESS = """
     import json, sys, time
     from pathlib import Path
     from harness.engines.local import LocalEngine
-    from tiny_stack import make_timeline, new_run
+    from tests.engines.tiny_stack import make_timeline, new_run
     from harness.stack import Stack
 
     folder = Path(sys.argv[1])
@@ -46,7 +46,7 @@ class Harness:
         )
         (folder / "stack.json").write_text(stack.model_dump_json(by_alias=True))
         (folder / "player.py").write_text(textwrap.dedent(HARNESS))
-        found = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[2])])
+        found = str(Path(__file__).parents[2])
         self.process = subprocess.Popen(
             [sys.executable, str(folder / "player.py"), str(folder)],
             stdout=subprocess.PIPE,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.engines import processes
-from harness.engines.guard import Guard
+from harness.engines import run as run_module
 from harness.engines.processes import RUN_ID, carrying, kill_carriers, send
 from harness.engines.run import make_run
 from harness.errors import StackError
@@ -80,16 +80,14 @@ def test_a_signal_to_nobody_is_nothing(group: bool) -> None:
 
 
 def test_a_guardian_that_does_not_start_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = make_run("drill", runs=tmp_path)
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(StackError, match="The guardian did not start; see .*guardian.log"):
-        Guard.start(run)
-    run.close()
+        make_run("drill", runs=tmp_path)
 
 
 def test_a_guardian_that_is_not_needed_leaves_everything_and_may_be_dismissed_twice(tmp_path: Path) -> None:
     run = make_run("drill", runs=tmp_path)
-    guard = Guard.start(run)
+    guard = run.guard
     guard.dismiss()
     guard.dismiss()
     assert guard.process.returncode == 0
@@ -97,9 +95,31 @@ def test_a_guardian_that_is_not_needed_leaves_everything_and_may_be_dismissed_tw
     run.close()
 
 
+def test_the_guardian_is_there_before_the_work_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    guarded = []
+    make = run_module._make_work
+    monkeypatch.setattr(run_module, "_make_work", lambda work: guarded.append(carrying_guardians(work)) or make(work))
+    make_run("drill", runs=tmp_path).close()
+    assert guarded == [1]
+
+
+def carrying_guardians(work: Path) -> int:
+    """Return how many guardians watch for this work folder."""
+    wanted = os.fsencode(work)
+    return sum(wanted in command_line(pid) and b"guardian" in command_line(pid) for pid in Path("/proc").glob("[0-9]*"))
+
+
+def command_line(process: Path) -> bytes:
+    """Return the command line of a process, empty when it has just ended."""
+    try:
+        return (process / "cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
 def test_a_needed_guardian_cleans_up_before_it_goes(tmp_path: Path) -> None:
     run = make_run("drill", runs=tmp_path)
-    guard = Guard.start(run)
+    guard = run.guard
     guard.needed = True
     process = sleeper(run.id)
     guard.dismiss()
@@ -111,7 +131,7 @@ def test_a_needed_guardian_cleans_up_before_it_goes(tmp_path: Path) -> None:
 
 def test_a_guardian_that_was_killed_is_no_trouble(tmp_path: Path) -> None:
     run = make_run("drill", runs=tmp_path)
-    guard = Guard.start(run)
+    guard = run.guard
     guard.process.kill()
     guard.process.wait()
     guard.dismiss()
