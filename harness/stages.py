@@ -22,7 +22,7 @@ from harness.errors import (
     TocsinError,
 )
 from harness.evidence import Evidence, Interval, read_evidence
-from harness.faults import ALL as FAULTS
+from harness.faults import make
 from harness.journal import Journal
 from harness.play import Breakage, Playing, play
 from harness.ready import ready
@@ -33,7 +33,6 @@ from harness.stack import LiveStack
 CANARY_TIMEOUT_S = 3.0
 """Wall seconds after which a canary or witness request is given up: a frozen service must not freeze its witness."""
 Watch = Callable[[Mapping[str, Any]], None]
-_FAULTS = {fault.kind: fault for fault in FAULTS}
 
 
 @dataclass(kw_only=True)
@@ -161,8 +160,7 @@ def _watching(drill: Drill, recorders: Sequence[Any]) -> Watch:
 
 
 def _breakage(fault: Any) -> Breakage:
-    kind = _FAULTS[fault.kind]
-    return Breakage(name=fault.name, fault=kind(kind.Params.model_validate(fault.params)))
+    return Breakage(name=fault.name, fault=make(fault.kind, fault.params))
 
 
 def _sending(drill: Drill, live: LiveStack) -> dict[str, Any]:

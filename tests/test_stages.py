@@ -60,9 +60,7 @@ class Table:
         self.recorder = FakeRecorder("metrics")
         self.recorder.start = lambda live, run, journal: None  # type: ignore[attr-defined]
         self.traffic, self.canary = Senders(**traffic), Senders()
-        kind = type("Kind", (), {"Params": type("P", (), {"model_validate": staticmethod(lambda params: params)})})
-        kind.__new__ = lambda cls, params: self.fault  # type: ignore[assignment, method-assign]
-        monkeypatch.setattr(stages, "_FAULTS", {"model_raises": kind})
+        monkeypatch.setattr(stages, "make", lambda kind, params: self.fault)
         monkeypatch.setattr("harness.collectors.ALL", (lambda: self.recorder,))
         monkeypatch.setattr(stages, "_canary", lambda drill, live: self.canary)
         monkeypatch.setattr(stages, "_traffic", lambda drill, live: self.traffic)
