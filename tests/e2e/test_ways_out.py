@@ -119,7 +119,7 @@ def test_a_server_that_dies_in_play_is_named(tmp_path: Path) -> None:
     os.kill(servers[0], signal.SIGKILL)
     played = finished(process, tmp_path, "healthy", within_s=60)
     assert played.code == 2, played.output
-    assert "prometheus ended" in " ".join(played.output.split())
+    assert "prometheus died unasked" in " ".join(played.output.split())
     nothing_left(folder.name, 1)
 
 
