@@ -24,6 +24,11 @@ _EXPECTED = {
     "dict_type": "a mapping",
     "model_type": "a mapping",
 }
+_OPENINGS = {
+    "Input should be a valid ": "a valid ",
+    "Input should be ": "",
+    "String should match pattern ": "text that matches ",
+}
 _DURATION = "a duration such as 90s, 15m or 1h30m"
 
 
@@ -94,7 +99,12 @@ def _mistake(page: Page, base: Path, model: type[BaseModel], problem: Any) -> Mi
         keys = _keys(model, location[:-1])
         return page.mistake((*base, *location), where, name, f"one of: {', '.join(keys)}", did_you_mean(name, keys))
     message = str(problem["msg"]).removeprefix("Value error, ")
-    expected = _EXPECTED.get(kind, _DURATION if "not a duration" in message else message[0].lower() + message[1:])
+    if "not a duration" in message:
+        return page.mistake((*base, *location), where, repr(problem["input"]), _DURATION)
+    for opening, instead in _OPENINGS.items():
+        if message.startswith(opening):
+            message = instead + message.removeprefix(opening)
+    expected = _EXPECTED.get(kind, message[0].lower() + message[1:])
     return page.mistake((*base, *location), where, repr(problem["input"]), expected)
 
 

@@ -25,7 +25,7 @@ def test_a_good_scenario_is_read_whole(tmp_path: Path) -> None:
 
 MISTAKES = [
     (("version: 1\n", "version: 2\n"), 1, "version", "1"),
-    (("name: sample", "name: Sample Drill"), 2, "name", "pattern"),
+    (("name: sample", "name: Sample Drill"), 2, "name", "text that matches"),
     (("summary: A sample.\n", ""), 1, "summary", "`summary`"),
     (("summary: A sample.", "sumary: A sample."), 3, "sumary", "Did you mean `summary`?"),
     (("for: 5m}\n  - phase", "for: 5 minutes}\n  - phase"), 6, "timeline.0.for", "a duration such as"),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 from harness.cli.parts import folder_named, scenario_files
 from harness.errors import Mistake, UsageError
@@ -48,6 +49,20 @@ def drills(
     if mistakes:
         raise UsageError(mistakes)
     return tuple(made)
+
+
+def gathered(*steps: Callable[[], Any]) -> list[Any]:
+    """Return what each step returns; if some find mistakes, one UsageError holds those of all."""
+    results: list[Any] = []
+    mistakes: list[Mistake] = []
+    for step in steps:
+        try:
+            results.append(step())
+        except UsageError as error:
+            mistakes += error.mistakes
+    if mistakes:
+        raise UsageError(mistakes)
+    return results
 
 
 def _files(paths: Iterable[Path], mistakes: list[Mistake]) -> dict[Path, bool]:

@@ -40,12 +40,14 @@ def run(
     from harness.catalogue import catalogue
     from harness.cli import parts
     from harness.cli.drill import Options, play
-    from harness.cli.prepare import drills, refuse
+    from harness.cli.prepare import drills, gathered, refuse
     from harness.programs import cache_folder, find_all
 
-    timeout_s = _seconds(timeout)
-    chosen = parts.engine(engine)
-    found = drills(scenarios, catalogue=catalogue(), stack=stack, seed=seed, speed=speed)
+    timeout_s, chosen, found = gathered(
+        lambda: _seconds(timeout),
+        lambda: parts.engine(engine),
+        lambda: drills(scenarios, catalogue=catalogue(), stack=stack, seed=seed, speed=speed),
+    )
     refuse(found, only=only, writes=[runs] if junit is None else [runs, junit.parent])
     announce(found)
     needed = sorted({name for drill in found for name in parts.programs_of(drill.timeline.stack)})

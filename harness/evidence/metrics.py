@@ -45,6 +45,11 @@ class Metrics:
         labels = tuple(line.decode() for line in known)
         return cls(_labels=labels, _starts=starts, _t=t[order], _v=v[order])
 
+    @property
+    def samples(self) -> int:
+        """How many samples the files hold, those that are there twice included."""
+        return len(self._t)
+
     @cached_property
     def _by_name(self) -> dict[str, list[tuple[int, dict[str, str]]]]:
         found: dict[str, list[tuple[int, dict[str, str]]]] = {}

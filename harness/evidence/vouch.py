@@ -8,6 +8,7 @@ next one, except where a fault of the drill blinds the stream on purpose.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from math import inf
 
 import numpy as np
@@ -15,8 +16,19 @@ import numpy as np
 from harness.evidence import Evidence, Interval
 from harness.evidence.metrics import Series
 from harness.evidence.requests import KINDS, OUTCOMES
+from harness.evidence.whole import missing
 
 Blind = tuple[Interval, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Reach:
+    """Around a window: the end of the planned hole before it, the start of the one after, the end of the record."""
+
+    since: float
+    until: float
+    recorded: float
+
 
 _MISSED = 3
 """This many intervals without a beat are a gap: a single late scrape or lost line is not blindness."""
@@ -29,14 +41,22 @@ _BEAT_SLACK_S = 2.0
 def blind(evidence: Evidence, stream: str, window: Interval) -> list[Blind]:
     """Return where in `window` the stream was blind, each with a sentence; planned blindness is cut out.
 
-    Streams: metrics, alerts, notifications, logs, drift, requests. ValueError for another name. A window shorter than
-    three intervals of the heartbeat is blind only if no beat is within one allowed gap of it.
+    Streams: metrics, alerts, notifications, logs, drift, requests. ValueError for another name. However short the
+    window, a gap is measured from the last beat before it to the first one after it. A record that is not whole is
+    blindness too.
     """
     if stream not in _STREAMS:
         raise ValueError(f"{stream!r} is not a stream; expected one of {', '.join(_STREAMS)}")
+    holes, settled = planned(evidence, stream), evidence.facts("settled")
+    recorded = settled[-1].at if settled else -inf
     found: list[Blind] = []
-    for part in cut(window, planned(evidence, stream)):
-        found += _STREAMS[stream](evidence, part)
+    for part in cut(window, holes):
+        since = max((hole.end for hole in holes if hole.end <= part.start), default=-inf)
+        until = min((hole.start for hole in holes if hole.start >= part.end), default=inf)
+        found += _STREAMS[stream](evidence, part, _Reach(since=since, until=until, recorded=recorded))
+        for lost, reason in missing(evidence, stream):
+            if lost.overlaps(part):
+                found.append((Interval(start=max(lost.start, part.start), end=min(lost.end, part.end)), reason))
     return sorted(set(found))
 
 
@@ -71,24 +91,29 @@ def cut(window: Interval, holes: list[Interval]) -> list[Interval]:
     return [part for part in left if part.seconds > 0]
 
 
-def _beats(times: np.ndarray, window: Interval, *, every_s: float, allowed_s: float, what: str) -> list[Blind]:
-    """Return the gaps of a heartbeat in a window, or all of it when too few of the due beats came.
+def _beats(
+    times: np.ndarray, window: Interval, reach: _Reach, *, every_s: float, allowed_s: float, what: str
+) -> list[Blind]:
+    """Return the gaps of a heartbeat that touch a window, or all of it when too few of the due beats came.
 
-    `every_s` is the longest healthy step between two beats, `allowed_s` the longest that is borne.
+    `every_s` is the longest healthy step between two beats, `allowed_s` the longest that is borne. Beats are
+    looked for around the window too, as far as `reach`.
     """
-    near = times[(times >= window.start - allowed_s) & (times <= window.end + allowed_s)]
-    if not len(near):
+    inside = times[(times >= window.start) & (times <= window.end)]
+    before = times[(times < window.start) & (times >= reach.since)]
+    after = times[(times > window.end) & (times <= reach.until)]
+    if not len(before) + len(inside) + len(after):
         return [(window, f"{what} in {window.seconds:.1f} s: 0 seen, {_due(window, every_s)} due.")]
-    if window.seconds < _MISSED * every_s:
-        return []
-    inside = near[(near >= window.start) & (near <= window.end)]
-    edges = np.concatenate([[window.start], inside, [window.end]])
-    wide = np.flatnonzero(np.diff(edges) > allowed_s)
+    first = float(before[-1]) if len(before) else (window.start if reach.since == -inf else reach.since)
+    last = float(after[0]) if len(after) else min(reach.until, max(reach.recorded, window.end))
+    edges = np.concatenate([[first], inside, [last]])
+    gaps = [Interval(start=float(a), end=float(b)) for a, b in zip(edges, edges[1:], strict=False)]
+    wide = [gap for gap in gaps if gap.seconds > allowed_s and gap.overlaps(window)]
     seen, due = len(inside), _due(window, every_s)
     text = f"{what} in {window.seconds:.1f} s: {seen} seen, {due} due"
-    if len(wide):
-        gaps = [Interval(start=float(edges[at]), end=float(edges[at + 1])) for at in wide]
-        return [(gap, f"{text}; none for {gap.seconds:.1f} s, {allowed_s:.1f} s allowed.") for gap in gaps]
+    if wide:
+        told = [(gap, f"{text}; none for {gap.seconds:.1f} s, {allowed_s:.1f} s allowed.") for gap in wide]
+        return [(Interval(start=max(gap.start, window.start), end=min(gap.end, window.end)), why) for gap, why in told]
     if seen < _SHARE * due - 1:  # one may fall outside by the phase of the beat alone
         return [(window, f"{text}; at least {_SHARE:.0%} expected.")]
     return []
@@ -98,7 +123,7 @@ def _due(window: Interval, every_s: float) -> int:
     return max(int(window.seconds / every_s), 1)
 
 
-def _metrics(evidence: Evidence, window: Interval) -> list[Blind]:
+def _metrics(evidence: Evidence, window: Interval, reach: _Reach) -> list[Blind]:
     every = float(evidence.run["scrape_interval_s"]) / evidence.speed
     jobs = evidence.run["jobs"]
     if not jobs:
@@ -107,21 +132,23 @@ def _metrics(evidence: Evidence, window: Interval) -> list[Blind]:
     for job in jobs:
         targets = evidence.metrics.select("up", job=job)
         for times in [one.t for one in targets] or [np.empty(0)]:
-            found += _beats(times, window, every_s=every, allowed_s=_MISSED * every, what=f"Scrapes of job {job}")
+            found += _beats(
+                times, window, reach, every_s=every, allowed_s=_MISSED * every, what=f"Scrapes of job {job}"
+            )
     return found
 
 
-def _alerts(evidence: Evidence, window: Interval) -> list[Blind]:
+def _alerts(evidence: Evidence, window: Interval, reach: _Reach) -> list[Blind]:
     watchdog = evidence.signals.watchdog
     if watchdog is None:
         return [(window, "No Watchdog is declared in signals.watchdog.")]
     every = float(evidence.run["evaluation_interval_s"]) / evidence.speed
     series = evidence.metrics.select("ALERTS", alertname=watchdog.alert, alertstate="firing")
     what = f"Evaluations of {watchdog.alert}"
-    return _beats(_all_times(series), window, every_s=every, allowed_s=_MISSED * every, what=what)
+    return _beats(_all_times(series), window, reach, every_s=every, allowed_s=_MISSED * every, what=what)
 
 
-def _notifications(evidence: Evidence, window: Interval) -> list[Blind]:
+def _notifications(evidence: Evidence, window: Interval, reach: _Reach) -> list[Blind]:
     watchdog = evidence.signals.watchdog
     if watchdog is None:
         return [(window, "No Watchdog is declared in signals.watchdog.")]
@@ -133,10 +160,10 @@ def _notifications(evidence: Evidence, window: Interval) -> list[Blind]:
     ]
     # A repeat goes out on a group_interval tick, so healthy beats are one or two intervals apart.
     allowed, what = 2.5 * every + _BEAT_SLACK_S, f"Notices of {watchdog.alert} answered 2xx at {watchdog.receiver}"
-    return _beats(np.array(beats), window, every_s=2 * every, allowed_s=allowed, what=what)
+    return _beats(np.array(beats), window, reach, every_s=2 * every, allowed_s=allowed, what=what)
 
 
-def _logs(evidence: Evidence, window: Interval) -> list[Blind]:
+def _logs(evidence: Evidence, window: Interval, reach: _Reach) -> list[Blind]:
     """Look for canaries without a document: up to two in a row are a loss, for the ledger; three are blindness."""
     rows = evidence.requests
     canary = (rows["kind"] == KINDS.index("canary")) & (rows["outcome"] == OUTCOMES.index("answered"))
@@ -160,7 +187,7 @@ def _logs(evidence: Evidence, window: Interval) -> list[Blind]:
     ]
 
 
-def _drift(evidence: Evidence, window: Interval) -> list[Blind]:
+def _drift(evidence: Evidence, window: Interval, reach: _Reach) -> list[Blind]:
     drift = evidence.signals.drift
     if drift is None:
         return [(window, "No drift check is declared in signals.drift.")]
@@ -171,11 +198,11 @@ def _drift(evidence: Evidence, window: Interval) -> list[Blind]:
     ]
     found: list[Blind] = []
     for times in stamps or [np.empty(0)]:
-        found += _beats(times, window, every_s=step, allowed_s=allowed, what="Drift checks")
+        found += _beats(times, window, reach, every_s=step, allowed_s=allowed, what="Drift checks")
     return found
 
 
-def _requests(evidence: Evidence, window: Interval) -> list[Blind]:
+def _requests(evidence: Evidence, window: Interval, reach: _Reach) -> list[Blind]:
     times = evidence.requests["intended"]
     if not evidence.facts("traffic_started"):
         return [(window, "The journal holds no traffic_started.")]
@@ -201,7 +228,7 @@ def _stretches(mask: np.ndarray) -> list[tuple[int, int]]:
     return [(int(a), int(b) - 1) for a, b in zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1), strict=True)]
 
 
-_STREAMS: Mapping[str, Callable[[Evidence, Interval], list[Blind]]] = {
+_STREAMS: Mapping[str, Callable[[Evidence, Interval, _Reach], list[Blind]]] = {
     "metrics": _metrics,
     "alerts": _alerts,
     "notifications": _notifications,

@@ -126,6 +126,14 @@ expect:
 """
 
 
+def test_mistakes_of_the_command_line_come_together_with_those_of_the_files(scenario, capsys):
+    argv = ["run", str(scenario), "--stack", "nix", "--engine", "dokker", "--timeout", "soon"]
+    assert main(argv) == 64
+    told = capsys.readouterr().err
+    for word in ("nix", "dokker", "soon", "3 mistakes"):
+        assert word in told
+
+
 def test_ten_mistakes_are_ten_lines_with_their_places(scenario, tmp_path, capsys):
     scenario.write_text(TEN.replace("STACK", str(tmp_path / "small")))
     assert main(["run", str(scenario)]) == 64
