@@ -72,9 +72,18 @@ def _delivery(
     if attempts:
         codes = ", ".join(sorted({str(one.answered) for one in attempts}))
         return failed(f"{story}, but {len(attempts)} attempts at {args.delivered_to} were answered {codes}.", **figures)
-    others = sorted({n.receiver for n in evidence.notifications if n.names(args.alert, args.labels, "firing")})
-    instead = f"; it went to {', '.join(others)}" if others else "; no notification of it was seen at all"
-    return failed(f"{story}, but never delivered to {args.delivered_to}{instead} ({bound}).", **figures)
+    instead = _whither(evidence, args, bound, fired)
+    return failed(f"{story}, but never delivered to {args.delivered_to} ({bound}): {instead}.", **figures)
+
+
+def _whither(evidence: Evidence, args: Fire, bound: Bound, fired: Episode) -> str:
+    """Say where the alert went instead: to others, or nowhere because Alertmanager held it back."""
+    held = [(f"{word} from", one) for word in ("inhibited", "silenced") for one in getattr(fired, word)]
+    parts = [f"it was {word} {plain(bound.after_s(one.start))} s on" for word, one in held[:1]]
+    told = [one for one in evidence.notifications if one.at >= fired.start - clock_slack_s(evidence)]
+    others = sorted({one.receiver for one in told if one.delivered and one.names(args.alert, args.labels, "firing")})
+    parts += [f"it went to {', '.join(others)}"] if others else []
+    return " and ".join(parts) or "no notification of it was seen at all"
 
 
 def _active_before(evidence: Evidence, args: Fire, bound: Bound) -> str:

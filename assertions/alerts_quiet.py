@@ -14,6 +14,7 @@ from harness.check import AlertName, Args, Check, Finding, PhaseName, failed, pa
 from harness.evidence import Evidence, Interval
 from harness.evidence.bounds import active, injected, missed_evaluation_s, named, onset, placed, plain, pointed, relief
 from harness.evidence.metrics import Series
+from harness.evidence.vouch import rules_failed
 
 LINGER_S = 600.0
 """Production seconds an expected alert may outlast its cause, unbounded by alerts/resolve; its `within` if longer."""
@@ -52,21 +53,37 @@ def judge(evidence: Evidence, args: Quiet) -> Finding:
     if not beats:
         return unknown("ALERTS holds no sample of the Watchdog, so its silence about other alerts means nothing.")
     permits = [*_expected(evidence), *_allowed(evidence, args)]
-    offences, excused = [], 0
+    offences: list[tuple[float, str]] = []
+    expected: set[str] = set()
+    held: set[str] = set()
     for series in _firing(evidence):
         if series.labels["alertname"] == watchdog:
             continue
         times = _within(series, _reach(evidence, series, place))
-        loud = _unexcused(evidence, series, times, permits)
-        excused += len(times) > 0 and not len(loud)
+        unexpected = _outside(times, _permitted(series, permits))
+        loud = _outside(unexpected, _held(evidence, series))
         if len(loud):
             offences.append((float(loud[0]), _sentence(evidence, series, loud)))
+        elif len(times):
+            (held if len(unexpected) else expected).add(series.labels["alertname"])
     if offences:
         told = "; ".join(text for _, text in sorted(offences))
         count = f"{len(offences)} alert{'s' * (len(offences) > 1)} fired that nothing expects"
-        return failed(f"{count}: {told}.", unexpected=len(offences), expected=excused)
-    expected = f" but {excused} that may (expected, allowed, silenced or inhibited)" if excused else ""
-    return passed(f"No alert fired{expected}, over {beats} evaluations.", expected=excused, evaluations=beats)
+        return failed(f"{count}: {told}.", unexpected=len(offences), expected=len(expected | held))
+    broken = rules_failed(evidence, place)
+    if broken:
+        return unknown(f"{broken}, so their silence means nothing.")
+    return passed(_calm(args, expected, held, beats), expected=len(expected | held), evaluations=beats)
+
+
+def _calm(args: Quiet, expected: set[str], held: set[str], beats: int) -> str:
+    """Say what fired rightly: what was expected or allowed, and what Alertmanager held back."""
+    what = "expected or allowed" if args.may else "expected"
+    parts = [f"Only what is {what} fired: {', '.join(sorted(expected))}"] if expected else []
+    if held:
+        quiet = "silenced or inhibited" if expected else "Only what was silenced or inhibited fired"
+        parts.append(f"{quiet}: {', '.join(sorted(held))}")
+    return f"{'; '.join(parts) or 'No alert fired'} ({beats} evaluations)."
 
 
 def _firing(evidence: Evidence) -> list[Series]:
@@ -89,12 +106,19 @@ def _reach(evidence: Evidence, series: Series, place: Interval) -> Interval:
     return Interval(start=place.start, end=settled[-1].at) if active_at_end else place
 
 
-def _unexcused(evidence: Evidence, series: Series, times: np.ndarray, permits: list[_Permit]) -> np.ndarray:
+def _permitted(series: Series, permits: list[_Permit]) -> list[Interval]:
     name, labels = series.labels["alertname"], _labels(series)
-    excuses = [one.when for one in permits if one.alert == name and one.labels.items() <= labels.items()]
-    for episode in evidence.alerts.episodes(name, labels):
-        if dict(episode.labels) == labels:
-            excuses += [*episode.silenced, *episode.inhibited]
+    return [one.when for one in permits if one.alert == name and one.labels.items() <= labels.items()]
+
+
+def _held(evidence: Evidence, series: Series) -> list[Interval]:
+    """Return when Alertmanager silenced or inhibited exactly this alert."""
+    labels = _labels(series)
+    episodes = [one for one in evidence.alerts.episodes(series.labels["alertname"], labels) if one.labels == labels]
+    return [when for one in episodes for when in (*one.silenced, *one.inhibited)]
+
+
+def _outside(times: np.ndarray, excuses: list[Interval]) -> np.ndarray:
     for excuse in excuses:
         times = times[(times < excuse.start) | (times > excuse.end)]
     return times

@@ -9,6 +9,7 @@ from harness.check import AlertName, Bounded, Check, Finding, failed, passed, un
 from harness.evidence import Evidence, Interval
 from harness.evidence.alerts import Episode
 from harness.evidence.bounds import Bound, missed_evaluation_s, named, plain, relief
+from harness.evidence.vouch import rules_failed
 
 
 class Resolve(Bounded):
@@ -30,6 +31,9 @@ def judge(evidence: Evidence, args: Resolve) -> Finding:
     if open_at_deadline:
         return _still_firing(evidence, bound, name, open_at_deadline)
     end = max(one.end for one in episodes if one.end is not None)
+    broken = rules_failed(evidence, Interval(start=bound.since, end=bound.deadline))
+    if broken:
+        return unknown(f"{broken}, and an alert whose rule fails ends too.")
     after_s = bound.after_s(end)
     times = f" (the last of {len(episodes)} episodes)" if len(episodes) > 1 else ""
     notice, figures = _notice(evidence, args, end)

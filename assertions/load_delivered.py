@@ -23,6 +23,10 @@ FEWEST_OFF = 2.0
 """Even evenly spaced arrivals may fall on either side of a phase's two edges."""
 
 
+LATE_S = 1.0
+"""Wall seconds by which one request in a hundred may be later than it was due: healthy are milliseconds."""
+
+
 class Delivered(Args):
     """How far the sent count may be from the asked one, as a share (0.05 is 5 %)."""
 
@@ -71,6 +75,8 @@ def judge(evidence: Evidence, args: Delivered) -> Finding:
     if off:
         told = "; ".join(f"{name}: {_told(part)}" for name, part in off.items())
         return failed(f"The load was off: {told} ({story}).", **figures)
+    if late_ms is not None and late_ms > 1000 * LATE_S:
+        return failed(f"The load came late: {story}, {1000 * LATE_S:.0f} ms allowed.", **figures)
     return passed(f"Asked {whole.asked:.0f}, sent {whole.sent} requests ({story}).", **figures)
 
 

@@ -12,6 +12,9 @@ from pydantic import Field
 from harness.evidence import Evidence, Interval
 from harness.stack import Frozen, Seconds
 
+NEVER_BEGAN = "Play never began"
+"""How the reason of every verdict begins when nothing was played."""
+
 
 class Answer(StrEnum):
     """Pass, fail or unknown. Unknown is red."""

@@ -13,15 +13,19 @@ from math import inf
 
 from pydantic import ValidationError
 
-from harness.check import Answer, Args, Check, Finding, Verdict, unknown
+from harness.check import NEVER_BEGAN, Answer, Args, Check, Finding, Verdict, unknown
 from harness.errors import FAIL, PASS, UNKNOWN, EvidenceError
 from harness.evidence import Evidence, Interval
-from harness.evidence.bounds import cut_off, pointed
+from harness.evidence.bounds import clock_slack_s, cut_off, pointed
 from harness.evidence.vouch import blind
 from harness.scenario import Expectation
 
 LOAD = "load/delivered"
-"""The check that gates all others that need load; judged first, asked for or not."""
+"""The check that gates all others that need load; judged first, asked for or not, and as a gate on the whole run."""
+
+_PLACES = ("in", "during")
+_CLOCKS_S = 0.5
+"""Wall seconds by which clocks may disagree at most, or one evaluation interval if that is longer."""
 
 
 def judge(evidence: Evidence, checks: Mapping[str, Check], only: str | None = None) -> tuple[Verdict, ...]:
@@ -32,7 +36,9 @@ def judge(evidence: Evidence, checks: Mapping[str, Check], only: str | None = No
     expect = list(evidence.scenario.expect)
     load = next((one for one in expect if one.check == LOAD), Expectation(check=LOAD, args={}))
     verdicts = [_verdict(evidence, checks, load, None)]
-    sent = _played_load(evidence, checks, load, verdicts[0])
+    gate = Expectation(check=LOAD, args={key: value for key, value in load.args.items() if key not in _PLACES})
+    whole = verdicts[0] if gate.args == load.args else _verdict(evidence, checks, gate, None)
+    sent = _played_load(evidence, checks, gate, whole)
     verdicts += [_verdict(evidence, checks, one, sent) for one in expect if one is not load]
     return tuple(one for one in verdicts if only is None or fnmatchcase(one.check, only))
 
@@ -102,7 +108,7 @@ def _finding(evidence: Evidence, check: Check, line: Expectation, load: Finding 
 
 def _obstacle(evidence: Evidence, check: Check, args: Args, window: Interval, load: Finding | None) -> str:
     """Return what makes an answer about the window impossible, in one sentence; empty if nothing does."""
-    reason = _cut_short(evidence, window)
+    reason = _cut_short(evidence, window) or _clocks_apart(evidence)
     if not reason and load is not None:  # the load itself rests on no fault and on no load
         reason = _unwitnessed(evidence, window, float(getattr(args, "within", 0.0)))
         if not reason and check.needs_load and load.answer is not Answer.PASS:
@@ -115,12 +121,11 @@ def _never_began(evidence: Evidence) -> str:
         return ""
     outcome = str(evidence.run.get("outcome") or "running")
     died = [f"{fact.more.get('role')} died: {fact.more.get('detail')}" for fact in evidence.facts("role_died")]
-    errors = [str(fact.more.get("message")) for fact in evidence.facts("error")]
+    errors = [str(fact.more.get("message")) for fact in evidence.facts("error")[:1]]  # the others follow from it
     reasons = ["the run was cut off" if outcome == "running" else outcome, *died, *errors]
-    heads = dict.fromkeys(
-        reason.strip().partition("\n")[0].rstrip(".:") for reason in reasons
-    )  # a log's tail may follow
-    return f"Play never began: {'; '.join(heads)}."
+    heads = [reason.strip().partition("\n")[0].rstrip(".:") for reason in reasons]  # a log's tail may follow
+    told = [one for at, one in enumerate(heads) if not any(one in other for other in heads[:at])]
+    return f"{NEVER_BEGAN}: {'; '.join(told)}."
 
 
 def _streams(check: Check, args: Args) -> tuple[str, ...]:
@@ -144,7 +149,8 @@ def _not_ready(evidence: Evidence, check: Check, args: Args) -> str:
             return f"The stack names no signal for {stream}."
         if ready.get(stream) is False:
             details = [str(f.more.get("detail")) for f in evidence.facts("canary") if f.more.get("signal") == stream]
-            return f"The signal {stream} was not ready before play: {details[-1] if details else 'no canary was seen'}."
+            detail = details[-1].rstrip(".") if details else "no canary was seen"
+            return f"The signal {stream} was not ready before play: {detail}."
     return ""
 
 
@@ -154,6 +160,14 @@ def _cut_short(evidence: Evidence, window: Interval) -> str:
     if cut is None or evidence.play is None or window.end < cut[0]:
         return ""
     return f"Not played to its end: {(cut[0] - evidence.play.start) * evidence.speed:.0f} s into play, {cut[1]}."
+
+
+def _clocks_apart(evidence: Evidence) -> str:
+    """Return that the clocks of the run disagree too much; less only widens the bounds."""
+    apart_s = clock_slack_s(evidence)
+    if apart_s <= max(_CLOCKS_S, float(evidence.run["evaluation_interval_s"]) / evidence.speed):
+        return ""
+    return f"The clocks of the run disagree by {apart_s:.1f} s, so nothing can be said about its times."
 
 
 def _unwitnessed(evidence: Evidence, window: Interval, within_s: float) -> str:

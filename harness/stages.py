@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -73,6 +74,7 @@ def run_drill(
     content = store.describe(timeline, run, command)
     store.write(run.folder, content)
     journal.note("run_started", run_id=run.id)
+    _note_clock(journal)
     deadline = run.clock.now() + timeout_s if timeout_s else None
     drill = Drill(timeline=timeline, run=run, journal=journal, watch=watch, keep_going=keep_going, deadline=deadline)
     ending = _Ending()
@@ -84,10 +86,15 @@ def run_drill(
     except (KeyboardInterrupt, Exception) as error:
         _name(error, run, journal, ending)
     finally:
+        _note_clock(journal)
         journal.note("stack_down")
         store.finish(content, run, ending.outcome, ending.exit_code)
         journal.close()
     return read_evidence(run.folder)
+
+
+def _note_clock(journal: Journal) -> None:
+    journal.note("clock", process="harness", wall=time.time(), monotonic=time.monotonic())
 
 
 def _name(error: BaseException, run: Any, journal: Journal, ending: _Ending) -> None:
@@ -114,13 +121,15 @@ def _on_stack(drill: Drill, live: Any, ending: _Ending) -> None:
     from harness.collectors import ALL as COLLECTORS
 
     timeline, run, journal = drill.timeline, drill.run, drill.journal
-    recorders = [collector() for collector in COLLECTORS]
+    recorders: list[Any] = []
     breakages = {fault.name: _breakage(fault) for fault in timeline.faults}
     canary = traffic = None
     started = run.clock.now()
     try:
-        for recorder in recorders:
+        for collector in COLLECTORS:
+            recorder = collector()
             recorder.start(live, run, journal)
+            recorders.append(recorder)  # one that could not be started has nothing to stop or to collect
         canary = _canary(drill, live)
         live.attach_prober(canary)
         traffic = _traffic(drill, live)
@@ -133,18 +142,37 @@ def _on_stack(drill: Drill, live: Any, ending: _Ending) -> None:
         play(playing)
     except (KeyboardInterrupt, Exception) as error:
         _name(error, run, journal, ending)
-    hurry = ending.exit_code != PASS
     drill.watch({"stage": "settle", "note": "waiting until every signal has caught up"})
     try:
-        heal_all(list(breakages.values()), live, journal, run.clock, hurry=hurry)
-    except HealError as error:
+        heal_all(list(breakages.values()), live, journal, run.clock, hurry=ending.exit_code != PASS)
+        _end_senders(drill, (traffic, canary), within_s=15.0 if ending.exit_code == PASS else 3.0)
+    except (KeyboardInterrupt, Exception) as error:
         _name(error, run, journal, ending)
-    for process in (traffic, canary):
-        if process is not None:
-            with suppress(StackError):
-                process.stop(within_s=3.0 if hurry else 15.0)
-    window = settle(live, run, journal, recorders, run.clock, Interval(start=started, end=run.clock.now()), hurry=hurry)
+        _end_senders(drill, (traffic, canary), within_s=3.0)
+    play_s = Interval(start=started, end=run.clock.now())
+    try:
+        window = settle(live, run, journal, recorders, run.clock, play_s, hurry=ending.exit_code != PASS)
+    except KeyboardInterrupt as error:  # what was seen until then is still collected
+        _name(error, run, journal, ending)
+        window = settle(live, run, journal, recorders, run.clock, play_s, hurry=True)
     collect(window, live, run, journal, recorders)
+
+
+def _end_senders(drill: Drill, senders: Sequence[Any], *, within_s: float) -> None:
+    """End the processes that send, and write down what they say they have recorded, and their clocks."""
+    for sender in senders:
+        if sender is None:
+            continue
+        with suppress(StackError):
+            sender.stop(within_s=within_s)
+        about = {"stream": "requests", "worker": sender.worker}
+        if sender.recorded is None:
+            detail = f"the {sender.name} process ended before it had written every record"
+            drill.journal.note("stream_lost", **about, detail=detail)
+        else:
+            drill.journal.note("collected", **about, count=sender.recorded)
+        for clock in sender.clocks:
+            drill.journal.note("clock", process=sender.name, **clock)
 
 
 def _watching(drill: Drill, recorders: Sequence[Any]) -> Watch:

@@ -221,6 +221,64 @@ def test_a_run_that_never_began(tmp_path):
         assert verdict.reason == "Play never began: Waited 60 s for a canary on every signal; model died: exit 1."
 
 
+@pytest.mark.parametrize(
+    ("outcome", "errors", "words"),
+    [
+        (
+            "No port. Free one.",
+            ["No port. Free one.", "Waited 3.0 s for signals."],
+            "No port. Free one.",
+        ),
+        ("Tocsin itself failed: ValueError: x", ["ValueError: x"], "Tocsin itself failed: ValueError: x."),
+        ("running", ["ValueError: x"], "the run was cut off; ValueError: x."),
+    ],
+)
+def test_why_play_never_began_is_said_once(tmp_path, outcome, errors, words):
+    found = evidence(tmp_path, run={"outcome": outcome})
+    facts = [dataclasses.replace(found.journal[0], fact="error", more={"message": message}) for message in errors]
+    (verdict,) = judged(dataclasses.replace(found, journal=tuple(facts)), check())
+    assert verdict.reason == f"Play never began: {words}"
+
+
+@pytest.mark.parametrize(
+    ("apart_s", "answer"),
+    [(0.4, "pass"), (0.9, "pass"), (1.1, "unknown"), (3600.0, "unknown")],
+)
+def test_clocks_too_far_apart_let_nothing_be_said(tmp_path, apart_s, answer):
+    clocks = [("clock", at, {"process": "harness", "wall": at + step}) for at, step in ((-1.0, 0.0), (61.0, apart_s))]
+    (verdict,) = judged(evidence(tmp_path, facts=clocks), check())
+    assert verdict.answer == answer, verdict.reason
+    assert ("The clocks of the run disagree by" in verdict.reason) == (answer == "unknown")
+
+
+def test_load_that_is_asked_for_in_one_phase_still_gates_on_all(tmp_path):
+    half = [asked(float(at)) for at in np.arange(0.05, 30, 0.1)]
+    lines = [("load/delivered", {"in": "baseline"}), ("is/good", {})]
+    found = evidence(tmp_path, *lines, rate=0, requests=half)
+    load, good = judge(found, {one.id: one for one in (LOAD, check())})
+    assert (load.answer, good.answer) == ("pass", "unknown")
+    assert "The load was not delivered" in good.reason
+
+
+@pytest.mark.parametrize(("lost", "answer"), [("1.npy", "unknown"), ("", "pass")])
+def test_a_file_of_requests_that_is_gone_is_no_disagreement(tmp_path, lost, answer):
+    grown = {f'predictions_total{{status="{one}"}}': [(-1, 0), (70, 0)] for one in ("error", "rejected")}
+    grown['predictions_total{status="success"}'] = [(-1, 0), (70, 660)]
+    found = evidence(tmp_path, ("metrics/agree", {}), ("logs/ledger", {}), series=grown)
+    rows = np.load(found.folder / "requests" / "1.npy")
+    counts = [(worker, int(np.count_nonzero(rows["worker"] == worker))) for worker in (0, 1)]
+    for worker, _ in counts:
+        np.save(found.folder / "requests" / f"{worker}.npy", rows[rows["worker"] == worker])
+    if lost:
+        (found.folder / "requests" / lost).unlink()
+    fact = found.facts("play_ended")[0]
+    more = [{"stream": "requests", "worker": worker, "count": count} for worker, count in counts]
+    facts = tuple(dataclasses.replace(fact, fact="collected", more=one) for one in more)
+    read = dataclasses.replace(found, journal=(*found.journal, *facts))
+    for verdict in judge(read, REAL):
+        assert verdict.answer == answer, verdict
+
+
 CUT = ("interrupted", 40.0, {"signal": "SIGINT"})
 STOPPED = {"outcome": "interrupted by SIGINT"}
 
@@ -271,6 +329,7 @@ def test_what_happens_after_play_cuts_nothing_short(tmp_path):
         ),
         ({"injected": 10, "effective": 11, "healed": 25}, "unknown", "unknown", "go away after its heal"),
         ({"injected": 5, "healed": 25}, "unknown", "pass", ""),
+        ({"injected": 5, "healed": 25, "effective": 26, "gone": 27}, "unknown", "pass", ""),  # seen only after its heal
     ],
 )
 def test_a_fault_that_nobody_saw(tmp_path, times, baseline, trouble, words):

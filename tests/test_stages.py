@@ -21,9 +21,13 @@ from tests.test_timeline import planned
 class Senders(FakeTraffic):
     """Canary and generator in one, which also can be readied and stopped."""
 
+    name, worker = "traffic-1", 1
+
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self.stopped = 0
+        self.recorded: int | None = 0
+        self.clocks: list[dict[str, float]] = []
 
     def ready(self) -> None: ...
 
@@ -82,6 +86,63 @@ def test_a_drill_that_plays_to_its_end(tmp_path: Path, monkeypatch: pytest.Monke
     assert None not in (fault.injected_at, fault.effective_at, fault.healed_at, fault.gone_at)
     assert fault.injected_at <= fault.effective_at < fault.healed_at <= fault.gone_at  # type: ignore[operator]
     assert [fact.fact for fact in evidence.journal][-1] == "stack_down"
+
+
+def test_what_the_senders_recorded_is_written_down_and_every_clock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = Table(tmp_path, monkeypatch)
+    table.traffic.recorded, table.canary.recorded = 7, None
+    table.traffic.clocks = [{"wall": 5000.0, "monotonic": 4.0}]
+    evidence = table.run()
+    (kept,) = [fact.more for fact in evidence.facts("collected") if fact.more["stream"] == "requests"]
+    assert kept == {"stream": "requests", "worker": 1, "count": 7}
+    (lost,) = evidence.facts("stream_lost")
+    assert lost.more["stream"] == "requests"
+    clocks = [(fact.more["process"], fact.more["wall"], fact.monotonic) for fact in evidence.facts("clock")]
+    assert [process for process, *_ in clocks] == ["harness", "traffic-1", "harness"]
+    assert clocks[1] == ("traffic-1", 5000.0, 4.0)
+
+
+def test_a_recorder_that_could_not_start_is_neither_stopped_nor_collected(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = Table(tmp_path, monkeypatch)
+
+    def start(live: Any, run: Any, journal: Any) -> None:
+        raise OSError("no route")
+
+    table.recorder.start = start  # type: ignore[attr-defined]
+    evidence = table.run()
+    assert (evidence.run["outcome"], table.recorder.calls) == ("OSError: no route", [])
+    assert [fact.more["message"] for fact in evidence.facts("error")] == ["OSError: no route"]
+
+
+@pytest.mark.parametrize("where", ["caught_up", "heal"])
+def test_a_signal_while_it_settles_costs_no_evidence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    table = Table(tmp_path, monkeypatch)
+    signals = [KeyboardInterrupt()]
+    settle, heal_all = stages.settle, stages.heal_all
+
+    def interrupted(step: Any) -> Any:
+        def once(*args: Any, **more: Any) -> Any:
+            if signals:
+                raise signals.pop()
+            return step(*args, **more)
+
+        return once
+
+    if where == "heal":
+        monkeypatch.setattr(stages, "heal_all", interrupted(heal_all))
+    else:
+        monkeypatch.setattr(stages, "settle", interrupted(settle))
+    evidence = table.run()
+    assert evidence.run["exit_code"] == 130
+    assert "collect" in table.recorder.calls
+    assert (table.traffic.stopped, table.canary.stopped) == (1, 1)
+    assert [fact.more["worker"] for fact in evidence.facts("collected") if "worker" in fact.more] == [1, 1]
 
 
 ENDINGS = [

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from harness.collectors.asking import Prometheus
-from harness.collectors.base import Run, in_words, sentence
+from harness.collectors.base import Run, in_words
 from harness.collectors.ticker import Ticker
 from harness.evidence import Window
 from harness.evidence.segments import write_segment
@@ -72,11 +72,8 @@ class Metrics:
         return not behind and not missing, "; ".join(behind + missing) or "every job was scraped since"
 
     def collect(self, live: LiveStack, window: Window, run: Run, journal: Journal) -> int:
-        """Pull what is left, to the end of the window and beyond it to now; return the samples written."""
-        try:
-            self._pull(max(window.settled_at, run.clock.now()))
-        except Exception as error:
-            journal.note("stream_lost", stream=self.name, detail=sentence(error))
+        """Pull what is left until now, which is after the window; return the samples written."""
+        self._ticker.once()
         self._prometheus.close()
         return self.samples
 

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
 
 from harness.errors import EvidenceError
 from harness.journal import Fact, read_journal
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from harness.evidence.notifications import Notification
 
 SCHEMA = 1
+_Model = TypeVar("_Model", bound=BaseModel)
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
@@ -46,7 +49,7 @@ class Interval:
 class FaultRecord:
     """What became of a planned fault; epoch seconds, None where it did not happen or was not seen.
 
-    `effective_at` is the witness's first `present`, `gone_at` its first `absent` after the heal.
+    `effective_at` is the witness's first `present` before the heal, `gone_at` its first `absent` after the heal.
     """
 
     name: str
@@ -91,12 +94,12 @@ class Evidence:
     @cached_property
     def scenario(self) -> Scenario:
         """The scenario as it was played."""
-        return Scenario.model_validate(self.run["scenario"])
+        return _declared(Scenario, self.run["scenario"], self.folder)
 
     @cached_property
     def signals(self) -> Signals:
         """The names of everything, from the stack that was up."""
-        return Signals.model_validate(self.run["signals"])
+        return _declared(Signals, self.run["signals"], self.folder)
 
     def facts(self, name: str) -> list[Fact]:
         """Return the facts of one name, in order."""
@@ -112,12 +115,20 @@ class Evidence:
 
     @cached_property
     def phases(self) -> Mapping[str, Interval]:
-        """Phase name -> when it was played. One cut short ends where the journal does; one never begun is absent."""
-        starts = [(fact.more["phase"], fact.at) for fact in self.facts("phase_started")]
+        """Phase name -> when it was played. One cut short ends where the journal does; one never begun is absent.
+
+        A phase begins when its traffic does, which keeps to the plan also while a heal holds the journal up.
+        """
+        starts = [(fact.more["phase"], self._begun(fact)) for fact in self.facts("phase_started")]
         if not starts or self.play is None:
             return {}
         ends = [at for _, at in starts[1:]] + [self.play.end]
         return {name: Interval(start=at, end=end) for (name, at), end in zip(starts, ends, strict=True)}
+
+    def _begun(self, fact: Fact) -> float:
+        loads = [one.more["starts_at"] for one in self.facts("traffic_started") if "starts_at" in one.more]
+        due = [one["start_s"] for one in self.run["phases"] if one["name"] == fact.more["phase"] and one["start_s"]]
+        return min([fact.at, *(float(loads[0]) + float(start_s) / self.speed for start_s in due if loads)])
 
     @cached_property
     def faults(self) -> Mapping[str, FaultRecord]:
@@ -131,7 +142,7 @@ class Evidence:
             hits = [f.at for f in mine if f.fact == name and state in (None, f.more.get("state")) and f.at >= after]
             return hits[0] if hits else None
 
-        healed = first("healed")
+        healed, present = first("healed"), first("witness", "present")
         states = [fact.more["state"] for fact in mine if fact.fact == "witness"]
         return FaultRecord(
             name=plan["name"],
@@ -140,7 +151,7 @@ class Evidence:
             params=plan["params"],
             blinds=tuple((signal, role) for signal, role in plan["blinds"]),
             injected_at=first("inject"),
-            effective_at=first("witness", "present"),
+            effective_at=None if healed and present and present > healed else present,
             healed_at=healed,
             gone_at=first("witness", "absent", after=healed) if healed else None,
             last_state=states[-1] if states else "",
@@ -180,6 +191,17 @@ class Evidence:
         from harness.evidence.logs import Logs
 
         return Logs.read(self.folder / "logs")
+
+
+def _declared(model: type[_Model], content: Any, folder: Path) -> _Model:
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        where = ".".join(str(part) for part in error.errors()[0]["loc"])
+        raise EvidenceError(
+            f"{folder / 'run.json'} holds a {model.__name__.lower()} that this version does not read, at {where}.",
+            hint="Judge it with the version that wrote it.",
+        ) from None
 
 
 def read_evidence(folder: Path) -> Evidence:

@@ -66,7 +66,9 @@ class Bound:
 
     def __str__(self) -> str:
         fixed = "".join(f" + {plain(seconds)} s for the restart of {role}" for role, seconds in self.fixed_s.items())
-        return f"bound {plain(self.within_s)} s{fixed}"
+        clocks_s = self.slack_s * self.speed
+        clocks = f" + {plain(clocks_s)} s by which clocks disagree" if clocks_s >= 1 else ""
+        return f"bound {plain(self.within_s)} s{fixed}{clocks}"
 
 
 def onset(evidence: Evidence, args: Placed) -> Bound:

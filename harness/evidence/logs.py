@@ -45,11 +45,14 @@ class Logs:
         missing = [name for name, rows in (("documents.npy", documents), ("source.npy", source)) if rows is None]
         if not summary:
             missing.append("summary.json")
+        unparsed = tuple(read_lines(folder / "unparsed.jsonl"))
+        if len(unparsed) != int(summary.get("unparsed", len(unparsed))):
+            missing.append(f"a part of unparsed.jsonl ({len(unparsed)} of {summary['unparsed']} lines are there)")
         detail = str(summary.get("detail", ""))
         return cls(
             documents=np.empty(0, DOCUMENT) if documents is None else documents,
             source=np.empty(0, SOURCE) if source is None else source,
-            unparsed=tuple(read_lines(folder / "unparsed.jsonl")),
+            unparsed=unparsed,
             indices=tuple(summary.get("indices", ())),
             source_lines=int(summary.get("source_lines", 0)),
             source_malformed=int(summary.get("source_malformed", 0)),

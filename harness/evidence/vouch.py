@@ -14,7 +14,7 @@ from math import inf
 import numpy as np
 
 from harness.evidence import Evidence, Interval
-from harness.evidence.metrics import Series
+from harness.evidence.metrics import Series, increase
 from harness.evidence.requests import KINDS, OUTCOMES
 from harness.evidence.whole import missing
 
@@ -58,6 +58,17 @@ def blind(evidence: Evidence, stream: str, window: Interval) -> list[Blind]:
             if lost.overlaps(part):
                 found.append((Interval(start=max(lost.start, part.start), end=min(lost.end, part.end)), reason))
     return sorted(set(found))
+
+
+def rules_failed(evidence: Evidence, window: Interval) -> str:
+    """Return that rules could not be evaluated in a window, without a full stop; empty if Prometheus counted none."""
+    failures = {
+        series.labels.get("rule_group", "").rpartition(";")[2] or "without a name": count
+        for series in evidence.metrics.select("prometheus_rule_evaluation_failures_total")
+        if (count := increase(series, window.start, window.end)) > 0
+    }
+    groups = ", ".join(f"{group} ({count:g} times)" for group, count in sorted(failures.items()))
+    return f"Prometheus could not evaluate rules of the group {groups}" if failures else ""
 
 
 def planned(evidence: Evidence, stream: str) -> list[Interval]:

@@ -14,7 +14,7 @@ from harness.evidence import Evidence, Interval
 
 _MARGIN_S = 1.0
 """Wall seconds before a stream was noticed to be lost in which records may be missing already."""
-_FILES = {"drift": "metrics"}
+_FILES = {"drift": "metrics", "alerts": "metrics"}
 """Streams whose samples come in with another one."""
 
 
@@ -46,7 +46,7 @@ def _broken_off(evidence: Evidence, stream: str) -> list[tuple[Interval, str]]:
 
 def _there(evidence: Evidence, stream: str, worker: int | None) -> int | None:
     """Return how many records are there, None where they are not counted."""
-    if stream in ("metrics", "drift"):
+    if _FILES.get(stream, stream) == "metrics":
         return evidence.metrics.samples
     if stream == "notifications":
         return len(evidence.notifications)

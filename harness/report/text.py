@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from harness.check import Answer, Verdict
+from harness.check import NEVER_BEGAN, Answer, Verdict
 from harness.clock import format_duration
 from harness.report.summary import Summary
 
@@ -22,8 +22,18 @@ def drill(summary: Summary) -> RenderableType:
     if summary.trouble:
         parts.append(Text(summary.trouble, style="bold yellow"))
     if summary.verdicts:
+        once = _told_once(summary)
+        parts += [Text(once, style="bold yellow")] if once else []
         parts.append(_table(summary.verdicts))
     return Group(*parts, overall(summary), evidence(summary.folder))
+
+
+def _told_once(summary: Summary) -> str:
+    """Return why play never began, which every row would repeat; empty if it began or the trouble says the same."""
+    reasons = {verdict.reason for verdict in summary.verdicts if verdict.reason.startswith(NEVER_BEGAN)}
+    told = "\n".join(sorted(reasons))
+    why = told.partition(": ")[2].rstrip(".")
+    return "" if len(reasons) == 1 and why.lower() in summary.trouble.lower() else told
 
 
 def _table(verdicts: tuple[Verdict, ...]) -> Table:
@@ -45,6 +55,8 @@ def _name(verdict: Verdict) -> Text:
 
 
 def _why(verdict: Verdict) -> Text:
+    if verdict.reason.startswith(NEVER_BEGAN):
+        return Text(f"{NEVER_BEGAN}, see above.")
     why = Text(verdict.reason)
     if verdict.files and verdict.answer is not Answer.PASS:
         why.append(f"\nSee {', '.join(verdict.files)}.", style="dim")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import StackError, WaitTimeout
+from harness.evidence.requests import OUTCOMES
 
 Spawn = Callable[..., "subprocess.Popen[bytes]"]
 """LiveStack.spawn: (argv, *, name, **popen) -> Popen."""
@@ -22,6 +23,10 @@ _LAST_WORDS_S = 2.0
 
 class _Child:
     """A process that is told lines on stdin and says JSON lines on stdout, which a thread reads."""
+
+    worker = 0
+    """Its number in the request records."""
+    _counts: tuple[str, ...] = ("sent",)
 
     def __init__(self, module: str, *, name: str, plan: Mapping[str, Any], work: Path, spawn: Spawn) -> None:
         self.name = name
@@ -65,6 +70,20 @@ class _Child:
         """Its last event, None until it was said."""
         said = self.said("done")
         return said[-1] if said else None
+
+    @property
+    def recorded(self) -> int | None:
+        """How many requests it says it has written down; None if it ended without a word."""
+        done = self.done
+        return None if done is None else sum(int(done.get(name, 0)) for name in self._counts)
+
+    @property
+    def clocks(self) -> list[dict[str, float]]:
+        """What its clocks showed when it was ready and when it was done: `wall` and `monotonic`, seconds."""
+        said = [*self.said("ready"), *self.said("done")]
+        return [
+            {name: one[name] for name in ("wall", "monotonic")} for one in said if {"wall", "monotonic"} <= set(one)
+        ]
 
     def wait(self, within_s: float) -> dict[str, Any]:
         """Wait until the process has finished its work and ended; return its `done` event."""
@@ -166,8 +185,11 @@ class CanaryProcess(_Child):
 class TrafficProcess(_Child):
     """The traffic process of a run. `plan` as in harness.traffic.plan.TrafficPlan; nothing is sent before `start`."""
 
+    _counts = OUTCOMES
+
     def __init__(self, plan: Mapping[str, Any], work: Path, spawn: Spawn) -> None:
-        name = f"traffic-{plan.get('worker', 1)}"
+        self.worker = int(plan.get("worker", 1))
+        name = f"traffic-{self.worker}"
         super().__init__("harness.traffic.locust", name=name, plan=plan, work=work, spawn=spawn)
 
     def start(self, at: float) -> None:

@@ -110,6 +110,24 @@ def test_delivery(tmp_path, notices, answer, words):
     says(ask("alerts/fire", tmp_path, args, series=series, notifications=notices), answer, words)
 
 
+@pytest.mark.parametrize(
+    ("rows", "notices", "words"),
+    [
+        ([], [notice(72, "chat", ERRORS)], "never delivered to page (bound 20 s): it went to chat."),
+        ([], [notice(30, "chat", ERRORS)], "(bound 20 s): no notification of it was seen at all."),  # an earlier time
+        ([], [notice(72, "chat", ERRORS, answered=500)], "(bound 20 s): no notification of it was seen at all."),
+        ([71], [], "never delivered to page (bound 20 s): it was inhibited from 10.4 s on."),
+        ([75, 71], [notice(78, "chat", ERRORS)], "it was inhibited from 10.4 s on and it went to chat."),
+    ],
+)
+def test_an_alert_that_reached_nobody_tells_where_it_went(tmp_path, rows, notices, words):
+    labels = {"alertname": "HighErrorRate", "job": "a"}
+    held = [{"at": at, "labels": labels, "fingerprint": "x", "inhibitedBy": ["other"]} for at in sorted(rows)]
+    series = alive(firing(ERRORS, start=70.4, end=90.4))
+    args = {**IN, "delivered_to": "page"}
+    says(ask("alerts/fire", tmp_path, args, series=series, notifications=notices, alerts=held), "fail", words)
+
+
 def test_delivery_is_open_when_the_record_ends_first(tmp_path):
     args = {**IN, "delivered_to": "page"}
     series = alive(firing(ERRORS, start=70.4, end=76.4), until=75.4)
@@ -144,9 +162,10 @@ def test_a_restart_takes_speed_times_its_wall_seconds(tmp_path):
 
 
 def test_clocks_that_disagree_widen_the_bound(tmp_path):
-    clocks = [("clock", 1, {"process": "pager", "wall": 100.0}), ("clock", 2, {"process": "traffic", "wall": 101.5})]
+    clocks = [("clock", 1, {"process": "pager", "wall": 100.0}), ("clock", 2, {"process": "traffic", "wall": 102.5})]
     series = alive(firing(ERRORS, start=80.4, end=90.4))
-    says(ask("alerts/fire", tmp_path, IN, series=series, facts=clocks), "pass", "firing 20.4 s")
+    words = ["firing 20.4 s", "bound 20 s + 1.5 s by which clocks disagree"]
+    says(ask("alerts/fire", tmp_path, IN, series=series, facts=clocks), "pass", words)
 
 
 def test_an_unseen_fault_has_no_bound(tmp_path):

@@ -11,6 +11,13 @@ DURING = {"alert": "HighErrorRate", "during": "outage", "within": 20}
 OUTAGE = fault("outage", "raises", "baseline", injected=10, effective=11, healed=40, gone=41)
 
 
+def test_an_alert_whose_rule_fails_has_not_resolved(tmp_path):
+    selector = 'prometheus_rule_evaluation_failures_total{rule_group="rules/service.yml;service"}'
+    series = firing(ERRORS, start=30.4, end=70.4) | {selector: [(0, 0), (50, 0), (72, 3)]}
+    words = "rules of the group service (3 times), and an alert whose rule fails ends too"
+    says(ask("alerts/resolve", tmp_path, IN, series=alive(series)), "unknown", words)
+
+
 @pytest.mark.parametrize(
     ("args", "series", "answer", "words"),
     [

@@ -72,6 +72,19 @@ def test_outcomes(tmp_path, outcome, answer, words):
     says(ask("load/delivered", tmp_path, {}, requests=requests, run=phases(10)), answer, words)
 
 
+@pytest.mark.parametrize(
+    ("late", "late_s", "answer", "words"),
+    [
+        (24, 0.9, "pass", "p99 of the schedule error 900.0 ms"),
+        (24, 1.1, "fail", "The load came late: 0 never sent, p99 of the schedule error 1100.0 ms, 1000 ms allowed."),
+        (8, 5.0, "pass", "schedule error 0.0 ms"),  # fewer than one in a hundred
+    ],
+)
+def test_load_that_comes_in_time_only_by_number_is_not_what_was_asked(tmp_path, late, late_s, answer, words):
+    requests = sent(600, 0, 60) + sent(600 - late, 60, 114) + sent(late, 114, 114.5, late_s=late_s)
+    says(ask("load/delivered", tmp_path, {}, requests=requests, run=phases(10)), answer, words)
+
+
 def test_all_dropped(tmp_path):
     requests = sent(1200, 0, 120, outcome="dropped")
     says(ask("load/delivered", tmp_path, {}, requests=requests, run=phases(10)), "fail", "no schedule error known")

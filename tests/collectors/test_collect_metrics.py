@@ -98,6 +98,15 @@ def test_what_an_outage_hid_is_caught_up_with(rig, prometheus):
     assert len(rig.facts("stream_lost")) == 1
 
 
+def test_what_is_brought_at_the_end_was_not_lost(rig, prometheus):
+    prometheus.down = True
+    collector = rig.start(Metrics(every_s=60))
+    eventually(lambda: rig.facts("stream_lost"))
+    prometheus.down = False
+    assert rig.collect(collector) > 0
+    assert [fact["stream"] for fact in rig.facts("stream_back")] == ["metrics"]
+
+
 @pytest.mark.parametrize("dead_from", ["the start", "the end"])
 def test_a_dead_prometheus_is_noted_and_raises_nothing(tmp_path, prometheus, dead_from):
     rig = Rig(tmp_path, {}, clock=FakeClock(start=NOW))

@@ -78,9 +78,10 @@ def asked(
     outcome: str = "answered",
     status: int = 200,
     took_s: float = 0.01,
+    late_s: float = 0.0,
     worker: int = 1,
 ) -> dict[str, Any]:
-    """One request, intended and sent at `at`; without an id it becomes `r-<worker>-<place in the list>`."""
+    """One request, due at `at`, sent `late_s` later; without an id it becomes `r-<worker>-<place in the list>`."""
     worker = 0 if kind == "canary" else worker
     return {
         "at": at,
@@ -89,6 +90,7 @@ def asked(
         "outcome": outcome,
         "status": status,
         "took_s": took_s,
+        "late_s": late_s,
         "worker": worker,
     }
 

@@ -1,3 +1,9 @@
+import json
+
+import pytest
+
+from harness.errors import EvidenceError
+from harness.evidence import read_evidence
 from tests.evidence.build import START, asked, build, counting, fault, firing, notice, steady, together
 
 
@@ -31,3 +37,24 @@ def test_together_joins_the_samples_of_one_series():
     joined = together({"a": steady(1, 0, 2)}, {"a": steady(1, 5, 6), "b": steady(0, 0, 1)})
     assert [at for at, _ in joined["a"]] == [0, 1, 2, 5, 6]
     assert len(joined["b"]) == 2
+
+
+def test_a_phase_begins_with_its_traffic_however_late_the_journal_says_so(tmp_path):
+    folder = build(tmp_path / "run", phases={"baseline": 60, "shifted": 30}, speed=2.0).folder
+    lines = [json.loads(line) for line in (folder / "journal.jsonl").read_text().splitlines()]
+    for line in lines:
+        line |= {"starts_at": START - 0.25} if line["fact"] == "traffic_started" else {}
+        line["at"] += 8.0 if line.get("phase") == "shifted" else 0.0
+    (folder / "journal.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    phases = read_evidence(folder).phases
+    assert [(one.start - START, one.end - START) for one in phases.values()] == [(0, 59.75), (59.75, 90)]
+
+
+@pytest.mark.parametrize("what", ["scenario", "signals"])
+def test_a_run_of_another_version_is_refused_in_words(tmp_path, what):
+    folder = build(tmp_path / "run").folder
+    run = json.loads((folder / "run.json").read_text())
+    run[what]["later"] = True
+    (folder / "run.json").write_text(json.dumps(run))
+    with pytest.raises(EvidenceError, match=f"holds a {what} that this version does not read, at later"):
+        getattr(read_evidence(folder), what)

@@ -25,6 +25,14 @@ def test_the_collector_says_what_it_could_not_read(tmp_path):
     assert (logs.complete, logs.detail) == (False, "Elasticsearch: ConnectionError")
 
 
+def test_lines_set_aside_that_are_gone_are_not_complete(tmp_path):
+    folder = build(tmp_path / "run", requests=[asked(1)], unparsed=[{"raw": "x"}, {"raw": "y"}]).folder / "logs"
+    (folder / "unparsed.jsonl").write_text('{"raw": "x"}\n{"ra')
+    logs = Logs.read(folder)
+    assert not logs.complete
+    assert logs.detail == "a part of unparsed.jsonl (1 of 2 lines are there) missing from logs/"
+
+
 @pytest.mark.parametrize("missing", ["documents.npy", "source.npy", "summary.json"])
 @pytest.mark.parametrize("how", ["absent", "torn", "foreign"])
 def test_a_missing_or_torn_file_is_not_complete(tmp_path, missing, how):

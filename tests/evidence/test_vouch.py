@@ -9,6 +9,11 @@ OTHER = 'up{job="prometheus", instance="prometheus:80"}'
 STREAMS = ("metrics", "alerts", "notifications", "logs", "drift", "requests")
 
 
+OUTAGE = fault(
+    "outage", "kill", "baseline", blinds=[("metrics", "prometheus")], injected=20, effective=21, healed=30, gone=32
+)
+
+
 def span(start, end):
     return Interval(start=START + start, end=START + end)
 
@@ -109,6 +114,31 @@ def test_notifications_follow_the_watchdogs_beats(tmp_path, beats, expected):
 
 
 @pytest.mark.parametrize(
+    ("beats", "settled", "expected"),
+    [
+        ((1, 6, 11, 40, 45), None, [(25, 27)]),  # a pager deaf from 11 to 40: a beat was near, and it saw nothing
+        ((1, 6, 11, 16, 30, 35), None, []),  # 14 s without one: allowed are 14.5
+        ((1, 6, 11, 16), None, []),  # the record may end with the window
+        ((1, 6, 11, 16), 60.5, [(25, 27)]),  # it went on, and no beat ever came
+        ((30, 35), None, []),
+        ((42, 47), None, [(25, 27)]),
+    ],
+)
+def test_in_a_short_window_the_gap_around_it_counts(tmp_path, beats, settled, expected):
+    facts = [] if settled is None else [("settled", settled, {})]
+    beats = [notice(at, "watchdog", "Watchdog") for at in beats]
+    evidence = build(tmp_path / "run", notifications=beats, facts=facts)
+    assert asked_of(evidence, "notifications", 25, 27) == expected
+
+
+@pytest.mark.parametrize(("back", "expected"), [(40.5, []), (50, [(38.5, 40)])])
+def test_a_gap_is_not_measured_across_planned_blindness(tmp_path, back, expected):
+    series = {key: steady(1, 0, 19) + steady(1, back, 60) for key in (UP, OTHER)}
+    evidence = build(tmp_path / "run", series=series, faults=[OUTAGE])
+    assert sorted(set(asked_of(evidence, "metrics", 38.5, 40))) == expected
+
+
+@pytest.mark.parametrize(
     ("lost", "expected"),
     [
         ((), []),
@@ -165,11 +195,6 @@ def test_requests_of_a_run_cut_off_end_with_the_last_one(tmp_path, start, end, e
     assert "play_ended" in lines[-1]
     (evidence.folder / "journal.jsonl").write_text("\n".join(lines[:-1]))
     assert asked_of(read_evidence(evidence.folder), "requests", start, end) == expected
-
-
-OUTAGE = fault(
-    "outage", "kill", "baseline", blinds=[("metrics", "prometheus")], injected=20, effective=21, healed=30, gone=32
-)
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,7 @@ def write_requests(folder: Path, requests: Sequence[Row]) -> np.ndarray:
         row["id"] = (one["id"] or f"r-{one['worker']}-{place}").encode()
         row["kind"], row["outcome"] = KINDS.index(one["kind"]), OUTCOMES.index(one["outcome"])
         row["status"], row["worker"] = one["status"] if answered else 0, one["worker"]
-        row["intended"], row["sent"] = at, np.nan if one["outcome"] == "dropped" else at
+        row["intended"], row["sent"] = at, np.nan if one["outcome"] == "dropped" else at + one["late_s"]
         row["first_byte"] = row["done"] = at + one["took_s"] if answered else np.nan
     folder.mkdir()
     np.save(folder / "1.npy", rows)

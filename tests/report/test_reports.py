@@ -108,6 +108,22 @@ def test_the_table(made, words, absent):
 
 
 @pytest.mark.parametrize(
+    ("outcome", "why", "once"),
+    [
+        ("Waited 60 s for a port. Free one.\n  its log", "Waited 60 s for a port", "Waited 60 s for a port"),
+        ("No port", "no port; model died: exit 1", "Play never began: no port; model died: exit 1."),
+    ],
+)
+def test_why_play_never_began_stands_once_above_short_rows(outcome, why, once):
+    rows = [replace(BLIND, check=f"a/b{number}", reason=f"Play never began: {why}.") for number in range(9)]
+    made = drill(*rows, outcome=outcome, ended=2)
+    told = " ".join(shown(text.drill(made)).split())
+    assert (told.count(once), told.count("Play never began, see above.")) == (1, 9)
+    assert told.index(once) < told.index("a/b0")
+    assert [row["reason"] for row in json.document(made)["verdicts"]] == [f"Play never began: {why}."] * 9
+
+
+@pytest.mark.parametrize(
     ("title", "lines", "name"),
     [
         ("", "alerts/quiet", "alerts/quiet"),

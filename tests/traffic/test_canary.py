@@ -53,7 +53,8 @@ def test_probes_tell_statuses_and_are_recorded(serve, canary, plan, answers, sta
     assert process.probe(len(answers)) == statuses
     done = process.stop()
     rows = records(plan)
-    assert done["sent"] == len(rows) == 1 + len(answers)
+    assert done["sent"] == process.recorded == len(rows) == 1 + len(answers)
+    assert [sorted(clock) for clock in process.clocks] == [["monotonic", "wall"]] * 2
     assert [OUTCOMES[row] for row in rows["outcome"]] == ["answered", *outcomes]
     assert {KINDS[kind] for kind in rows["kind"]} == {"canary"} and set(rows["worker"]) == {0}
     assert sorted(rows["id"].tolist()) == sorted(f"drill-1-0-{seq}".encode() for seq in range(len(rows)))
