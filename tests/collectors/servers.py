@@ -36,6 +36,7 @@ class Server:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # head and body are two small writes
 
             def _serve(self) -> None:
                 parts = urlsplit(self.path)
