@@ -199,8 +199,8 @@ def test_printing(tmp_path, place, text, allowed):
     ("text", "allowed"),
     [
         ("the work folder, {work}/pager", True),
-        ("cd /" + "work/main", False),
-        ("pip install --index-url https://" + "regis" + "try/simple", False),
+        ("cd /" + "home/somebody/main", False),
+        ("pip install https://host.example/" + "simple", False),
         ("see issue" + " 17", False),
         ("see issue" + " #17", False),
     ],

@@ -235,16 +235,12 @@ def outspoken(sources: Iterable[Source]) -> list[str]:
     return found
 
 
-_HOSTS = (
-    r"registry",
-    r"registry",
-    r"registry",
-    r"registry",
-    r"registry",
-    r"artifactory",
-    r"registry/",
+_INDISCREET = re.compile(
+    r"--(?:extra-)?index-url[ =]|https?://\S*/(?:simple|maven2|artifactory)\b"  # a registry
+    r"|(?<![\w}.])/(?:root|home/\w{2,}|Users/\w{2,})/"  # somebody's folder
+    r"|\bissue #?\d",
+    re.IGNORECASE,
 )
-_INDISCREET = re.compile("|".join([r"(?<![\w}])/work/", *_HOSTS, r"\bissue #?\d"]), re.IGNORECASE)
 _TEXT = {".py", ".md", ".yaml", ".yml", ".toml", ".txt", ".in", ".lock", ".sh", ".json", ".conf", ".cfg", ""}
 
 
