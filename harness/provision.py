@@ -19,7 +19,7 @@ from pathlib import Path
 from harness.errors import MissingProgram, StackError
 from harness.maven import Maven, trust_options
 from harness.recipes import BUNDLES, ELASTICSEARCH, ELASTICSEARCH_COORDINATES, ELASTICSEARCH_SHA512, RECIPES
-from harness.sighting import Absent, Program, java_home, look
+from harness.sighting import NO_TRACES, Absent, Program, java_home, look
 from harness.unpack import Apt, put_in_place, relocate_alertmanager, size_mb, unpack_debs, unzip, verify_sha512
 
 _SPACE_MIB = {"elasticsearch": 600}
@@ -89,7 +89,7 @@ class _Delivery:
         java = look("java", self.cache)
         if isinstance(java, Absent):
             raise MissingProgram(f"Maven needs {java}.")
-        environment = {"JAVA_HOME": str(java_home(java)), **java.environment}
+        environment = {"JAVA_HOME": str(java_home(java)), "JDK_JAVA_OPTIONS": NO_TRACES, **java.environment}
         if java.origin == "cache":
             self.work.mkdir(parents=True, exist_ok=True)
             trust = trust_options(self.work / "cacerts.jks")

@@ -13,7 +13,7 @@ from pathlib import Path
 from harness.recipes import RECIPES, Recipe
 
 ROOT = Path("/")
-_NO_TRACES = "-XX:-UsePerfData"
+NO_TRACES = "-XX:-UsePerfData"
 """Keeps a Java runtime from leaving a folder in the temporary folder."""
 _VERSION_TIMEOUT_S = 20
 
@@ -103,7 +103,7 @@ def _ask(recipe: Recipe, path: Path, environment: Mapping[str, str]) -> str | No
     try:
         done = subprocess.run(
             [str(path), recipe.version_flag],
-            env={**os.environ, "JDK_JAVA_OPTIONS": _NO_TRACES, **environment},
+            env={**os.environ, "JDK_JAVA_OPTIONS": NO_TRACES, **environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

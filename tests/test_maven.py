@@ -34,7 +34,7 @@ def test_the_artefact_is_asked_for_by_full_names_and_in_a_cache_of_ours(tmp_path
     said = made.copy("group:thing:1:zip").read_text()
     assert said.startswith("/jvm --batch-mode")
     assert "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy -Dartifact=group:thing:1:zip" in said
-    assert f"-Dmaven.repo.local={tmp_path}/work/repository" in said
+    assert f"-Dmaven.repo.local={tmp_path / 'work' / 'repository'}" in said
 
 
 def test_a_maven_that_fails_shows_why(tmp_path: Path) -> None:

@@ -227,6 +227,7 @@ def test_what_maven_runs_with(
     programs.setup(("elasticsearch",), cache, lambda _: None)
     seen = dict(line.split("=", 1) for line in (tmp_path / "environment").read_text().splitlines() if "=" in line)
     assert seen["JAVA_HOME"] == str(home)
+    assert seen["JDK_JAVA_OPTIONS"] == "-XX:-UsePerfData"
     trust = f"-Dtrust={cache}/.partial/cacerts.jks" if row.trust else ""
     assert seen["MAVEN_OPTS"] == f"{row.opts} {trust}".strip()
 
