@@ -15,6 +15,7 @@ from harness.engines.local_stack import LocalStack
 from harness.engines.placeholders import Places
 from harness.engines.ports import choose_ports
 from harness.engines.processes import remove_folder
+from harness.engines.proxies import proxied
 from harness.engines.run import Run
 from harness.errors import RoleDied, StackError
 from harness.journal import Journal
@@ -91,9 +92,20 @@ class LocalEngine:
         stack = timeline.stack
         names = [(role, port) for role, declared in stack.roles.items() if declared.local for port in declared.ports]
         ports: dict[str, dict[str, int]] = {role: {} for role, _ in names}
-        for (role, port), number in zip(names, choose_ports(len(names)), strict=True):
+        edges = proxied(timeline)
+        chosen = choose_ports(len(names) + len(edges) + 1)
+        for (role, port), number in zip(names, chosen, strict=False):
             ports[role][port] = number
-        return Places(stack=stack, work=run.work, run_id=run.id, speed=timeline.speed, ports=ports, programs=found)
+        return Places(
+            stack=stack,
+            work=run.work,
+            run_id=run.id,
+            speed=timeline.speed,
+            ports=ports,
+            programs=found,
+            edges=dict(zip(edges, chosen[len(names) :], strict=False)),
+            proxy_control=chosen[-1],
+        )
 
 
 def _take_down(live: LocalStack, run: Run, journal: Journal, guard: Guard) -> None:

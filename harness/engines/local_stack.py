@@ -15,12 +15,13 @@ from harness.engines.children import Child, Nursery, end_all
 from harness.engines.health import Abandoned
 from harness.engines.placeholders import Places
 from harness.engines.processes import kill_carriers
+from harness.engines.proxies import Proxies
 from harness.engines.render import keep_copy, render
 from harness.engines.role import RoleProcess
 from harness.engines.run import Run
 from harness.errors import StackError
 from harness.journal import Journal
-from harness.stack import Prober
+from harness.stack import EdgeProxy, Prober
 
 
 class LocalStack:
@@ -39,6 +40,7 @@ class LocalStack:
             name: RoleProcess(name=name, places=places, nursery=self._nursery, clock=run.clock) for name in places.ports
         }
         self._spawned: list[Child] = []
+        self._proxies = Proxies(places, self._nursery, run.clock)
         self._guarding = threading.Lock()
         self._prober: Prober | None = None
 
@@ -47,6 +49,7 @@ class LocalStack:
         began = self._run.clock.now()
         render(self._places)
         keep_copy(self._places.config, self._run.folder / "config")
+        self._proxies.start()
         for role in self._roles.values():
             role.prepare()
         for role in self._roles.values():
@@ -79,12 +82,17 @@ class LocalStack:
         for role in self._roles.values():
             role.expect_end()
         children = [role.child for role in self._roles.values() if role.child] + self._spawned
+        children += [self._proxies.child] if self._proxies.child else []
         end_all(children)
         kill_carriers(self.run_id, within_s=5.0, reap=lambda: _reap(children))
 
-    def address(self, role: str, port: str | None = None) -> str:
+    def address(self, role: str, port: str | None = None, *, caller: str | None = None) -> str:
         """Return `127.0.0.1:port` of a role (its primary port by default); it stays the same over a restart."""
-        return self._places.address(role, port)
+        return self._places.address(role, port, caller=caller)
+
+    def proxy(self, edge: str) -> EdgeProxy:
+        """Return the proxy on an edge (`caller -> role`); StackError where the plan put none."""
+        return self._proxies.on(edge)
 
     def fill(self, text: str, role: str | None = None) -> str:
         """Return text of stack.yaml with its placeholders filled in."""
@@ -119,7 +127,8 @@ class LocalStack:
 
     def died(self) -> dict[str, str]:
         """Return role -> sentence with the log's tail, for each role that ended unasked."""
-        return {name: sentence for name, role in self._roles.items() if (sentence := role.died())}
+        dead = {name: sentence for name, role in self._roles.items() if (sentence := role.died())}
+        return {**dead, **self._proxies.died()}
 
     def guard(self, fault: str, params: Mapping[str, object]) -> None:
         """Write down in `<work>/guard.jsonl`, before it is done, what is about to be broken; safe on disk on return."""

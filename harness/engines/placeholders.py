@@ -30,6 +30,9 @@ class Places:
     speed: float
     ports: Mapping[str, Mapping[str, int]]
     programs: Mapping[str, Program] = field(default_factory=dict)
+    edges: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """(caller, role called) -> the port of the proxy that stands between them; the others call directly."""
+    proxy_control: int = 0
 
     @property
     def config(self) -> Path:
@@ -40,15 +43,19 @@ class Places:
         """The folder of a role."""
         return self.work / role
 
-    def address(self, role: str, port: str | None = None) -> str:
-        """Return `127.0.0.1:port` of a role, its primary port by default; StackError for one that does not run here."""
+    def address(self, role: str, port: str | None = None, *, caller: str | None = None) -> str:
+        """Return `127.0.0.1:port` of a role, its primary port by default; StackError for one that does not run here.
+
+        With `caller`: where that role (or `clients`) reaches it, since a proxy may stand before its primary port.
+        """
         ports = self.ports.get(role)
         if ports is None:
             raise StackError(f"Role {role!r} does not run here; those that do: {', '.join(self.ports)}.")
         name = self.stack.roles[role].primary if port is None else port
         if name not in ports:
             raise StackError(f"Role {role!r} has no port {name!r}; it has {', '.join(ports)}.")
-        return f"127.0.0.1:{ports[name]}"
+        between = self.edges.get((caller, role)) if caller and name == self.stack.roles[role].primary else None
+        return f"127.0.0.1:{ports[name] if between is None else between}"
 
     def fill(self, text: str, role: str | None = None) -> str:
         """Return `text` with every placeholder filled in, those of `role` too if one is given.
@@ -92,7 +99,7 @@ class Places:
     def _with_argument(self, name: str, argument: str, role: str | None) -> str | None:
         if name == "address":
             other, _, port = argument.partition(":")
-            return self.address(other, port or None)
+            return self.address(other, port or None, caller=role)
         if name == "port" and role is not None:
             return self.address(role, argument).rpartition(":")[2]
         if name not in ("duration", "seconds"):

@@ -36,17 +36,17 @@ def render(places: Places) -> None:
     StackError names what cannot be rendered: a missing folder, a service discovery, a remote write.
     """
     stack = places.stack
-    addresses = declared_addresses(places)
     paths = {name: places.fill(place) for name, place in stack.paths.items()}
     for name in stack.render:
-        source = stack.folder / name
+        source, caller = stack.folder / name, _reader(stack, name)
+        addresses = declared_addresses(places, caller)
         if not source.is_dir():
             raise StackError(
                 f"stack.yaml's render names {name}, but {source} is not a folder.", hint="Correct the name."
             )
         for path in sorted(path for path in source.rglob("*") if path.is_file()):
             relative = path.relative_to(stack.folder)
-            _render_file(path, places.config / relative, _rendering(relative, places, addresses, paths))
+            _render_file(path, places.config / relative, _rendering(relative, places, addresses, paths, caller))
     _open_up(places.config)
 
 
@@ -61,10 +61,19 @@ def _without_secrets(text: str) -> str:
     return _SECRET.sub(r"\1 <secret>", text)
 
 
-def declared_addresses(places: Places) -> dict[str, str]:
-    """Return `role:declared port` -> `127.0.0.1:real port` for every role that runs here."""
+def _reader(stack: Stack, folder: str) -> str | None:
+    """Return the role that is started with files of a rendered folder: it is the caller of what they name."""
+    for name, role in stack.roles.items():
+        told = (*role.local.argv, *role.local.copy_files) if role.local else ()
+        if any(f"{{config}}/{folder}/" in text for text in told):
+            return name
+    return None
+
+
+def declared_addresses(places: Places, caller: str | None = None) -> dict[str, str]:
+    """Return `role:declared port` -> `127.0.0.1:real port`, as `caller` reaches it, for every role that runs here."""
     return {
-        f"{role}:{declared}": places.address(role, name)
+        f"{role}:{declared}": places.address(role, name, caller=caller)
         for role in places.ports
         for name, declared in places.stack.roles[role].ports.items()
     }
@@ -93,7 +102,7 @@ def _replace(text: str, table: Mapping[str, str], *, before: str, after: str) ->
 
 
 def _rendering(
-    relative: Path, places: Places, addresses: Mapping[str, str], paths: Mapping[str, str]
+    relative: Path, places: Places, addresses: Mapping[str, str], paths: Mapping[str, str], caller: str | None
 ) -> Callable[[str], str]:
     stack, speed = places.stack, places.speed
     if _same(relative, stack.prometheus):
@@ -103,13 +112,13 @@ def _rendering(
             lambda content: render_prometheus(content, addresses=addresses, speed=speed, config=str(places.config)),
         )
     if _same(relative, stack.alertmanager):
-        pager = _pager(stack, places)
+        pager = _pager(stack, places, caller)
         return lambda text: _structured(
             replace_paths(text, paths), relative, lambda content: render_alertmanager(content, pager=pager, speed=speed)
         )
     in_prometheus = PurePosixPath(stack.prometheus).parent in PurePosixPath(relative).parents
     if in_prometheus and relative.suffix in (".yml", ".yaml", ".rules"):
-        return lambda text: _rules(text, speed) if _RULES.search(text) else replace_text(text, addresses, paths)
+        return lambda text: _rules(text, places) if _RULES.search(text) else replace_text(text, addresses, paths)
     return lambda text: replace_text(text, addresses, paths)
 
 
@@ -117,16 +126,17 @@ def _same(relative: Path, declared: str) -> bool:
     return PurePosixPath(relative) == PurePosixPath(declared)
 
 
-def _pager(stack: Stack, places: Places) -> str:
+def _pager(stack: Stack, places: Places, caller: str | None) -> str:
     if PAGER not in stack.roles:
         raise StackError(f"Stack {stack.name!r} has no role {PAGER!r} to receive notifications.", hint="Declare it.")
-    return places.address(PAGER)
+    return places.address(PAGER, caller=caller)
 
 
-def _rules(text: str, speed: float) -> str:
+def _rules(text: str, places: Places) -> str:
     from harness.rules.compress import compress_rules
+    from harness.rules.monitoring import read_scales
 
-    return text if speed == 1 else compress_rules(text, speed)
+    return text if places.speed == 1 else compress_rules(text, places.speed, read_scales(places.stack))
 
 
 def _structured(text: str, name: Path, change: Callable[[Any], Any]) -> str:

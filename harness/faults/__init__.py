@@ -7,11 +7,40 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from harness.faults.base import Fault, Params
+from harness.faults.cpu_hog import CpuHog
 from harness.faults.kill import Kill
 from harness.faults.model_raises import ModelRaises
+from harness.faults.model_slow import ModelSlow
+from harness.faults.net_bandwidth import NetBandwidth
+from harness.faults.net_cut import NetCut
+from harness.faults.net_latency import NetLatency
+from harness.faults.net_partition import NetPartition
+from harness.faults.net_refuse import NetRefuse
+from harness.faults.net_reset import NetReset
+from harness.faults.net_slice import NetSlice
+from harness.faults.pause import Pause
+from harness.faults.restart import Restart
+from harness.faults.silence import Silence
+from harness.faults.wrong_answers import WrongAnswers
 from harness.stack import Stack
 
-ALL: tuple[type[Fault], ...] = (Kill, ModelRaises)
+ALL: tuple[type[Fault], ...] = (
+    Kill,
+    Restart,
+    Pause,
+    ModelRaises,
+    ModelSlow,
+    WrongAnswers,
+    Silence,
+    CpuHog,
+    NetLatency,
+    NetBandwidth,
+    NetSlice,
+    NetCut,
+    NetReset,
+    NetRefuse,
+    NetPartition,
+)
 
 Blinds = Callable[[Mapping[str, Any], Stack], tuple[tuple[str, str], ...]]
 
@@ -42,7 +71,7 @@ def _blinds(kind: str) -> Blinds:
 
 
 def needs(kind: str, params: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return what a fault needs: `hook:<name>`, `role:<name>`, `root`."""
+    """Return what a fault needs: `hook:<name>`, `role:<name>`, `edge:<caller> -> <role>`, `root`."""
     return make(kind, params).needs()
 
 
@@ -57,6 +86,8 @@ def _lack(kind: str, need: str, stack: Stack) -> str:
         return f"Fault {kind} needs hook {name!r}; stack {stack.name!r} has {', '.join(stack.hooks) or 'none'}."
     if what == "role" and name not in stack.roles:
         return f"Fault {kind} needs role {name!r}; stack {stack.name!r} has {', '.join(stack.roles)}."
+    if what == "edge" and name not in stack.all_edges:
+        return f"Fault {kind} needs edge {name!r}; stack {stack.name!r} has {', '.join(stack.all_edges)}."
     if what == "root" and os.geteuid() != 0:
         return f"Fault {kind} needs root; this is uid {os.geteuid()}."
     return ""

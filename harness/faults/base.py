@@ -25,8 +25,9 @@ class Params(Frozen):
 class Fault(Protocol):
     """One kind of breakage and its cure.
 
-    `needs` names what the machine or stack must have (`hook:<name>`, `role:<name>`, `root`); `heal` may be called
-    any number of times, also when nothing was injected. All state lives in the stack and in the guard's record.
+    `needs` names what the machine or stack must have (`hook:<name>`, `role:<name>`, `edge:<caller> -> <role>`, `root`);
+    `heal` may be called any number of times, also when nothing was injected. All state lives in the stack and in the
+    guard's record.
     """
 
     kind: ClassVar[str]

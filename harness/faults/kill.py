@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 
 from harness.check import Ref
 from harness.faults.base import Params, Witness
-from harness.faults.calls import call
+from harness.faults.roles import blinded, health
 from harness.stack import LiveStack, Stack
 
 _CONNECT_S = 2.0
@@ -35,14 +35,7 @@ class Kill:
 
     def blinds(self, stack: Stack) -> tuple[tuple[str, str], ...]:
         """Return the signals that come out of the role, or through it."""
-        role = self.params.role
-        signals = list(_SEES.get(role, ()))
-        if role == stack.payload.role:
-            signals += ["logs", "drift"]
-        far_end = stack.signals.logs.role if stack.signals.logs else None
-        if far_end and (role == far_end or (role, far_end) in _edges(stack)):
-            signals.append("logs")
-        return tuple((signal, role) for signal in dict.fromkeys(signals))
+        return blinded(self.params.role, stack)
 
     def inject(self, live: LiveStack) -> None:
         """Kill it."""
@@ -67,34 +60,10 @@ class Kill:
             return Witness(state="present", detail=f"{role} at {address} refuses connections")
         except OSError as error:
             return Witness(state="cannot_tell", detail=f"{role} at {address}: {error}")
-        return _healthy(address, role, local.health.http if local else None)
-
-
-_SEES = {
-    "prometheus": ("metrics", "alerts", "notifications", "drift"),
-    "alertmanager": ("notifications",),
-    "pager": ("notifications",),
-}
-"""What is seen through the monitoring's own roles: without Prometheus no alert arises, so none is notified."""
-
-
-def _edges(stack: Stack) -> set[tuple[str, str]]:
-    halves = (edge.partition("->") for edge in stack.edges)
-    return {(caller.strip(), called.strip()) for caller, _, called in halves}
+        return health(live, role)
 
 
 def _alive(live: LiveStack, role: str) -> Witness:
     if live.alive(role):
         return Witness(state="absent", detail=f"{role} runs")
     return Witness(state="present", detail=f"{role} does not run")
-
-
-def _healthy(address: str, role: str, path: str | None) -> Witness:
-    if path is None or "{" in path:
-        return Witness(state="absent", detail=f"{role} at {address} accepts connections")
-    try:
-        status, _ = call("GET", address, path)
-    except OSError as error:
-        return Witness(state="cannot_tell", detail=f"{role} at {address} accepts connections, but {path}: {error}")
-    state = "absent" if status == 200 else "cannot_tell"
-    return Witness(state=state, detail=f"{role} at {address}{path} answers {status}")  # type: ignore[arg-type]

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from typing import ClassVar
 
 from pydantic import Field
 
-from harness.errors import HealError, StackError
 from harness.faults.base import Params, Witness
-from harness.faults.calls import call
-from harness.stack import Hook, LiveStack, Stack
+from harness.faults.hooks import enough_probes, turn_off, turn_on
+from harness.stack import LiveStack, Stack
 
 HOOK = "model_raises"
 _FEWEST, _MOST = 20, 200
-_MISSED = 0.01
 
 
 class ModelRaisesParams(Params):
@@ -43,27 +40,11 @@ class ModelRaises:
 
     def inject(self, live: LiveStack) -> None:
         """Turn the hook on; StackError if the service does not take it."""
-        hook, address = _hook(live)
-        try:
-            status, text = call("PUT", address, hook.path, {"share": self.params.share})
-        except OSError as error:
-            raise StackError(
-                f"Hook {HOOK} at {address} does not answer: {error}.", hint="See the role's log."
-            ) from None
-        if not 200 <= status < 300:
-            raise StackError(f"Hook {HOOK} at {address} answered {status}: {text[:200]}", hint="Expected 2xx to PUT.")
+        turn_on(live, HOOK, {"share": self.params.share})
 
     def heal(self, live: LiveStack) -> None:
-        """Turn the hook off. A service that is down has nothing left of it; HealError if one that is up refuses."""
-        hook, address = _hook(live)
-        try:
-            status, text = call("DELETE", address, hook.path)
-        except OSError as error:
-            if not live.alive(hook.role):
-                return
-            raise HealError(f"Hook {HOOK} at {address} cannot be turned off: {error}.") from None
-        if not (200 <= status < 300 or status == 404):
-            raise HealError(f"Hook {HOOK} at {address} answered {status} to DELETE: {text[:200]}")
+        """Turn the hook off; HealError if a service that is up refuses."""
+        turn_off(live, HOOK)
 
     def witness(self, live: LiveStack) -> Witness:
         """Send normal requests: any 500 shows the fault, all 200 its absence.
@@ -81,12 +62,4 @@ class ModelRaises:
     @property
     def probes(self) -> int:
         """How many requests one look takes."""
-        if self.params.share >= 1:
-            return _FEWEST
-        enough = math.ceil(math.log(_MISSED) / math.log(1 - self.params.share))
-        return min(max(enough, _FEWEST), _MOST)
-
-
-def _hook(live: LiveStack) -> tuple[Hook, str]:
-    hook = live.stack.hooks[HOOK]
-    return hook, live.address(hook.role, hook.port)
+        return enough_probes(self.params.share, fewest=_FEWEST, most=_MOST)

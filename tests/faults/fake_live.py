@@ -14,6 +14,8 @@ from harness.stack import Stack
 
 EDGES = ["prometheus -> model", "prometheus -> alertmanager", "alertmanager -> pager", "shipper->elasticsearch"]
 
+HOOKS = ("model_raises", "model_slow", "wrong_answers")
+
 
 def fault_stack() -> Stack:
     """Return a stack with the usual roles, edges and the hook."""
@@ -33,9 +35,9 @@ def fault_stack() -> Stack:
             "alertmanager": "a.yml",
             "roles": roles,
             "edges": EDGES,
-            "signals": {"jobs": {}, "logs": logs},
+            "signals": {"jobs": {}, "logs": logs, "accuracy": {"metric": "ml_model_accuracy", "label": "model_name"}},
             "payload": {"role": "model", "sample": "s", "features": ["f"], "path": "/", "body": "$row"},
-            "hooks": {"model_raises": {"role": "model", "port": "control", "path": "/faults/model_raises"}},
+            "hooks": {name: {"role": "model", "port": "control", "path": f"/faults/{name}"} for name in HOOKS},
         }
     )
 
@@ -51,6 +53,14 @@ class FakeLive:
 
     def address(self, role: str, port: str | None = None) -> str:
         return self.at
+
+    def proxy(self, edge: str) -> FakeLive:
+        return self
+
+    def set(self, **conditions: Any) -> dict[str, Any]:
+        if conditions:
+            self.done.append(("set", conditions))
+        return {}
 
     def alive(self, role: str) -> bool:
         return self.runs
@@ -73,8 +83,8 @@ class FakeLive:
 
 
 @contextmanager
-def answering(status: int) -> Iterator[tuple[str, list[tuple[str, str, Any]]]]:
-    """A server that answers `status` to everything: its address, and the calls it got (method, path, content)."""
+def answering(status: int, text: str = "told") -> Iterator[tuple[str, list[tuple[str, str, Any]]]]:
+    """A server that answers everything the same: its address, and the calls it got (method, path, content)."""
     calls: list[tuple[str, str, Any]] = []
 
     class Call(BaseHTTPRequestHandler):
@@ -82,11 +92,11 @@ def answering(status: int) -> Iterator[tuple[str, list[tuple[str, str, Any]]]]:
             length = int(self.headers.get("Content-Length", 0))
             calls.append((self.command, self.path, json.loads(self.rfile.read(length)) if length else None))
             self.send_response(status)
-            self.send_header("Content-Length", "4")
+            self.send_header("Content-Length", str(len(text)))
             self.end_headers()
-            self.wfile.write(b"told")
+            self.wfile.write(text.encode())
 
-        do_PUT = do_DELETE = do_GET  # noqa: N815 - names the base class calls
+        do_PUT = do_POST = do_DELETE = do_GET  # noqa: N815 - names the base class calls
 
         def log_message(self, *_: Any) -> None:
             pass

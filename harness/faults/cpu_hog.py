@@ -1,0 +1,90 @@
+"""A noisy neighbour: processes that keep processors busy, at a lower priority than the stack."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from typing import ClassVar
+
+import psutil
+from pydantic import Field
+
+from harness.faults.base import Params, Witness
+from harness.stack import LiveStack, Stack
+
+_MARK = "tocsin-cpu-hog"
+_SPIN = "import os, sys, time; os.nice(int(sys.argv[2])); end = time.monotonic() + float(sys.argv[3])\n" + (
+    "while time.monotonic() < end and os.getppid() == int(sys.argv[4]):\n    sum(range(20000))"
+)
+_LONGEST_S = 1800.0
+_BUSY_S = 0.2
+_SPAWNED_NAME = "cpu-hog"
+
+
+class CpuHogParams(Params):
+    """`processes` that spin, each for half an hour of wall time at most, at priority `nice` (19 is the lowest)."""
+
+    processes: int = Field(default=1, ge=1, le=64)
+    nice: int = Field(default=10, ge=1, le=19)
+
+
+class CpuHog:
+    """Starts and ends processes that spin; the witness reads from the kernel how much time they have used."""
+
+    kind: ClassVar[str] = "cpu_hog"
+    summary: ClassVar[str] = "A noisy neighbour keeps processors busy."
+    Params: ClassVar[type[Params]] = CpuHogParams
+
+    def __init__(self, params: CpuHogParams) -> None:
+        self.params = params
+
+    def needs(self) -> tuple[str, ...]:
+        """Return nothing: any user may be noisy."""
+        return ()
+
+    def blinds(self, stack: Stack) -> tuple[tuple[str, str], ...]:
+        """Return nothing: a monitoring that falls behind should be seen to."""
+        return ()
+
+    def inject(self, live: LiveStack) -> None:
+        """Start as many as are missing; they also end when whoever started them does."""
+        for _ in range(self.params.processes - len(_hogs(live))):
+            argv = [sys.executable, "-c", _SPIN, _MARK, str(self.params.nice), str(_LONGEST_S), str(os.getpid())]
+            live.spawn(argv, name=_SPAWNED_NAME)
+
+    def heal(self, live: LiveStack) -> None:
+        """Kill them."""
+        hogs = _hogs(live)
+        for process in hogs:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(hogs, timeout=2)
+
+    def witness(self, live: LiveStack) -> Witness:
+        """Each has used processor time: present. None is there: absent. Too little yet to tell: cannot tell."""
+        used_s = [_used_s(process) for process in _hogs(live)]
+        if not used_s:
+            return Witness(state="absent", detail="no process of it is there")
+        detail = f"{len(used_s)} processes have used {sum(used_s):.1f} s of processor time"
+        busy = len(used_s) == self.params.processes and min(used_s) >= _BUSY_S
+        return Witness(state="present" if busy else "cannot_tell", detail=detail)
+
+
+def _hogs(live: LiveStack) -> list[psutil.Process]:
+    """Return the processes of this run that spin."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            mine = _MARK in process.cmdline() and process.environ().get("TOCSIN_RUN_ID") == live.run_id
+            if mine and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
+
+
+def _used_s(process: psutil.Process) -> float:
+    try:
+        times = process.cpu_times()
+    except psutil.NoSuchProcess:
+        return 0.0
+    return float(times.user + times.system)

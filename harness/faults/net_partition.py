@@ -1,0 +1,30 @@
+"""Nothing comes over an edge any more, and nobody is told."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from harness.faults.base import Params, State
+from harness.faults.edges import EdgeFault, EdgeParams, Seen
+
+
+class NetPartitionParams(EdgeParams):
+    """`way` over `edge` that is lost: `to` the role, `from` it, or `both`."""
+
+    way: Literal["to", "from", "both"] = "both"
+
+
+class NetPartition(EdgeFault):
+    """Holds what is said over an edge until it is healed, as a network holds packets that are sent again."""
+
+    kind: ClassVar[str] = "net_partition"
+    summary: ClassVar[str] = "Nothing comes over an edge any more."
+    Params: ClassVar[type[Params]] = NetPartitionParams
+
+    def conditions(self) -> dict[str, Any]:
+        """Return what the proxy is told."""
+        return {"hold": self.params.way}
+
+    def judge(self, over: Seen, direct: Seen) -> State:
+        """Silence over the edge."""
+        return {"silent": "present", "answered": "absent"}.get(over.how, "cannot_tell")  # type: ignore[return-value]

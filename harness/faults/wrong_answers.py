@@ -1,0 +1,65 @@
+"""The model answers wrongly for a share of the requests: accuracy falls, latency and errors do not."""
+
+from __future__ import annotations
+
+import re
+from typing import ClassVar
+
+from pydantic import Field
+
+from harness.errors import StackError
+from harness.faults.base import Params, Witness
+from harness.faults.calls import call
+from harness.faults.hooks import turn_off, turn_on
+from harness.stack import LiveStack, Stack
+
+HOOK = "wrong_answers"
+_FALLEN, _LEAST = 0.1, 0.02
+"""A tenth of the share shows the fault, but never less than two in a hundred: a good model is wrong now and then."""
+
+
+class WrongAnswersParams(Params):
+    """`share` of the answers that are wrong, in (0, 1]."""
+
+    share: float = Field(gt=0, le=1)
+
+
+class WrongAnswers:
+    """Switches the fault through the service's hook; the witness reads what comes of it: the accuracy by labels."""
+
+    kind: ClassVar[str] = "wrong_answers"
+    summary: ClassVar[str] = "The model answers wrongly for a share of the requests."
+    Params: ClassVar[type[Params]] = WrongAnswersParams
+
+    def __init__(self, params: WrongAnswersParams) -> None:
+        self.params = params
+
+    def needs(self) -> tuple[str, ...]:
+        """Return the hook it works through."""
+        return (f"hook:{HOOK}",)
+
+    def blinds(self, stack: Stack) -> tuple[tuple[str, str], ...]:
+        """Return nothing: a wrong answer is counted and logged as any other."""
+        return ()
+
+    def inject(self, live: LiveStack) -> None:
+        """Turn the hook on; StackError if the service does not take it."""
+        turn_on(live, HOOK, {"share": self.params.share})
+
+    def heal(self, live: LiveStack) -> None:
+        """Turn the hook off; HealError if a service that is up refuses."""
+        turn_off(live, HOOK)
+
+    def witness(self, live: LiveStack) -> Witness:
+        """Read the accuracy gauge: a tenth of the share missing shows the fault. Without labels nobody can tell."""
+        signal = live.stack.signals.accuracy
+        if signal is None:
+            raise StackError("The stack names no accuracy signal.", hint="Add `signals: accuracy:` to stack.yaml.")
+        address = live.address(live.stack.payload.role)
+        _, text = call("GET", address, "/metrics")
+        values = [float(value) for value in re.findall(rf"^{signal.metric}{{[^}}]*}} (\S+)$", text, re.MULTILINE)]
+        if not values:
+            return Witness(state="cannot_tell", detail=f"{signal.metric} has no value: no labels come back")
+        lowest = min(values)
+        state = "present" if lowest < 1 - max(_FALLEN * self.params.share, _LEAST) else "absent"
+        return Witness(state=state, detail=f"{signal.metric} is {lowest:.3f}")  # type: ignore[arg-type]
