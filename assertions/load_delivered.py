@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,9 +12,11 @@ from pydantic import Field
 
 from harness.check import Args, Check, Finding, failed, passed, unknown
 from harness.evidence import Evidence, Interval
-from harness.evidence.bounds import cut_off
-from harness.evidence.requests import OUTCOMES
-from harness.statistics import quantile
+from harness.evidence.bounds import cut_off, pointed
+from harness.evidence.load import Load, Piece, cpu_share, limits, pieces
+from harness.evidence.requests import DROPPED
+from harness.evidence.vouch import blind
+from harness.statistics import distance, distance_allowed, poisson_surprise, quantile
 
 NOISE_SIGMAS = 4.0
 """Poisson arrivals may miss what was asked by so many standard deviations."""
@@ -22,6 +24,17 @@ NOISE_SIGMAS = 4.0
 FEWEST_OFF = 2.0
 """Even evenly spaced arrivals may fall on either side of a phase's two edges."""
 
+CHANCE = 1e-6
+"""The chance of a false alarm that all seconds of a run have together, and that all its gaps have."""
+
+EVEN_BY = 0.01
+"""By what share of a gap evenly spaced arrivals may be off."""
+
+TICK_S = 2.5e-7
+"""Epoch seconds are kept in ticks of so many seconds, by which a gap may be off too."""
+
+FEWEST_GAPS = 30
+"""Fewer gaps say nothing about how arrivals are spaced."""
 
 LATE_S = 1.0
 """Wall seconds by which one request in a hundred may be later than it was due: healthy are milliseconds."""
@@ -50,49 +63,81 @@ class Part:
 
 
 def judge(evidence: Evidence, args: Delivered) -> Finding:
-    """Count the requests begun in each phase against its rate; canaries are not load."""
-    rows = evidence.requests[evidence.requests["worker"] > 0]
-    if not len(rows):
+    """Look for lost workers, then compare what was asked, due and sent: in all, per phase, per second, gap by gap."""
+    window = pointed(evidence, args)
+    lost = list(_lost(evidence, window))
+    if lost:
+        return failed(f"The load was not sent whole: {'; '.join(lost)}.")
+    if not len(Load.of(evidence)):
         return unknown("No request of the traffic is recorded.")
-    plans = [one for one in evidence.run["phases"] if args.phase in (None, one["name"])]
+    gaps = blind(evidence, "requests", window)
+    if gaps:
+        return unknown(f"The records of the requests are not whole: {gaps[0][1].rstrip('.')}.")
     cut = cut_off(evidence)
-    played = [one for one in plans if one["name"] in evidence.phases]
-    if not played or (len(played) < len(plans) and cut is None):
-        return unknown(f"Never played: {', '.join(one['name'] for one in plans if one not in played) or args.phase}.")
-    dropped = rows["outcome"] == OUTCOMES.index("dropped")
-    begun = np.where(np.isnan(rows["sent"]), rows["intended"], rows["sent"])[~dropped]
-    parts = {
-        one["name"]: _part(one, _until(evidence.phases[one["name"]], cut), begun, args.tolerance) for one in played
-    }
-    whole = _whole(parts.values(), args.tolerance)
-    lateness, late_ms = _lateness(rows)
-    story = f"{np.count_nonzero(dropped)} never sent, {lateness}"
-    figures = {
-        "asked": whole.asked, "sent": whole.sent, "dropped": int(np.count_nonzero(dropped)), "late_ms_p99": late_ms,
-        "phases": {name: asdict(part) for name, part in parts.items()},
-    }  # fmt: skip
+    never = [] if cut or args.during else _never_played(evidence, args)
+    found = list(pieces(evidence, window, math.inf if cut is None else cut[0]))
+    if never or not found:
+        return unknown(f"Never played: {', '.join(never) or args.phase or 'any phase'}.")
+    return _judged(evidence, found, args.tolerance)
+
+
+def _judged(evidence: Evidence, found: Sequence[Piece], tolerance: float) -> Finding:
+    begun = np.concatenate([piece.load.begun for piece in found])
+    opened = [piece for piece in found if piece.asked.gaps != "closed"]
+    parts = {piece.name: _part(piece, begun, tolerance) for piece in opened}
+    whole = _whole(parts.values(), tolerance)
+    dropped = sum(int(np.count_nonzero(piece.load.outcome == DROPPED)) for piece in found)
+    lateness, late_ms = _lateness(np.concatenate([piece.load.late_s for piece in found]))
+    closed = [_closed(piece, tolerance) for piece in found if piece.asked.gaps == "closed"]
     off = {name: part for name, part in {**parts, "all phases": whole}.items() if part.off}
-    if off:
-        told = "; ".join(f"{name}: {_told(part)}" for name, part in off.items())
-        return failed(f"The load was off: {told} ({story}).", **figures)
-    if late_ms is not None and late_ms > 1000 * LATE_S:
-        return failed(f"The load came late: {story}, {1000 * LATE_S:.0f} ms allowed.", **figures)
-    return passed(f"Asked {whole.asked:.0f}, sent {whole.sent} requests ({story}).", **figures)
+    problems = [f"{name}: {_told(part)}" for name, part in off.items()]
+    problems += list(_seconds(opened, begun, tolerance)) if not off else []
+    problems += [problem for piece in opened if (problem := _spacing(piece))]
+    problems += [problem for _, problem in closed if problem]
+    if late_ms and late_ms["p99"] > 1000 * LATE_S:
+        problems.append(f"it came late: p99 of the schedule error over {1000 * LATE_S:.0f} ms")
+    reached = list(limits(evidence, dropped))
+    story = f"{dropped} never sent, {lateness}"
+    shares = [share for fact in evidence.facts("traffic_done") if (share := cpu_share(fact.more)) is not None]
+    figures: dict[str, Any] = {
+        "asked": whole.asked, "sent": len(begun), "dropped": dropped, "late_ms": late_ms,
+        "late_ms_p99": late_ms and late_ms["p99"], "cpu_share": [round(share, 3) for share in shares],
+        "phases": {name: asdict(part) for name, part in parts.items()}, "limits": [what for what, _ in reached],
+        "gap_distance": {piece.name: _distances(piece) for piece in opened if piece.asked.gaps == "poisson"},
+    }  # fmt: skip
+    if problems:
+        return failed(f"The load was off: {'; '.join(problems)} ({story}). {_advice(reached)}", **figures)
+    told = [f"Asked {whole.asked:.0f}, sent {whole.sent} requests"] if opened else []
+    told += [words for words, _ in closed]
+    limit = f". {_advice(reached)}" if dropped else "."
+    return passed(f"{'; '.join(told)} ({story}){limit}", **figures)
 
 
-def _until(place: Interval, cut: tuple[float, str] | None) -> Interval:
-    """Return the part of a phase before the run was cut short; nothing was asked after it."""
-    end = place.end if cut is None else min(place.end, cut[0])
-    return Interval(start=place.start, end=max(place.start, end))
+def _lost(evidence: Evidence, window: Interval) -> Iterator[str]:
+    """Yield the workers that were not heard of in the window: what they should have sent was not."""
+    back: dict[Any, list[float]] = {}
+    for fact in evidence.facts("worker_back"):
+        back.setdefault(fact.more.get("worker"), []).append(float(fact.more.get("at", fact.at)))
+    for fact in evidence.facts("worker_lost"):
+        worker, since = fact.more.get("worker"), float(fact.more.get("since", fact.at))
+        until = min((at for at in back.get(worker, []) if at >= since), default=math.inf)
+        if since < window.end and until > window.start:
+            share, reason = 100 * float(fact.more.get("share", 0)), str(fact.more.get("reason", "")).rstrip(".")
+            after_s = since - (evidence.play.start if evidence.play else since)
+            yield f"worker {worker}, which sends {share:.0f} % of it, was lost {after_s:.1f} wall s into play: {reason}"
 
 
-def _part(plan: Mapping[str, Any], place: Interval, begun: np.ndarray, tolerance: float) -> Part:
+def _never_played(evidence: Evidence, args: Delivered) -> list[str]:
+    names = [str(one["name"]) for one in evidence.run["phases"] if args.phase in (None, one["name"])]
+    return [name for name in names if name not in evidence.phases]
+
+
+def _part(piece: Piece, begun: np.ndarray, tolerance: float) -> Part:
     """Return what was asked and sent in one phase, over the wall seconds it was really played."""
-    traffic = plan["traffic"]
-    asked = float(traffic["rate_per_s"]) * place.seconds
-    sent = int(np.count_nonzero((begun >= place.start) & (begun < place.end)))
-    noise = NOISE_SIGMAS * math.sqrt(asked) if traffic.get("arrivals", "poisson") == "poisson" else FEWEST_OFF
-    return Part(asked=asked, sent=sent, seconds=place.seconds, noise=noise, allowed=max(tolerance * asked, noise))
+    asked, span = piece.total, piece.window
+    sent = int(np.count_nonzero((begun >= span.start) & (begun < span.end)))
+    noise = NOISE_SIGMAS * math.sqrt(asked) if piece.asked.gaps == "poisson" else FEWEST_OFF
+    return Part(asked=asked, sent=sent, seconds=span.seconds, noise=noise, allowed=max(tolerance * asked, noise))
 
 
 def _whole(parts: Iterable[Part], tolerance: float) -> Part:
@@ -103,13 +148,74 @@ def _whole(parts: Iterable[Part], tolerance: float) -> Part:
     return Part(asked=asked, sent=sent, seconds=seconds, noise=noise, allowed=max(tolerance * asked, noise))
 
 
-def _lateness(rows: np.ndarray) -> tuple[str, float | None]:
-    """Return the p99 of sent - intended, in words and in milliseconds."""
-    late_s = (rows["sent"] - rows["intended"])[~np.isnan(rows["sent"])]
+def _seconds(found: Sequence[Piece], begun: np.ndarray, tolerance: float) -> Iterator[str]:
+    """Yield the phases with seconds in which more or less was sent than chance and the tolerance allow.
+
+    The chance is shared by all seconds of all phases, and by stretches of 2, 4, 8 ... of them: at a low rate a single
+    second says little.
+    """
+    seconds = {piece.name: piece.seconds() for piece in found if piece.declared}
+    limit = math.log(4 * max(sum(len(asked) for _, asked in seconds.values()), 1) / CHANCE)
+    for piece in found:
+        if piece.name not in seconds:
+            continue
+        bounds, asked = seconds[piece.name]
+        sent = np.histogram(begun, bounds)[0]
+        for length in 2 ** np.arange(int(np.log2(len(asked))) + 1):
+            first = np.arange(0, len(asked), length)
+            one, other = np.add.reduceat(asked, first), np.add.reduceat(sent, first)
+            off = np.abs(other - one) > np.maximum(tolerance * one, FEWEST_OFF)
+            if piece.asked.gaps == "poisson":
+                off &= poisson_surprise(other, one) > limit
+            if off.any():
+                worst = int(np.argmax(np.where(off, np.abs(other - one), -1.0)))
+                what = "seconds" if length == 1 else f"stretches of {length} s"
+                which = f"second {bounds[first[worst]] - piece.start:.0f} asked {one[worst]:.0f}, sent {other[worst]}"
+                yield f"{piece.name}: {np.count_nonzero(off)} of {len(one)} {what} were off, {which}"
+                break
+
+
+def _spacing(piece: Piece) -> str:
+    """Return how the requests that were due were spaced otherwise than asked; empty if they were not."""
+    gaps = piece.gaps(piece.load.intended)
+    if not piece.declared or len(gaps) < FEWEST_GAPS or piece.asked.gaps not in ("poisson", "constant"):
+        return ""
+    if piece.asked.gaps == "poisson":
+        far = distance(-np.expm1(-gaps))
+        allowed = distance_allowed(len(gaps), CHANCE) + TICK_S * piece.asked.peak_per_s
+        law = "exponential ones"
+    else:
+        even = EVEN_BY + 2 * TICK_S * piece.asked.peak_per_s
+        far, allowed = float(np.mean(np.abs(gaps - 1) > even)), FEWEST_OFF / len(gaps)
+        law = "even ones"
+    if far <= allowed:
+        return ""
+    return f"{piece.name}: its {len(gaps)} gaps are {far:.3f} away from {law}, {allowed:.3f} allowed"
+
+
+def _distances(piece: Piece) -> dict[str, float]:
+    """Return how far the gaps between requests due, and between requests sent, are from exponential ones."""
+    sent = piece.load.sent[~np.isnan(piece.load.sent)]
+    found = {"due": piece.gaps(piece.load.intended), "sent": piece.gaps(sent)}
+    return {name: round(distance(-np.expm1(-gaps)), 4) for name, gaps in found.items() if len(gaps)}
+
+
+def _closed(piece: Piece, tolerance: float) -> tuple[str, str]:
+    """Return what a closed loop did, in words, and what was wrong with it, if anything. It has no asked rate."""
+    users, sent, seconds = piece.asked.users, len(piece.load), max(piece.window.seconds, 1e-9)
+    share = piece.busy_share()
+    told = f"{piece.name}: {users} users in a closed loop sent {sent} requests ({sent / seconds:.1f}/s, no rate asked)"
+    words = f"{told}, busy or thinking {100 * share:.1f} % of their time"
+    return words, words if abs(share - 1) > max(tolerance, FEWEST_OFF / max(sent, 1)) else ""
+
+
+def _lateness(late_s: np.ndarray) -> tuple[str, dict[str, float] | None]:
+    """Return the quantiles of sent - intended, in words and in milliseconds."""
     if not len(late_s):
         return "no schedule error known", None
-    late_ms = 1000 * quantile(late_s.tolist(), 0.99)
-    return f"p99 of the schedule error {late_ms:.1f} ms", round(late_ms, 3)
+    p50, p99, most = (1000 * quantile(late_s, share) for share in (0.5, 0.99, 1.0))
+    told = f"schedule error p50 {p50:.1f}, p99 {p99:.1f}, most {most:.1f} ms"
+    return told, {"p50": round(p50, 3), "p99": round(p99, 3), "max": round(most, 3)}
 
 
 def _told(part: Part) -> str:
@@ -118,12 +224,19 @@ def _told(part: Part) -> str:
     return f"{rates} ({part.sent} of {part.asked:.0f}, {part.allowed:.0f} may be off)"
 
 
+def _advice(reached: Sequence[tuple[str, str]]) -> str:
+    """Return which limits were reached and what to do, as sentences."""
+    if not reached:
+        return "No limit of the generator is known to have been reached; use more workers or a lower rate."
+    return " ".join(f"{what[:1].upper()}{what[1:]}: {remedy}." for what, remedy in reached)
+
+
 CHECK = Check(
     id="load/delivered",
-    summary="In each phase and overall the traffic sent as many requests as its rate asks for.",
+    summary="The traffic sent what its arrivals ask for, in each phase and second, in time and spaced as asked.",
     args=Delivered,
     judge=judge,
-    streams=("requests",),
+    streams=(),  # blind records are looked at by the check itself: a lost worker is a failure, not a question
     needs_load=False,
     files=("requests/",),
 )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import mmap
 import os
+import struct
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -37,26 +39,53 @@ served (timeout, reset, cut off); dropped: never sent, because the sender could 
 
 ANSWERED, FAILED, UNKNOWN, DROPPED = range(len(OUTCOMES))
 
-KINDS = ("normal", "canary", "shifted", "broken_json", "wrong_shape", "nan", "oversize")
+KINDS = (
+    "normal", "canary", "shifted", "broken_json", "wrong_shape", "nan", "oversize", "infinity", "wrong_type",
+    "wrong_dtype", "missing_field", "extra_field", "empty_body", "deep_nesting", "truncated", "wrong_content_type",
+    "bad_encoding", "slow_body", "abort", "wrong_method", "wrong_path", "unknown_model", "unknown_version", "missing",
+    "feedback", "user", "user_more",
+)  # fmt: skip
 """Payload kinds. Later ones are appended, so that old runs stay readable. Witness probes are canaries."""
 
 _KINDS_FILE = "kinds.json"
 
+_pack_into = struct.Struct("<40sBBHHdddd").pack_into
+"""RECORD's layout."""
+_ROW_BYTES = RECORD.itemsize
+_BLOCK_BYTES = 4096 * _ROW_BYTES
 
-class RequestWriter:
-    """Appends rows to one `.npy` file and patches its header after each flush. Safe between threads.
 
-    Rows wait in memory until `flush`; call it at least each 0.5 s. A killed process loses no row that was flushed.
+class RequestBuffer:
+    """Packs rows into one block of memory and hands them on at each flush; holds no Python object per request.
+
+    `add`, `append` and `flush` are safe between threads. `listeners` are called with the rows of each flush.
+    A subclass says where rows go: `_write` must neither block for long nor wait for another greenlet.
     """
 
-    def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _write_kinds(path.parent / _KINDS_FILE)
-        self._file = path.open("w+b", buffering=0)
-        self._rows: list[tuple[object, ...]] = []
-        self._count = 0
-        self._lock = threading.Lock()
-        self._header_bytes = self._patch()
+    def __init__(self) -> None:
+        self.listeners: list[Callable[[np.ndarray], None]] = []
+        self._block = bytearray(_BLOCK_BYTES)
+        self._used = 0
+        self._lock = threading.RLock()
+
+    def pack(
+        self,
+        id: bytes,
+        kind: int,
+        outcome: int,
+        status: int,
+        worker: int,
+        intended: float,
+        sent: float,
+        first_byte: float,
+        done: float,
+    ) -> None:
+        """Keep one request; fields as in RECORD. For a process in which one thread alone keeps and flushes: no lock."""
+        used = self._used
+        _pack_into(self._block, used, id, kind, outcome, status, worker, intended, sent, first_byte, done)
+        self._used = used + _ROW_BYTES
+        if self._used == _BLOCK_BYTES:
+            self._hand_on()
 
     def add(
         self,
@@ -73,30 +102,68 @@ class RequestWriter:
     ) -> None:
         """Keep one request; fields as in RECORD."""
         with self._lock:
-            self._rows.append((id.encode(), kind, outcome, status, worker, intended, sent, first_byte, done))
+            self.pack(id.encode(), kind, outcome, status, worker, intended, sent, first_byte, done)
 
     def append(self, rows: np.ndarray) -> None:
         """Keep many requests, an array of RECORD."""
         with self._lock:
-            self._rows.extend(rows.tolist())
+            self._hand_on()
+            self._give(rows)
 
     def flush(self) -> None:
-        """Write what waits, so that a reader or a crash finds it."""
+        """Hand on what waits, so that a reader or a crash finds it."""
         with self._lock:
-            if self._file.closed or not self._rows:
-                return
-            rows = np.array(self._rows, dtype=RECORD)
-            self._file.seek(self._header_bytes + self._count * RECORD.itemsize)
-            _write_all(self._file.fileno(), rows.tobytes())
-            self._count += len(rows)
-            self._rows = []
-            self._patch()
+            self._hand_on()
 
     def close(self) -> None:
         """Flush and close; later rows are refused by nobody and kept by none."""
-        self.flush()
         with self._lock:
-            self._file.close()
+            self._hand_on()
+            self._close()
+
+    def _hand_on(self) -> None:
+        if self._used:
+            rows = np.frombuffer(bytes(memoryview(self._block)[: self._used]), RECORD)
+            self._used = 0
+            self._give(rows)
+
+    def _give(self, rows: np.ndarray) -> None:
+        self._write(rows)
+        for listen in self.listeners:
+            listen(rows)
+
+    def _write(self, rows: np.ndarray) -> None:
+        raise NotImplementedError
+
+    def _close(self) -> None:
+        pass
+
+
+class RequestWriter(RequestBuffer):
+    """Appends rows to one `.npy` file and patches its header after each flush.
+
+    Rows wait in memory until `flush`, 4 096 at most; call it at least each 0.5 s. A killed process loses no row that
+    was flushed.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write_kinds(path.parent / _KINDS_FILE)
+        self._file = path.open("w+b", buffering=0)
+        self._count = 0
+        self._header_bytes = self._patch()
+
+    def _write(self, rows: np.ndarray) -> None:
+        if self._file.closed:
+            return
+        self._file.seek(self._header_bytes + self._count * RECORD.itemsize)
+        _write_all(self._file.fileno(), rows.tobytes())
+        self._count += len(rows)
+        self._patch()
+
+    def _close(self) -> None:
+        self._file.close()
 
     def _patch(self) -> int:
         """Write the header for the present count; return its length, which NumPy keeps constant as rows are added."""
@@ -113,13 +180,19 @@ def read_requests(folder: Path) -> np.ndarray:
     """
     _check_kinds(folder / _KINDS_FILE)
     parts = [_read_file(path) for path in sorted(folder.glob("*.npy"))]
-    rows = np.concatenate([np.empty(0, RECORD), *parts])
-    return rows[np.argsort(rows["intended"], kind="stable")]
+    order = np.argsort(np.concatenate([np.empty(0), *(part["intended"] for part in parts)]), kind="stable")
+    places = np.empty_like(order)
+    places[order] = np.arange(len(order))
+    rows, first = np.empty(len(order), RECORD), 0
+    for part in parts:  # from the mapped file straight to its place: no second copy in memory
+        rows[places[first : first + len(part)]] = part
+        first += len(part)
+    return rows
 
 
 def _read_file(path: Path) -> np.ndarray:
     """Read what is there: the file's length counts the rows, since a crash may leave the header behind it."""
-    raw = path.read_bytes()
+    raw = _mapped(path)
     magic = npy.magic(1, 0)
     start = len(magic) + 2 + int.from_bytes(raw[len(magic) : len(magic) + 2], "little")
     torn = len(raw) < max(start, len(magic) + 2)
@@ -133,6 +206,11 @@ def _read_file(path: Path) -> np.ndarray:
         return np.empty(0, RECORD)
     count = (len(raw) - start) // RECORD.itemsize
     return np.frombuffer(raw, dtype=RECORD, count=count, offset=start)
+
+
+def _mapped(path: Path) -> mmap.mmap | bytes:
+    with path.open("rb") as file:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if path.stat().st_size else b""
 
 
 def _write_kinds(path: Path) -> None:

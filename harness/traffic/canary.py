@@ -25,8 +25,10 @@ import numpy as np
 from harness.clock import RunClock
 from harness.errors import BROKEN, StackError
 from harness.evidence.requests import KINDS, UNKNOWN, RequestWriter
+from harness.traffic.clients.answers import KeptAnswers
 from harness.traffic.clients.keepalive import Exchange, KeepAlive
 from harness.traffic.payloads import CANARY, load_sample
+from harness.traffic.payloads.response import missing_fields
 from harness.traffic.plan import CanaryPlan, read_plan
 
 _KIND = KINDS.index(CANARY.name)
@@ -39,7 +41,7 @@ class Canary:
 
     def __init__(self, plan: CanaryPlan) -> None:
         self._plan = plan
-        self._sample = load_sample(plan.sample, plan.payload.model_dump())
+        self._sample = load_sample(plan.sample, plan.payload.model_dump(), plan.reference)
         self._rng = np.random.default_rng(plan.seed)
         self._lock = threading.Lock()
         self._seq = itertools.count()
@@ -47,11 +49,14 @@ class Canary:
         self._writer = RequestWriter(plan.records / f"{_WORKER}.npy")
         self._stopped = threading.Event()
         self._asked: queue.SimpleQueue[int] = queue.SimpleQueue()
-        self._clients = [KeepAlive(plan.address, plan.payload.path, self._now, plan.timeout_s) for _ in range(2)]
+        tls = plan.tls.context() if plan.tls else None
+        self._clients = [KeepAlive(plan.address, self._now, plan.timeout_s, tls, answers=KeptAnswers) for _ in range(2)]
         self._threads = [
             threading.Thread(target=self._guarded, args=(run,), daemon=True) for run in (self._beat, self._serve_probes)
         ]
         self.sent = 0
+        self.checked = 0
+        self.lacking: list[str] = []
         self.crash = ""
 
     def start(self) -> None:
@@ -107,13 +112,24 @@ class Canary:
     def _send(self, client: KeepAlive, intended: float) -> int:
         with self._lock:
             request_id = f"{self._plan.run_id}-{_WORKER}-{next(self._seq)}"
-            row = self._sample.live[self._rng.integers(len(self._sample.live))].tolist()
+            row = self._sample.row(int(self._rng.integers(len(self._sample.live))))
+        asking = self._sample.asking
         exchange = Exchange(UNKNOWN, 0, intended, math.nan, math.nan)
         try:
-            exchange = client.send(request_id, CANARY.make(row, self._sample.template))
+            exchange = client.send(request_id, CANARY.form(asking), CANARY.make(row, asking))
         finally:
             self._record(request_id, intended, exchange)
+        if exchange.status == 200:
+            self._check(request_id, client.body)
         return exchange.status
+
+    def _check(self, request_id: str, body: bytes) -> None:
+        """Look for the fields that a good answer holds."""
+        lacking = missing_fields(body, self._plan.payload.response)
+        with self._lock:
+            self.checked += bool(self._plan.payload.response)
+            if lacking:
+                self.lacking.append(f"{request_id} has no {', '.join(lacking)}")
 
     def _record(self, request_id: str, intended: float, exchange: Exchange) -> None:
         outcome, status, sent, first_byte, done = exchange
@@ -183,7 +199,8 @@ def main(argv: list[str]) -> int:
     if canary.crash:
         say("error", message=canary.crash)
         return BROKEN
-    say("done", sent=canary.sent, wall=time.time(), monotonic=time.monotonic())
+    shape = {"checked": canary.checked, "lacking": len(canary.lacking), "lacking_example": "".join(canary.lacking[:1])}
+    say("done", sent=canary.sent, **shape, wall=time.time(), monotonic=time.monotonic())
     return 0
 
 

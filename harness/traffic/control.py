@@ -78,6 +78,11 @@ class _Child:
         return None if done is None else sum(int(done.get(name, 0)) for name in self._counts)
 
     @property
+    def parts(self) -> tuple[Any, ...]:
+        """Return those whose records and clocks go into the journal: `name`, `worker`, `recorded`, `clocks`, `done`."""
+        return (self,)
+
+    @property
     def clocks(self) -> list[dict[str, float]]:
         """What its clocks showed when it was ready and when it was done: `wall` and `monotonic`, seconds."""
         said = [*self.said("ready"), *self.said("done")]
@@ -153,12 +158,16 @@ class _Child:
             except ValueError:
                 continue
             if isinstance(said, dict) and "event" in said:
+                self._heard(said)
                 with self._changed:
                     self._events.append(said)
                     self._changed.notify_all()
         with self._changed:
             self._ended = True
             self._changed.notify_all()
+
+    def _heard(self, said: dict[str, Any]) -> None:
+        """Is called by the reading thread for each event, as it comes."""
 
 
 class CanaryProcess(_Child):
@@ -186,11 +195,11 @@ class TrafficProcess(_Child):
     """The traffic process of a run. `plan` as in harness.traffic.plan.TrafficPlan; nothing is sent before `start`."""
 
     _counts = OUTCOMES
+    _module = "harness.traffic.locust"
 
-    def __init__(self, plan: Mapping[str, Any], work: Path, spawn: Spawn) -> None:
+    def __init__(self, plan: Mapping[str, Any], work: Path, spawn: Spawn, *, name: str = "traffic-1") -> None:
         self.worker = int(plan.get("worker", 1))
-        name = f"traffic-{self.worker}"
-        super().__init__("harness.traffic.locust", name=name, plan=plan, work=work, spawn=spawn)
+        super().__init__(self._module, name=name, plan=plan, work=work, spawn=spawn)
 
     def start(self, at: float) -> None:
         """Let the first phase begin at `at`, epoch seconds of the run's clock."""

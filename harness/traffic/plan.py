@@ -2,38 +2,50 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from harness.errors import StackError
+from harness.evidence.asked import Asked
+from harness.shape import Shape
 from harness.stack import Frozen
 from harness.traffic import USERS
-from harness.traffic.pacers import ALL as PACERS
 from harness.traffic.payloads.base import in_one_line
 
 
 def _known_user(name: str) -> str:
-    if name not in USERS:
-        raise ValueError(f"users of your own ({name!r}) cannot be played yet; use one of {', '.join(USERS)}")
+    if name not in USERS and ".py:" not in name:
+        raise ValueError(f"{name!r} is neither one of {', '.join(USERS)} nor FILE.py:CLASS")
     return name
 
 
-def _known_pacer(name: str) -> str:
-    if name not in PACERS:
-        raise ValueError(f"{name!r} is not one of {', '.join(PACERS)}")
-    return name
+class Tls(Frozen):
+    """How to speak https. `ca` replaces the system's authorities, `certificate` and `key` (PEM) are the client's own.
 
+    `verify: false` trusts every server; it is for a test system with a certificate of its own making.
+    """
 
-class Shape(Frozen):
-    """What a request looks like, as stack.yaml's `payload` says."""
+    verify: bool = True
+    ca: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
 
-    path: str
-    body: str
-    features: tuple[str, ...]
-    integers: bool = False
+    def context(self) -> ssl.SSLContext:
+        """Return what a client wraps its sockets with; StackError if a file is not one."""
+        try:
+            context = ssl.create_default_context(cafile=self.ca)
+            if self.certificate:
+                context.load_cert_chain(self.certificate, self.key)
+        except OSError as error:
+            raise StackError(f"The TLS files of the plan cannot be used: {error}.") from None
+        if not self.verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        return context
 
 
 class Sending(Frozen):
@@ -43,9 +55,13 @@ class Sending(Frozen):
     address: str = Field(pattern=r"^[^:]+:\d+$")
     records: Path
     sample: Path
+    reference: Path | None = None
     payload: Shape
+    speed: float = Field(default=1.0, gt=0)
     seed: int = Field(default=0, ge=0)
     timeout_s: float = Field(default=10.0, gt=0)
+    tls: Tls | None = None
+    """None: plain http."""
 
 
 class CanaryPlan(Sending):
@@ -54,28 +70,59 @@ class CanaryPlan(Sending):
     every_s: float = Field(gt=0)
 
 
+class Recording(Frozen):
+    """A recorded sequence of arrivals: `from_s` production seconds of it are over when the phase begins."""
+
+    path: Path
+    from_s: float = Field(default=0.0, ge=0)
+    speed: float = Field(default=1.0, gt=0)
+    """Its times are divided by it, and one in so many is kept."""
+
+
 class TrafficPhase(Frozen):
-    """A phase in wall seconds from the start of play; `payload` as in the scenario."""
+    """A phase in wall seconds from the start of play, and the load it asks for; `payload` as in the scenario.
+
+    In short `rate_per_s` and `arrivals: poisson` (or constant) stand for a load that does not change.
+    """
 
     name: str
     start_s: float = Field(ge=0)
     end_s: float
-    rate_per_s: float = Field(gt=0)
-    arrivals: Annotated[str, AfterValidator(_known_pacer)]
+    asked: Asked
+    recording: Recording | None = None
     payload: Mapping[str, Any] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_short(cls, phase: Any) -> Any:
+        if not isinstance(phase, Mapping) or "rate_per_s" not in phase or "asked" in phase:
+            return phase
+        long = {key: value for key, value in phase.items() if key not in ("rate_per_s", "arrivals")}
+        length_s, rate_per_s = float(phase["end_s"]) - float(phase["start_s"]), phase["rate_per_s"]
+        steady = {"t_s": (0.0, length_s), "rate_per_s": (rate_per_s, rate_per_s)}
+        return {**long, "asked": {**steady, "gaps": phase.get("arrivals", "poisson")}}
 
 
 class TrafficPlan(Sending):
     """The load of a run. `users_max` bounds the open connections, `queue_max` the requests that wait for one."""
 
     worker: int = Field(default=1, ge=1, le=65535)
+    workers: int = Field(default=1, ge=1, le=65535)
+    """This process is number `worker` of `workers` and plays its share of the same load."""
     users: Annotated[str, AfterValidator(_known_user)] = "predict"
+    client: Literal["keepalive", "fasthttp", "http"] = "keepalive"
     phases: tuple[TrafficPhase, ...] = Field(min_length=1)
     users_max: int = Field(default=2000, ge=1)
     queue_max: int = Field(default=20_000, ge=1)
 
+    @model_validator(mode="after")
+    def _one_of_them(self) -> TrafficPlan:
+        if self.worker > self.workers:
+            raise ValueError(f"worker {self.worker} of {self.workers}")
+        return self
 
-Plan = TypeVar("Plan", bound=Sending)
+
+Plan = TypeVar("Plan", bound=Frozen)
 
 
 def read_plan(model: type[Plan], path: Path) -> Plan:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import subprocess
 import threading
@@ -57,7 +58,8 @@ class StubServer:
     def _serve(self, connection: socket.socket, number: int) -> None:
         with contextlib.suppress(OSError, ValueError), connection, connection.makefile("rb") as stream:
             while first_line := stream.readline():
-                head = dict(line.decode().rstrip().split(": ", 1) for line in iter(stream.readline, b"\r\n"))
+                lines = (line.decode().rstrip().split(": ", 1) for line in iter(stream.readline, b"\r\n"))
+                head = {name.lower(): value for name, value in lines}
                 body = stream.read(int(head["content-length"]))
                 with self._lock:
                     self.requests.append(Request(head, first_line.decode().rstrip(), body, number))
@@ -129,14 +131,14 @@ def spawn() -> Iterator[Callable[..., subprocess.Popen]]:
     """LiveStack.spawn without a stack; what a test leaves running is killed."""
     started: list[subprocess.Popen] = []
 
-    def start(argv, *, name: str, **popen) -> subprocess.Popen:
-        started.append(subprocess.Popen(argv, **popen))
+    def start(argv, *, name: str, env=None, **popen) -> subprocess.Popen:
+        started.append(subprocess.Popen(argv, env={**os.environ, **(env or {})}, **popen))
         return started[-1]
 
     yield start
     for process in started:
         process.kill()
         process.wait()
-        for pipe in (process.stdin, process.stdout):
+        for pipe in filter(None, (process.stdin, process.stdout, process.stderr)):
             with contextlib.suppress(OSError):
                 pipe.close()

@@ -142,3 +142,23 @@ def test_a_wrong_plan_is_a_sentence_not_a_wait(plan, tmp_path, spawn):
     process = CanaryProcess({**plan, "address": "nowhere", "every_s": 1}, tmp_path, spawn)
     with pytest.raises(StackError, match=r"exit code 2\).*address"):
         process.ready()
+
+
+@pytest.mark.parametrize(
+    ("body", "lacking", "first"),
+    [(b'{"prediction": 0}', 0, ""), (b'{"error": "no"}', 2, "drill-1-0-1 has no prediction")],
+)
+def test_answers_are_looked_at_for_the_declared_fields(serve, canary, plan, body, lacking, first):
+    good = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)
+    first_beat = threading.Event()
+
+    def answer(nth):
+        first_beat.set()
+        return OOPS if nth == 1 else good
+
+    shape = {**plan["payload"], "response": {"prediction": "/prediction"}}
+    process = canary(serve(answer).address, payload=shape)
+    assert first_beat.wait(10)
+    assert process.probe(2) == [200, 200]
+    done = process.stop()
+    assert (done["checked"], done["lacking"], done["lacking_example"]) == (2, lacking, first)

@@ -69,8 +69,8 @@ def test_every_request_is_sent_once_received_once_and_recorded_once(serve, traff
     offsets = rows["intended"] - start
     assert offsets.min() >= 0 and offsets.max() < 2.5
     assert (rows["sent"] - rows["intended"]).min() > -0.005 and (rows["done"] >= rows["first_byte"]).all()
-    said = process.said("ready")[0]
-    assert 0.4 < said["achieved"]["moved"]["f1"] < 0.6
+    [shifted] = done["delivered"]["moved"]
+    assert shifted["feature"] == "f1" and 0.3 < shifted["achieved"] < 0.7
 
 
 def test_the_same_seed_sends_the_same_bodies_under_the_same_ids(serve, plan, tmp_path, spawn):
@@ -228,11 +228,76 @@ def test_an_answer_on_its_way_is_awaited_when_told_to_stop(serve, traffic, plan)
     assert outcomes(records(plan)) == {"answered": done["asked"]}
 
 
-def test_users_of_ones_own_are_refused_with_a_sentence(plan, tmp_path, spawn):
-    whole = {**plan, "address": "127.0.0.1:1", "users": "mine.py:Buyer", "phases": [phase()]}
+def test_users_that_are_neither_ours_nor_in_a_file_are_refused_with_a_sentence(plan, tmp_path, spawn):
+    whole = {**plan, "address": "127.0.0.1:1", "users": "buyers", "phases": [phase()]}
     process = TrafficProcess(whole, tmp_path, spawn)
-    with pytest.raises(StackError, match=r"exit code 2\).*cannot be played yet"):
+    with pytest.raises(StackError, match=r"exit code 2\).*'buyers' is neither one of predict nor FILE.py:CLASS"):
         process.ready()
+
+
+def closed(users, think_s, end_s=1.0):
+    asked = {"t_s": [0, end_s], "rate_per_s": [0, 0], "gaps": "closed", "users": users, "think_s": think_s}
+    return {"name": "closed", "start_s": 0, "end_s": end_s, "asked": asked}
+
+
+def test_users_of_a_closed_loop_wait_for_their_answer_and_think(serve, traffic, plan):
+    process = traffic(serve().address, [closed(users=3, think_s=0.1), phase("open", 1.0, 1.2, arrivals="constant")])
+    start = time.time() + 0.2
+    process.start(start)
+    done = process.wait(20)
+    rows = records(plan)
+    users, after = rows[rows["intended"] < start + 1.0], rows[rows["intended"] >= start + 1.0]
+    assert outcomes(rows) == {"answered": done["asked"]} and 20 <= len(after) <= 21
+    assert 20 <= len(users) <= 30, "three users, a tenth of a second each, and what the answer takes"
+    at_a_time = [((users["sent"] <= at) & (users["done"] > at)).sum() for at in users["sent"]]
+    assert max(at_a_time) <= 3
+
+
+def test_a_closed_loop_goes_on_after_refusals_without_a_rush(refusing, traffic, plan):
+    process = traffic(refusing, [closed(users=2, think_s=0, end_s=0.5)])
+    process.start(time.time())
+    process.wait(20)
+    rows = records(plan)
+    assert set(outcomes(rows)) == {"failed"} and 10 < len(rows) <= 2 * 50
+
+
+def test_good_answers_are_looked_into_for_the_declared_fields(serve, traffic, plan):
+    good = b'HTTP/1.1 200 OK\r\ncontent-length: 17\r\n\r\n{"prediction": 1}'
+    shape = {**plan["payload"], "response": {"prediction": "/prediction"}}
+    faulty = {"faulty": ["broken_json"], "share": 0.5}
+    server = serve(lambda nth: good if nth <= 20 else OK)
+    process = traffic(server.address, [phase(end_s=0.4, arrivals="constant", **faulty)], payload=shape)
+    process.start(time.time())
+    done = process.wait(20)
+    assert done["answered"] == 40 and done["checked"] == 20 and 0 < done["lacking"] < 20
+    assert "has no prediction: b'{}'" in done["lacking_example"]
+
+
+def test_special_manners_leave_beside_the_plain_requests(serve, traffic, plan):
+    faulty = {"faulty": ["abort"], "share": 0.5}
+    process = traffic(serve().address, [phase(end_s=0.4, arrivals="constant", **faulty)])
+    process.start(time.time())
+    process.wait(20)
+    rows = records(plan)
+    aborted = rows[rows["kind"] == KINDS.index("abort")]
+    assert outcomes(aborted) == {"unknown": 20} and outcomes(rows) == {"unknown": 20, "answered": 20}
+
+
+def test_a_failure_of_our_own_in_the_loop_ends_the_process_with_a_sentence(serve, traffic, plan):
+    code = (
+        "import locust, sys; from harness.traffic.locust import process, ledger\n"
+        "def broken(*arguments): raise RuntimeError('a bug of ours')\n"
+        "ledger.Ledger.record = broken\n"
+        "sys.exit(process.main(sys.argv[1:]))"
+    )
+    path = Path(plan["records"]).parent / "plan.json"
+    path.write_text(json.dumps({**plan, "address": serve().address, "phases": [phase()]}, default=str))
+    argv = [sys.executable, "-c", code, str(path)]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        process.stdin.write(f"start {time.time()}\n".encode())
+        process.stdin.flush()
+        last = json.loads(process.stdout.readlines()[-1])
+    assert process.returncode == 70 and last["event"] == "error" and "a bug of ours" in last["message"]
 
 
 def test_the_engines_side_imports_neither_locust_nor_gevent():

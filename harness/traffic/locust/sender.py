@@ -1,20 +1,29 @@
-"""Follows the intended times, hands each request to a Locust user, and keeps its record."""
+"""Puts the parts of one worker together: the dispatcher, the outlets, Locust's users and the records."""
 
 from __future__ import annotations
 
 import math
 import resource
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol
 
 import gevent
+from gevent.event import Event
 from locust import User, constant, task
 from locust.env import Environment
 
-from harness.clock import RunClock
-from harness.evidence.requests import DROPPED, UNKNOWN, RequestWriter
-from harness.traffic.clients.keepalive import Exchange, KeepAlive
+from harness.evidence.requests import UNKNOWN, RequestBuffer
+from harness.traffic.clients.answers import KeptAnswers
+from harness.traffic.clients.exchange import Exchange
+from harness.traffic.clients.keepalive import KeepAlive
+from harness.traffic.locust.checking import Checking
+from harness.traffic.locust.connections import Connections
 from harness.traffic.locust.desk import Desk
+from harness.traffic.locust.dispatcher import Dispatcher
+from harness.traffic.locust.ledger import Ledger
+from harness.traffic.locust.outlet import Lane, Outlet
 from harness.traffic.locust.tally import Tally
+from harness.traffic.payloads.base import Form
 from harness.traffic.plan import TrafficPlan
 from harness.traffic.schedule import Due, PhaseLoad
 
@@ -22,10 +31,32 @@ _FIRST_USERS = 50
 _DESCRIPTORS_KEPT = 64
 
 
+class Client(Protocol):
+    """A client that waits for its answer; it sends at most once and raises nothing for what a server does."""
+
+    def send(self, request_id: str, form: Form, body: bytes) -> Exchange:
+        """Send one request and return what became of it."""
+
+    def close(self) -> None:
+        """Close what is open."""
+
+
 class _Environment(Environment):
     """Where a user, which Locust makes, finds the sender."""
 
     sender: Sender
+
+
+class Conductor(User):
+    """The one Locust user that plays the whole load of a worker."""
+
+    environment: _Environment
+    wait_time = constant(0)
+
+    @task
+    def conduct(self) -> None:
+        """Hand out every request when it is due."""
+        self.environment.sender.conduct()
 
 
 class Predict(User):
@@ -41,105 +72,174 @@ class Predict(User):
 
 
 class Sender:
-    """The load of one run. `now` is this process's clock; nothing is sent before `play`."""
+    """The load of one worker. `now` is the run's clock; nothing is sent before `play`.
 
-    def __init__(self, plan: TrafficPlan, phases: Iterable[PhaseLoad]) -> None:
-        self.now = RunClock().now
-        self.asked = 0
-        self.in_flight = 0
+    Plain requests over http leave through the pool of connections, without a greenlet for each. What blocks, that is
+    https, slow or broken manners, other clients and users of one's own, leaves through the desk.
+    """
+
+    def __init__(
+        self,
+        plan: TrafficPlan,
+        phases: Iterable[PhaseLoad],
+        *,
+        now: Callable[[], float],
+        writer: RequestBuffer,
+        user_class: type[User] = Predict,
+    ) -> None:
+        self.now = now
+        self.writer = writer
         self.tally = Tally()
-        self.start = math.nan
+        writer.listeners.append(self.tally.take)
         self._plan = plan
-        self._phases = phases
-        self.writer = RequestWriter(plan.records / f"{plan.worker}.npy")
-        users_max = min(plan.users_max, _descriptors(plan.users_max))
-        users = min(_FIRST_USERS, users_max)
-        self._environment = _Environment(user_classes=[Predict])
+        self._ledger = Ledger(plan.run_id, plan.worker, writer)
+        self.users_max, self.descriptors = _limits(plan.users_max)
+        self._environment = _Environment(user_classes=[Conductor, user_class])
         self._environment.sender = self
         self._runner = self._environment.create_local_runner()
-        self.desk = Desk(lambda: self._hire(1), users=users, users_max=users_max, queue_max=plan.queue_max)
-        self._hire(users)
+        self.checking = Checking(plan.payload.path, plan.payload.response)
+        self._tls = plan.tls.context() if plan.tls else None
+        limits: dict[str, Any] = {"users_max": self.users_max, "queue_max": plan.queue_max}
+        self.desk = Desk(lambda count: self._hire(user_class, count), self._ended, **limits)
+        self._outlets: list[Outlet] = [self.desk]
+        self._pool: Connections | None = None
+        if user_class is Predict and not self._tls:
+            more: dict[str, Any] = {"id_of": self._ledger.id_of, "ended": self._ended, "timeout_s": plan.timeout_s}
+            checking = self.checking if plan.payload.response else None
+            self._pool = Connections(plan.address, now, checking=checking, **more, **limits)
+            self._outlets.append(self._pool)
+        else:
+            self.desk.hire(_FIRST_USERS)
+        self._dispatcher = Dispatcher(phases, self._lanes, now)
 
-    def _hire(self, count: int) -> None:
-        self._runner.spawn_users({Predict.__name__: count})
+    @property
+    def start(self) -> float:
+        """When play began, epoch seconds; nan before."""
+        return self._ledger.start
 
-    def on_crash(self, tell: Callable[..., None]) -> None:
-        """Call `tell(user_instance, exception, tb)` when our own code breaks inside a user."""
-        self._environment.events.user_error.add_listener(tell)
+    @property
+    def asked(self) -> int:
+        """Requests handed out so far."""
+        return self._dispatcher.asked
 
-    def play(self, start: float) -> None:
-        """Hand over every request at `start` + its intended time, or at once if that is past."""
-        self.start = start
-        for phase in self._phases:
-            for due in phase.requests():
-                delay_s = start + due.at_s - self.now()
-                if delay_s > 0:
-                    gevent.sleep(delay_s)
-                elif self.asked % 16 == 0:
-                    gevent.sleep(0)  # late: let the users work while the dispatcher catches up
-                seq, self.asked = self.asked, self.asked + 1
-                if not self.desk.put(seq, due):
-                    self._record(seq, due, _DROPPED)
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for a connection or a user."""
+        return sum(outlet.waiting for outlet in self._outlets)
 
-    def serve(self) -> None:
-        """Send requests from the desk over one connection, for ever (in a user's greenlet)."""
-        client = KeepAlive(self._plan.address, self._plan.payload.path, self.now, self._plan.timeout_s)
-        while True:
-            seq, due = self.desk.take()
-            exchange = Exchange(UNKNOWN, 0, self.now(), math.nan, math.nan)
-            self.in_flight += 1
-            self.tally.sent += 1
-            try:
-                exchange = client.send(self._id(seq), due.body)
-            finally:  # also when killed: the request may have been served
-                self.in_flight -= 1
-                self.tally.sent -= exchange.outcome == DROPPED
-                self._record(seq, due, exchange)
+    @property
+    def in_flight(self) -> int:
+        """Requests under way."""
+        return sum(outlet.in_flight for outlet in self._outlets)
 
     @property
     def idle(self) -> bool:
         """Nothing waits and nothing is under way."""
-        return not self.in_flight and not len(self.desk)
+        return not self.in_flight and not self.waiting
 
-    def drop_waiting(self) -> None:
-        """Record what waits for a user as dropped."""
-        for seq, due in self.desk.clear():
-            self._record(seq, due, _DROPPED)
+    def limits(self) -> dict[str, int]:
+        """Return how far the sender's own limits were used, and what they are."""
+        return {
+            "in_flight_max": max(outlet.in_flight_max for outlet in self._outlets),
+            "in_flight_bound": self.users_max,
+            "waiting_max": max(outlet.waiting_max for outlet in self._outlets),
+            "queue_max": self._plan.queue_max,
+            "descriptors": self.descriptors,
+        }
+
+    def on_crash(self, tell: Callable[..., None]) -> None:
+        """Call `tell(user_instance, exception, tb)` when our own code breaks, in a user or in the loop."""
+        self._environment.events.user_error.add_listener(tell)
+        gevent.get_hub().loop.error_handler = _Broken(tell)
+
+    def play(self, start: float) -> Event:
+        """Begin at `start`, epoch seconds; return what is set when every request has been handed out."""
+        self._ledger.start = start
+        self._hire(Conductor, 1)
+        return self._dispatcher.over
+
+    def conduct(self) -> None:
+        """Play the phases, then wait for ever (in the conductor's greenlet)."""
+        self._dispatcher.play(self.start)
+        Event().wait()
+
+    def serve(self, client: Client | None = None) -> None:
+        """Send requests from the desk, for ever (in a user's greenlet). Without a client: over one kept connection."""
+        plan = self._plan
+        client = client or KeepAlive(plan.address, self.now, plan.timeout_s, self._tls, answers=KeptAnswers)
+        try:
+            while True:
+                due, form = self.desk.take()
+                exchange = Exchange(UNKNOWN, 0, self.now(), math.nan, math.nan)
+                try:
+                    exchange = client.send(self._ledger.id_of(due).decode(), form, due.body)
+                finally:  # also when killed: the request may have been served
+                    self.desk.done()
+                    self._ended(due, exchange)
+                if exchange.status == 200 and isinstance(client, KeepAlive) and self.checking.wanted(form):
+                    self.checking.look(self._ledger.id_of(due), due.kind, client.body)
+        finally:
+            client.close()
+
+    def record(self, request_id: str, kind: int, exchange: Exchange, intended: float) -> None:
+        """Keep a request that a user of one's own has sent; `intended` in epoch seconds."""
+        self._ledger.record_as(request_id, kind, exchange, intended)
+
+    def finished(self, due: Due, exchange: Exchange) -> None:
+        """A user of one's own has done what `due` asked for; its requests are recorded already."""
+        self.desk.done()
+        self._dispatcher.ended(due, exchange)
+
+    def stop(self) -> None:
+        """Hand out nothing more, and drop what waits."""
+        self._dispatcher.stop()
+        for outlet in self._outlets:
+            outlet.drop_waiting()
 
     def end(self) -> None:
         """Give up what is under way (unknown) and what waits (dropped), and write every record."""
-        self.drop_waiting()
+        self._dispatcher.stop()
+        for outlet in self._outlets:
+            outlet.end()
         self._runner.user_greenlets.kill(timeout=5)
+        self._dispatcher.close()
         self.writer.close()
 
-    def _id(self, seq: int) -> str:
-        return f"{self._plan.run_id}-{self._plan.worker}-{seq}"
+    def _hire(self, user_class: type[User], count: int) -> None:
+        self._runner.spawn_users({user_class.__name__: count})
 
-    def _record(self, seq: int, due: Due, exchange: Exchange) -> None:
-        outcome, status, sent, first_byte, done = exchange
-        intended = self.start + due.at_s
-        self.tally.count(outcome, status, done - intended)
-        self.writer.add(
-            id=self._id(seq),
-            kind=due.kind,
-            outcome=outcome,
-            status=status,
-            worker=self._plan.worker,
-            intended=intended,
-            sent=sent,
-            first_byte=first_byte,
-            done=done,
-        )
+    def _lanes(self, forms: Sequence[Form]) -> list[Lane]:
+        return [(self._pool if self._pool and _plain(form) else self.desk).lane(form) for form in forms]
+
+    def _ended(self, due: Due, exchange: Exchange) -> None:
+        self._ledger.record(due, exchange)
+        self._dispatcher.ended(due, exchange)
 
 
-_DROPPED = Exchange(DROPPED, 0, math.nan, math.nan, math.nan)
+class _Broken:
+    """Hears of exceptions in the loop's callbacks, which gevent would print and forget."""
+
+    def __init__(self, tell: Callable[..., None]) -> None:
+        self._tell = tell
+        self._hub = gevent.get_hub()
+
+    def handle_error(self, context: object, type: Any, value: Any, tb: Any) -> None:
+        if not isinstance(context, gevent.Greenlet):
+            self._tell(user_instance=None, exception=value, tb=tb)
+        self._hub.handle_error(context, type, value, tb)
 
 
-def _descriptors(wanted: int) -> int:
-    """Raise this process's own limit of open files as far as allowed, and return how many connections that leaves."""
+def _plain(form: Form) -> bool:
+    return form.manner == "plain" and form.method != "HEAD"
+
+
+def _limits(wanted: int) -> tuple[int, int]:
+    """Raise this process's own limit of open files as far as allowed; return (connections possible, limit)."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     limit = wanted + _DESCRIPTORS_KEPT
     if soft != resource.RLIM_INFINITY and soft < limit:
         soft = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    return wanted if soft == resource.RLIM_INFINITY else max(soft - _DESCRIPTORS_KEPT, 1)
+    if soft == resource.RLIM_INFINITY:
+        return wanted, -1
+    return min(wanted, max(soft - _DESCRIPTORS_KEPT, 1)), soft

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-import math
+from harness.evidence.asked import Asked
+from harness.traffic.pacers.base import Pacer, Plain, Setting
 
-import numpy as np
+
+def _curve(args: Plain, setting: Setting) -> Asked:
+    return Asked.constant(setting.rate_per_s, setting.length_s, "constant")
 
 
-def constant(rate_per_s: float, length_s: float, rng: np.random.Generator) -> np.ndarray:
-    """Return offsets 0, 1/rate, 2/rate ... below `length_s`, seconds. `rng` is not used: nothing here is random."""
-    count = math.ceil(round(rate_per_s * length_s, 6))
-    return np.arange(count) / rate_per_s
+def _words(args: Plain, setting: Setting) -> str:
+    return f"{setting.rate_per_s:g} requests/s, constant"
+
+
+CONSTANT = Pacer(
+    name="constant",
+    summary="evenly spaced",
+    args=Plain,
+    curve=_curve,
+    words=_words,
+)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-import math
+from harness.evidence.asked import Asked
+from harness.traffic.pacers.base import Pacer, Plain, Setting
 
-import numpy as np
+
+def _curve(args: Plain, setting: Setting) -> Asked:
+    return Asked.constant(setting.rate_per_s, setting.length_s, "poisson")
 
 
-def poisson(rate_per_s: float, length_s: float, rng: np.random.Generator) -> np.ndarray:
-    """Return sorted offsets in [0, length_s), seconds: a Poisson process, so their number varies by its square root."""
-    mean = rate_per_s * length_s
-    size = math.ceil(mean + 6 * math.sqrt(mean) + 10)
-    offsets = np.cumsum(rng.exponential(1 / rate_per_s, size))
-    while offsets[-1] < length_s:
-        offsets = np.append(offsets, offsets[-1] + np.cumsum(rng.exponential(1 / rate_per_s, size)))
-    return offsets[offsets < length_s]
+def _words(args: Plain, setting: Setting) -> str:
+    return f"{setting.rate_per_s:g} requests/s, poisson"
+
+
+POISSON = Pacer(
+    name="poisson",
+    summary="exponential gaps, as many independent callers make them",
+    args=Plain,
+    curve=_curve,
+    words=_words,
+)

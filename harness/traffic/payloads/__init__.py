@@ -2,53 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from pydantic import BaseModel, ValidationError
-
-from harness.errors import StackError
-from harness.traffic.payloads.base import Declaration, Kind, Template, declared, in_one_line
-from harness.traffic.payloads.faulty import FAULTY, FaultyArgs
+from harness.traffic.payloads.args import FeedbackArgs, NormalArgs, PayloadArgs
+from harness.traffic.payloads.asking import Asking
+from harness.traffic.payloads.base import Declaration, Form, Kind
+from harness.traffic.payloads.feedback import Feedback
+from harness.traffic.payloads.kinds import ALL, CATALOGUE, DECLARATIONS, declarations, parse_payload
+from harness.traffic.payloads.mix import FaultyArgs
 from harness.traffic.payloads.normal import CANARY, NORMAL
 from harness.traffic.payloads.sample import Sample, load_sample
-from harness.traffic.payloads.shifted import SHIFTED, ShiftArgs, achieved_shift
-
-ALL: tuple[Kind, ...] = (NORMAL, CANARY, SHIFTED, *FAULTY)
-"""Every kind, in the order of evidence.requests.KINDS."""
-
-CATALOGUE: Mapping[str, type[BaseModel]] = {"shift": ShiftArgs, "faulty": FaultyArgs}
-"""The key that a phase's `payload` must hold -> the model of the whole payload. An empty payload is normal."""
-
-DECLARATIONS = declared(ALL)
-"""Kind -> what a good service answers, counts and logs; written into the evidence."""
+from harness.traffic.payloads.shifted import ShiftArgs
+from harness.traffic.payloads.template import Template
 
 __all__ = [
     "ALL",
+    "CANARY",
     "CATALOGUE",
     "DECLARATIONS",
+    "NORMAL",
+    "Asking",
     "Declaration",
     "FaultyArgs",
+    "Feedback",
+    "FeedbackArgs",
+    "Form",
     "Kind",
+    "NormalArgs",
+    "PayloadArgs",
     "Sample",
     "ShiftArgs",
     "Template",
-    "achieved_shift",
+    "declarations",
     "load_sample",
     "parse_payload",
 ]
-
-
-def parse_payload(payload: Mapping[str, Any]) -> ShiftArgs | FaultyArgs | None:
-    """Return the arguments of a phase's `payload`, None for normal rows; StackError if it is neither."""
-    if not payload:
-        return None
-    named = [key for key in CATALOGUE if key in payload]
-    if len(named) != 1:
-        raise StackError(f"The payload {dict(payload)} must hold exactly one of {', '.join(CATALOGUE)}, or be empty.")
-    try:
-        args = CATALOGUE[named[0]].model_validate(dict(payload))
-    except ValidationError as error:
-        raise StackError(f"The payload {dict(payload)} is wrong: {in_one_line(error)}.") from None
-    assert isinstance(args, ShiftArgs | FaultyArgs)
-    return args

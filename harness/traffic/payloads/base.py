@@ -1,59 +1,69 @@
-"""What a payload kind is: how it makes a request's body, and what a good service does with it."""
+"""What a payload kind is: how it makes a request, and what a good service does with it."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ValidationError
 
-from harness.stack import Frozen
+from harness.shape import Declaration as Declaration
 
+if TYPE_CHECKING:
+    from harness.traffic.payloads.asking import Asking
 
-class Declaration(Frozen):
-    """What a good service does: the statuses it may answer, which request count it raises, whether it logs a line.
+Manner = Literal["plain", "slow_body", "abort", "truncated"]
+"""How a request is sent. plain: at once and whole. slow_body: the head at once, the body in pieces over `slow_s`.
+abort: the head with the whole length, half of the body, then the connection is cut (reset), and no answer is read.
+truncated: the same, but only the sending side is closed, and an answer is awaited."""
 
-    `counted` names a field of the stack's `signals.requests`. The declarations are written into the evidence.
-    """
-
-    status: tuple[int, ...]
-    counted: Literal["answered", "failed", "refused"]
-    logged: Literal["yes", "no", "maybe"]
+NOTHING = 0
+"""As a status: no answer comes."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Template:
-    """A stack's request body with `$row` where the values go."""
+class Form:
+    """What a request is beside its body. A plan has few of them, so that a sender can encode each head once.
 
-    body: str
+    `headers` are further ones, lower case; they may hold secrets and are never shown or written down.
+    `slow_s` is in wall seconds, and of use only to `slow_body`. No content type: the header is left out.
+    """
 
-    def fill(self, row: Sequence[float]) -> bytes:
-        """Return the body with `row` as a JSON array; a nan becomes the literal NaN, which strict JSON forbids."""
-        return self.body.replace("$row", json.dumps(list(row))).encode()
+    path: str
+    method: str = "POST"
+    content_type: str = "application/json"
+    manner: Manner = "plain"
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    slow_s: float = 1.0
+
+
+Row = Sequence[Any]
+"""The values of one request, feature by feature: numbers, text, None for null, ABSENT for left out."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """A kind of request. `make` turns the values of one row and the template into the bytes of the body."""
+    """A kind of request. `make` turns one row into the bytes of the body; `form` says how it is sent."""
 
     name: str
     summary: str
     declaration: Declaration
-    make: Callable[[Sequence[float], Template], bytes]
+    make: Callable[[Row, Asking], bytes]
+    form: Callable[[Asking], Form] = field(default=lambda asking: asking.form)
+    needs_v2: bool = False
 
 
 ANSWERED = Declaration(status=(200,), counted="answered", logged="yes")
 """What a good service does with a good request."""
 
 
+def good_body(row: Row, asking: Asking) -> bytes:
+    """Return the row in the stack's request shape."""
+    return asking.template.fill(row)
+
+
 def in_one_line(error: ValidationError) -> str:
     """Return every mistake that a model found."""
     found = [(".".join(map(str, one["loc"])), one["msg"]) for one in error.errors()]
     return "; ".join(f"{where}: {message}" if where else message for where, message in found)
-
-
-def declared(kinds: Sequence[Kind]) -> Mapping[str, Mapping[str, object]]:
-    """Return kind name -> declaration, ready for JSON."""
-    return {kind.name: kind.declaration.model_dump(mode="json") for kind in kinds}

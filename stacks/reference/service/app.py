@@ -80,7 +80,9 @@ def make_app(parts: Parts, environment: Mapping[str, str] = os.environ) -> FastA
 
     app = FastAPI(title="Shuttle inference", version=parts.model.version, lifespan=lifespan)
     app.router.routes.extend(
-        Route(protocol.route, Inference(parts, protocol)) for protocol in (Predict(), OpenInference())
+        Route(route, Inference(parts, protocol))
+        for protocol in (Predict(), OpenInference())
+        for route in protocol.routes
     )
     _add_health(app, parts)
     _add_feedback(app, parts)
@@ -132,5 +134,6 @@ def _add_feedback(app: FastAPI, parts: Parts) -> None:
             if not parts.accuracy.label(request_id, label, time.monotonic()):
                 raise Refused(404, "no prediction with this request_id waits for a label")
         except Refused as refused:
-            return JSONResponse({"error": refused.reason}, refused.status)
+            unread = {"connection": "close"} if refused.status in (408, 413) else None
+            return JSONResponse({"error": refused.reason}, refused.status, unread)
         return JSONResponse({"accepted": True})

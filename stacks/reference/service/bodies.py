@@ -27,9 +27,13 @@ class Refused(Exception):
 async def read_body(headers: Mapping[bytes, bytes], receive: Any) -> bytes:
     """Return the whole body. Refused: 413 above LIMIT_BYTES (declared or streamed), 408 too slow, 499 client gone.
 
-    Up to 1 MiB of a body that is too large is read and dropped, so that the client sees the answer.
+    Up to 1 MiB of a body that is too large is read and dropped, so that the client sees the answer. One that declares
+    more is not waited for: nobody may hold a place here by announcing what never comes.
     """
     declared = int(headers.get(b"content-length", b"0") or b"0")
+    too_large = Refused(413, f"the body is larger than {LIMIT_BYTES} bytes")
+    if declared > _DRAIN_BYTES:
+        raise too_large
     chunks, size = [], 0
     try:
         async with asyncio.timeout(READ_WITHIN_S):
@@ -44,9 +48,11 @@ async def read_body(headers: Mapping[bytes, bytes], receive: Any) -> bytes:
                 if not message.get("more_body") or max(size, declared) > LIMIT_BYTES and size > _DRAIN_BYTES:
                     break
     except TimeoutError as error:
+        if max(size, declared) > LIMIT_BYTES:
+            raise too_large from error
         raise Refused(408, f"the body was not complete within {READ_WITHIN_S:g} s") from error
     if max(size, declared) > LIMIT_BYTES:
-        raise Refused(413, f"the body is larger than {LIMIT_BYTES} bytes")
+        raise too_large
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 

@@ -63,8 +63,9 @@ class Inference:
         """Answer one request. Whatever happens, one counter, one latency observation and one line follow from it."""
         headers = dict(scope["headers"])
         request_id = _matching(_REQUEST_ID, headers.get(b"x-request-id")) or uuid.uuid4().hex
-        asked_for = scope.get("path_params", {}).get("name", MODEL_NAME)
-        model = MODEL_NAME if asked_for == MODEL_NAME else UNKNOWN_MODEL
+        named = scope.get("path_params", {})
+        model = MODEL_NAME if named.get("name", MODEL_NAME) == MODEL_NAME else UNKNOWN_MODEL
+        version = named.get("version", self.parts.model.version)
         with self.parts.metrics.in_flight.track_inprogress():
             started = time.perf_counter()
             answer = _failed(500, ERROR, "failed before it was answered")
@@ -73,7 +74,9 @@ class Inference:
                     raise Refused(405, "expected POST")
                 body = await read_body(headers, receive)
                 started = time.perf_counter()
-                answer = self._answer(headers, body, model, request_id)
+                if (delay_s := self.parts.faults.delay_s()) > 0:
+                    await asyncio.sleep(delay_s)
+                answer = self._answer(headers, body, model, version, request_id)
             except Refused as refused:
                 answer = self._refuse(refused)
             except asyncio.CancelledError:
@@ -83,11 +86,13 @@ class Inference:
                 self._record(scope, headers, model, request_id, answer, time.perf_counter() - started)
         await _send(send, answer, request_id)
 
-    def _answer(self, headers: Mapping[bytes, bytes], body: bytes, model: str, request_id: str) -> Answer:
+    def _answer(self, headers: Mapping[bytes, bytes], body: bytes, model: str, version: str, request_id: str) -> Answer:
         """Predict. No await in here: what happens between the body and the answer is one step of the event loop."""
         parts = self.parts
         if model == UNKNOWN_MODEL:
             raise Refused(404, f"no such model; there is {MODEL_NAME}")
+        if version != parts.model.version:
+            raise Refused(404, f"no such version; {MODEL_NAME} is served as {parts.model.version}")
         check_content_type(headers)
         document = read_object(body)
         rows = self.protocol.rows(document)
@@ -96,7 +101,7 @@ class Inference:
             parts.drift.window.add(row, now_s)
         try:
             parts.faults.before_predict()
-            classes, scores = parts.model.predict(rows)
+            classes, scores = parts.faults.answered(*parts.model.predict(rows))
             answer = self.protocol.answer(document, request_id, parts.model.version, classes, scores)
             encoded = _encode(answer).encode()
         except Exception as error:  # whatever the model raises is an error of the service, and says so
@@ -124,7 +129,7 @@ class Inference:
             "traceparent": _matching(_TRACEPARENT, headers.get(b"traceparent")),
             "model": model,
             "model_version": self.parts.model.version,
-            "route": self.protocol.route,
+            "route": self.protocol.routes[0],
             "status": answer.status,
             "outcome": answer.outcome,
             "latency_ms": round(took_s * 1000, 3),

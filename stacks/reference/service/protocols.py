@@ -16,7 +16,7 @@ DATATYPES = frozenset(
 class InferenceProtocol(Protocol):
     """Turns a request's document into rows, and classes and scores into the answer's document."""
 
-    route: str
+    routes: tuple[str, ...]
 
     def rows(self, document: dict[str, Any]) -> list[list[float]]: ...  # noqa: D102
 
@@ -28,7 +28,7 @@ class InferenceProtocol(Protocol):
 class Predict:
     """`{"features": [9 numbers]}` -> `{"prediction", "score", "model_version", "request_id"}`."""
 
-    route = "/predict"
+    routes = ("/predict",)
 
     def rows(self, document: dict[str, Any]) -> list[list[float]]:
         """Return the one row of the request."""
@@ -46,7 +46,7 @@ class Predict:
 class OpenInference:
     """One input tensor of shape [rows, 9], its data flat or nested; outputs `prediction` and `score`."""
 
-    route = "/v2/models/{name}/infer"
+    routes = ("/v2/models/{name}/infer", "/v2/models/{name}/versions/{version}/infer")
 
     def rows(self, document: dict[str, Any]) -> list[list[float]]:
         """Return the rows of the input tensor."""

@@ -1,0 +1,56 @@
+"""How much counters grew between two scrapes, restarts of what counts included."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.evidence import Evidence, Interval
+from harness.evidence.bounds import RESTARTING
+from harness.evidence.metrics import Series
+
+
+@dataclass(frozen=True, kw_only=True)
+class Growth:
+    """`amount` grown; `falls`: how often the value fell without a planned restart."""
+
+    amount: float
+    falls: int
+
+
+def grown(series: Series, start: float, end: float, restarts: Sequence[Interval] = ()) -> Growth:
+    """Return a counter's growth from its last sample at or before `start` to its first at or after `end`.
+
+    Times are epoch seconds. Without a sample at or before `start` the counter was born later, at 0. A fall between the
+    samples around one of `restarts` is planned: the value began again at 0, also where it has overtaken the old one.
+    """
+    first = max(int(np.searchsorted(series.t, start, side="right")) - 1, 0)
+    last = min(int(np.searchsorted(series.t, end, side="left")), len(series.t) - 1)
+    t, v = series.t[first : last + 1], series.v[first : last + 1]
+    if not len(t):
+        return Growth(amount=0.0, falls=0)
+    born = float(v[0]) if t[0] > start else 0.0
+    steps = np.diff(v)
+    fell, planned = steps < 0, np.zeros(len(steps), dtype=bool)
+    for restart in restarts:
+        low = max(int(np.searchsorted(t, restart.start, side="right")) - 1, 0)
+        high = int(np.searchsorted(t, restart.end, side="left"))
+        if high >= len(t) or high <= low:
+            continue
+        if not fell[low:high].any():
+            fell[high - 1] = True
+        planned[low:high] = True
+    amount = born + float(np.where(fell, v[1:], steps).sum())
+    return Growth(amount=round(amount, 6), falls=int(np.count_nonzero(fell & ~planned)))
+
+
+def restarts_of(evidence: Evidence, series: Sequence[Series]) -> list[Interval]:
+    """Return when the drill killed or restarted what these series are scraped from: injection to effect."""
+    roles = {evidence.run["jobs"].get(one.labels.get("job", "")) for one in series}
+    return [
+        Interval(start=one.injected_at, end=max(one.effective_at or one.injected_at, one.injected_at))
+        for one in evidence.faults.values()
+        if one.kind in RESTARTING and one.params.get("role") in roles and one.injected_at is not None
+    ]

@@ -1,0 +1,210 @@
+"""A worker: joins a master, gets its share of a load, and plays it like a traffic process of its own.
+
+Started as `python -m harness.traffic.locust.worker HOST:PORT [NUMBER]`, the token in TOCSIN_WORKER_TOKEN. With a number
+it is one of the workers on the master's machine and writes its records itself; without, it sends them to the master.
+The end of stdin, SIGTERM and a lost master end it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import gevent
+from gevent.event import Event
+from gevent.fileobject import FileObject
+from locust.env import Environment
+from locust.exception import RPCError
+from locust.rpc.zmqrpc import zmqerr
+from locust.runners import WorkerRunner
+
+from harness.clock import RunClock
+from harness.errors import BROKEN, PASS, UNKNOWN, USAGE, StackError
+from harness.traffic.locust import link
+from harness.traffic.locust.elsewhere import Elsewhere
+from harness.traffic.locust.process import Process
+from harness.traffic.plan import TrafficPlan, read_plan
+
+_TICK_S = 0.5
+_HELLO_S = 10.0
+_FAREWELL_S = 20.0
+_LINGER_MS = 2000
+"""What was not sent by then is given up when the process ends."""
+
+
+class Worker:
+    """One worker for one run. `number` None: it does not share the master's machine. `clock` is this machine's."""
+
+    def __init__(self, master: str, token: str, number: int | None = None, clock: RunClock | None = None) -> None:
+        self._host, _, port = master.rpartition(":")
+        self._port = int(port)
+        self._token = token
+        self._number = number
+        self._clock = clock or RunClock()
+        self._nonce = link.nonce()
+        self._silence = link.Silence(_TICK_S, link.MASTER_LOST_S)
+        self._answered, self._planned, self._bye = Event(), Event(), Event()
+        self._refused = ""
+        self._given: dict[str, Any] = {}
+        self._process: Process | None = None
+        self._runner: WorkerRunner | None = None
+        self.failure = ""
+
+    def run(self) -> int:
+        """Join, play, report; return the exit code. `failure` says why if it is not 0."""
+        connecting = gevent.spawn(self._connect)
+        gevent.wait([connecting, self._bye], count=1)
+        if self._bye.is_set():
+            return PASS
+        if self._runner is None:
+            return self._fail(f"No master answered at {self._host}:{self._port}.", UNKNOWN)
+        self._send(link.HELLO, nonce=self._nonce)
+        gevent.wait([self._answered, self._bye], timeout=_HELLO_S, count=1)
+        if not self._answered.is_set() and not self._bye.is_set():
+            return self._fail("What answers there is a Locust master, but not one of Tocsin.", UNKNOWN)
+        gevent.wait([self._planned, self._bye], count=1)
+        if self._refused:
+            return self._fail(self._refused, USAGE)
+        return self._play() if self._given else PASS
+
+    def stop(self) -> None:
+        """End: what is under way is recorded, nothing more is sent."""
+        if self._process:
+            self._process.stop()
+        self._bye.set()
+
+    def _connect(self) -> None:
+        try:
+            runner = Environment().create_worker_runner(self._host, self._port)
+        except (OSError, RPCError, zmqerr.ZMQError):
+            return
+        self._runner = runner
+        listeners = {
+            link.CHALLENGE: self._challenge, link.REFUSED: self._refuse, link.PING: self._pong, link.PLAN: self._plan,
+            link.START: self._start, link.STOP: self._stop, link.BYE: self._farewell,
+        }  # fmt: skip
+        runner.client.socket.linger = _LINGER_MS
+        for message, listener in listeners.items():
+            runner.register_message(message, listener)
+        runner.environment.events.heartbeat_received.add_listener(lambda **more: self._silence.heard())
+        gevent.spawn(self._watch)
+
+    def _watch(self) -> None:
+        """End when nothing is heard of the master any more: nobody would read what comes."""
+        while not self._silence.tick():
+            gevent.sleep(_TICK_S)
+        self._fail(f"Nothing was heard of the master for {self._silence.seconds:.0f} s.", UNKNOWN)
+        self.stop()
+        gevent.sleep(2.0)  # records are written meanwhile
+        sys.stderr.write(self.failure + "\n")
+        os._exit(UNKNOWN)
+
+    def _play(self) -> int:
+        with tempfile.TemporaryDirectory(prefix="tocsin-worker-") as folder:
+            try:
+                self._process = Process(self._own_plan(Path(folder)), say=self._say, **self._elsewhere())
+            except StackError as error:
+                self._say("error", message=str(error))
+                return self._fail(str(error), error.exit_code)
+            code = self._process.run()
+        gevent.wait([self._bye], timeout=_FAREWELL_S)
+        return UNKNOWN if self.failure and code == PASS else code
+
+    def _own_plan(self, folder: Path) -> TrafficPlan:
+        """Write the files that came with the plan below `folder` and let the plan name them there."""
+        text = self._given["plan"]
+        for place, (name, content) in enumerate(sorted(self._given["files"].items())):
+            path = folder / f"{place}-{Path(name).name}"
+            path.write_bytes(content)
+            text = text.replace(json.dumps(name)[1:-1], json.dumps(str(path))[1:-1])
+        (folder / "plan.json").write_text(text, encoding="utf-8")
+        return read_plan(TrafficPlan, folder / "plan.json")
+
+    def _elsewhere(self) -> dict[str, Any]:
+        """Return what differs on another machine: the master's time, and where records go."""
+        if self._number is not None:
+            return {}
+        assert self._runner
+        self._clock.wall_start -= float(self._given["offset_s"])
+        return {"now": self._clock.now, "writer": Elsewhere(self._runner)}
+
+    def _challenge(self, environment: Environment, msg: Any) -> None:
+        self._answered.set()
+        if not link.proved(msg.data["proof"], self._token, "master", self._nonce):
+            self._refused = f"The master does not know our token; set the same {link.TOKEN} on both sides."
+            self._planned.set()
+        assert self._runner
+        proof = link.proof(self._token, "worker", str(msg.data["nonce"]), self._runner.client_id)
+        self._send(link.JOIN, proof=proof, number=self._number, host=socket.gethostname(), pid=os.getpid())
+
+    def _refuse(self, environment: Environment, msg: Any) -> None:
+        self._refused = self._refused or str(msg.data["message"])
+        self._planned.set()
+
+    def _pong(self, environment: Environment, msg: Any) -> None:
+        self._send(link.PONG, number=msg.data["number"], at=self._clock.now())
+
+    def _plan(self, environment: Environment, msg: Any) -> None:
+        plan, files = str(msg.data["plan"]), dict(msg.data["files"])
+        if msg.data["proof"] != link.sealed_plan(self._token, self._nonce, plan, files):
+            self._refused = "The plan that came was not sealed by a master that knows our token."
+        else:
+            self._given = dict(msg.data)
+        self._planned.set()
+
+    def _start(self, environment: Environment, msg: Any) -> None:
+        if self._process:
+            self._process.start(float(msg.data["at"]))
+
+    def _stop(self, environment: Environment, msg: Any) -> None:
+        if self._process:
+            self._process.stop()
+
+    def _farewell(self, environment: Environment, msg: Any) -> None:
+        self._bye.set()
+
+    def _say(self, event: str, /, **more: Any) -> bool:
+        """Say to the master what a traffic process says."""
+        self._send(link.EVENT, event=event, **more)
+        return True
+
+    def _send(self, message: str, /, **content: Any) -> None:
+        assert self._runner
+        self._runner.send_message(message, content)
+
+    def _fail(self, why: str, code: int) -> int:
+        self.failure = self.failure or why
+        return code
+
+
+def _listen(worker: Worker) -> None:
+    with contextlib.suppress(OSError):
+        for _ in FileObject(sys.stdin.fileno(), "rb", closefd=False):
+            pass
+    worker.stop()
+
+
+def main(argv: list[str]) -> int:
+    """Play one run as a worker of the master at `argv[0]`; return the exit code after a sentence on stderr."""
+    if len(argv) not in (1, 2):
+        sys.stderr.write("usage: python -m harness.traffic.locust.worker HOST:PORT [NUMBER]\n")
+        return BROKEN
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; our parent decides
+    worker = Worker(argv[0], os.environ.get(link.TOKEN, ""), int(argv[1]) if len(argv) == 2 else None)
+    gevent.signal_handler(signal.SIGTERM, worker.stop)
+    gevent.spawn(_listen, worker)
+    code = worker.run()
+    if worker.failure:
+        sys.stderr.write(f"{worker.failure}\n")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
