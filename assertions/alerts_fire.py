@@ -10,6 +10,7 @@ from harness.check import AlertName, Bounded, Check, Finding, ReceiverName, fail
 from harness.evidence import Evidence, Interval
 from harness.evidence.alerts import Episode
 from harness.evidence.bounds import Bound, clock_slack_s, missed_evaluation_s, named, onset, plain
+from harness.evidence.firings import whither
 from harness.evidence.notifications import Notification
 
 
@@ -30,7 +31,7 @@ def judge(evidence: Evidence, args: Fire) -> Finding:
         return unknown(f"{early} was already active when {_place(args)} began, so nothing shows what set it off.")
     fired = _fired(evidence, args, bound)
     if fired is None or fired.start > bound.deadline:
-        if fired is None and not _recorded(evidence, bound):
+        if fired is None and not _recorded(evidence, args, bound):
             return unknown(f"{name} was not firing when the record ended, before the {bound} was over.")
         late = f"firing only {bound.when(fired.start)}" if fired else f"not firing {bound.when(bound.deadline)}"
         return failed(f"{name} {late} ({bound}){_instead(evidence, args, bound, fired)}.")
@@ -67,28 +68,18 @@ def _delivery(
         late = "" if told[0].at <= bound.deadline else "only "
         text = f"{story}, delivered to {args.delivered_to} {late}at {plain(after_s)} s ({bound})."
         return answer(text, **figures, delivered_s=round(after_s, 3))
-    if not _recorded(evidence, bound):
+    if not _recorded(evidence, args, bound):
         return unknown(f"{story}; the record ended before the {bound} for its delivery was over.", **figures)
     if attempts:
         codes = ", ".join(sorted({str(one.answered) for one in attempts}))
         return failed(f"{story}, but {len(attempts)} attempts at {args.delivered_to} were answered {codes}.", **figures)
-    instead = _whither(evidence, args, bound, fired)
+    instead = whither(evidence, args.alert, args.labels, fired)
     return failed(f"{story}, but never delivered to {args.delivered_to} ({bound}): {instead}.", **figures)
-
-
-def _whither(evidence: Evidence, args: Fire, bound: Bound, fired: Episode) -> str:
-    """Say where the alert went instead: to others, or nowhere because Alertmanager held it back."""
-    held = [(f"{word} from", one) for word in ("inhibited", "silenced") for one in getattr(fired, word)]
-    parts = [f"it was {word} {plain(bound.after_s(one.start))} s on" for word, one in held[:1]]
-    told = [one for one in evidence.notifications if one.at >= fired.start - clock_slack_s(evidence)]
-    others = sorted({one.receiver for one in told if one.delivered and one.names(args.alert, args.labels, "firing")})
-    parts += [f"it went to {', '.join(others)}"] if others else []
-    return " and ".join(parts) or "no notification of it was seen at all"
 
 
 def _active_before(evidence: Evidence, args: Fire, bound: Bound) -> str:
     """Return the name, with all labels and its state, of an alert active at the last evaluation before `begun`."""
-    since = bound.begun - missed_evaluation_s(evidence)
+    since = bound.begun - missed_evaluation_s(evidence, args.alert)
     for series in evidence.metrics.select("ALERTS", alertname=args.alert, **args.labels):
         if np.any((series.t > since) & (series.t < bound.begun)):
             labels = {k: v for k, v in series.labels.items() if k not in ("__name__", "alertname", "alertstate")}
@@ -110,9 +101,9 @@ def _attempts(evidence: Evidence, args: Fire, fired: Episode) -> list[Notificati
     ]
 
 
-def _recorded(evidence: Evidence, bound: Bound) -> bool:
+def _recorded(evidence: Evidence, args: Fire, bound: Bound) -> bool:
     last = evidence.alerts.last_evaluation
-    return last is not None and last + missed_evaluation_s(evidence) >= bound.deadline
+    return last is not None and last + missed_evaluation_s(evidence, args.alert) >= bound.deadline
 
 
 def _instead(evidence: Evidence, args: Fire, bound: Bound, fired: Episode | None) -> str:

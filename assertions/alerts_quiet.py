@@ -32,10 +32,23 @@ class May(BaseModel):
     phase: PhaseName | None = Field(default=None, alias="in")
 
 
+class Scope(BaseModel):
+    """Alerts that the closed world is about: by name, by labels, or both."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    alert: AlertName | None = None
+    labels: Mapping[str, str] = {}
+
+
 class Quiet(Args):
-    """What else may fire: names, or {alert, labels, in}. Everything that an alerts/fire expects may fire anyway."""
+    """What else may fire: names, or {alert, labels, in}. Everything that an alerts/fire expects may fire anyway.
+
+    `scope` limits the question to alerts that fit one of its entries; none: all of them.
+    """
 
     may: tuple[AlertName | May, ...] = ()
+    scope: tuple[AlertName | Scope, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +70,7 @@ def judge(evidence: Evidence, args: Quiet) -> Finding:
     expected: set[str] = set()
     held: set[str] = set()
     for series in _firing(evidence):
-        if series.labels["alertname"] == watchdog:
+        if series.labels["alertname"] == watchdog or not _in_scope(args, series):
             continue
         times = _within(series, _reach(evidence, series, place))
         unexpected = _outside(times, _permitted(series, permits))
@@ -76,6 +89,12 @@ def judge(evidence: Evidence, args: Quiet) -> Finding:
     return passed(_calm(args, expected, held, beats), expected=len(expected | held), evaluations=beats)
 
 
+def _in_scope(args: Quiet, series: Series) -> bool:
+    name, labels = series.labels["alertname"], _labels(series)
+    scopes = [Scope(alert=one) if isinstance(one, str) else one for one in args.scope]
+    return not scopes or any(one.alert in (None, name) and one.labels.items() <= labels.items() for one in scopes)
+
+
 def _calm(args: Quiet, expected: set[str], held: set[str], beats: int) -> str:
     """Say what fired rightly: what was expected or allowed, and what Alertmanager held back."""
     what = "expected or allowed" if args.may else "expected"
@@ -83,7 +102,8 @@ def _calm(args: Quiet, expected: set[str], held: set[str], beats: int) -> str:
     if held:
         quiet = "silenced or inhibited" if expected else "Only what was silenced or inhibited fired"
         parts.append(f"{quiet}: {', '.join(sorted(held))}")
-    return f"{'; '.join(parts) or 'No alert fired'} ({beats} evaluations)."
+    where = " in scope" if args.scope else ""
+    return f"{'; '.join(parts) or f'No alert{where} fired'} ({beats} evaluations)."
 
 
 def _firing(evidence: Evidence) -> list[Series]:
@@ -100,7 +120,7 @@ def _reach(evidence: Evidence, series: Series, place: Interval) -> Interval:
     play = placed(evidence, None)
     if place.end < play.end or not settled:
         return place
-    last = Interval(start=play.end - missed_evaluation_s(evidence), end=play.end)
+    last = Interval(start=play.end - missed_evaluation_s(evidence, series.labels["alertname"]), end=play.end)
     same = {name: value for name, value in series.labels.items() if name not in ("__name__", "alertstate")}
     active_at_end = any(len(_within(one, last)) for one in evidence.metrics.select("ALERTS", **same))
     return Interval(start=place.start, end=settled[-1].at) if active_at_end else place

@@ -8,6 +8,7 @@ from pydantic import Field
 from harness.check import Args, Check, FeatureName, Finding, failed, passed, unknown
 from harness.evidence import Evidence, Interval
 from harness.evidence.bounds import placed, plain, pointed
+from harness.evidence.heartbeats import scrape_s
 from harness.evidence.vouch import cut, planned
 
 ENOUGH = 0.5
@@ -63,7 +64,9 @@ def _due(evidence: Evidence, place: Interval) -> float:
     """Return the scrapes due in the window, less those in which a fault blinds metrics or drift on purpose."""
     holes = [*planned(evidence, "metrics"), *planned(evidence, "drift")]
     seen_s = sum(part.seconds for part in cut(place, holes))
-    return seen_s * evidence.speed / float(evidence.run["scrape_interval_s"])
+    drift = evidence.signals.drift
+    jobs = {one.labels.get("job", "") for one in evidence.metrics.select(drift.detected.metric)} if drift else {""}
+    return seen_s / max(scrape_s(evidence, job) for job in jobs or {""})
 
 
 CHECK = Check(

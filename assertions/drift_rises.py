@@ -7,6 +7,7 @@ import numpy as np
 from harness.check import Bounded, Check, FeatureName, Finding, failed, passed, unknown
 from harness.evidence import Evidence, Interval
 from harness.evidence.bounds import Bound, onset
+from harness.evidence.heartbeats import scrape_s
 from harness.evidence.metrics import Series, at
 
 
@@ -30,7 +31,7 @@ def judge(evidence: Evidence, args: Rises) -> Finding:
     rise = _rise(found, bound)
     if rise is None:
         last = max(float(series.t[-1]) for series in found)
-        if last + 1.6 * float(evidence.run["scrape_interval_s"]) / evidence.speed < bound.deadline:
+        if last + 1.6 * scrape_s(evidence, found[0].labels.get("job", "")) < bound.deadline:
             return unknown(f"The record of {args.feature}'s drift ended before the {bound} was over, still at 0.")
         return failed(f"Drift of {args.feature} not detected {bound.when(bound.deadline)} ({bound}).")
     late = rise > bound.deadline

@@ -75,7 +75,8 @@ def _compare(
 def _ranges(evidence: Evidence, rows: np.ndarray, gap: np.ndarray) -> dict[str, _Range]:
     """Return what must have been counted. `gap` marks answers that a killed process may have taken with it.
 
-    A request without a known outcome may have been served, or have failed, or never have arrived.
+    A request without a known outcome may have been served, or have failed, or never have arrived. A kind that is
+    counted `by_status` is counted once, as its answer says; `maybe`: as its answer says, or not at all.
     """
     declared = np.array([evidence.run["kinds"].get(kind, {}).get("counted", "maybe") for kind in KINDS])[rows["kind"]]
     counts, may = declared != "no", declared == "maybe"
@@ -84,7 +85,8 @@ def _ranges(evidence: Evidence, rows: np.ndarray, gap: np.ndarray) -> dict[str, 
     ranges = {}
     for what, hundreds in (("answered", 2), ("failed", 5), ("refused", 4)):
         mine = answered & counts & (rows["status"] // 100 == hundreds)
-        possible = unknowns & ((declared == what) | may) if what != "failed" else unknowns
+        open_to = (declared == what) | (declared == "by_status") | may
+        possible = unknowns & open_to if what != "failed" else unknowns
         low, high = np.count_nonzero(mine & ~may & ~gap), np.count_nonzero(mine) + np.count_nonzero(possible)
         ranges[what] = _Range(low=int(low), high=int(high))
     return ranges

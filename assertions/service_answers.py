@@ -15,7 +15,7 @@ from harness.statistics import clopper_pearson
 TIMEOUT_S = 10.0
 """How long a request without a known end may have been under way, wall seconds."""
 
-_ANSWERED, _DROPPED = OUTCOMES.index("answered"), OUTCOMES.index("dropped")
+_ANSWERED, _UNKNOWN, _DROPPED = (OUTCOMES.index(name) for name in ("answered", "unknown", "dropped"))
 
 
 class Answers(Args):
@@ -41,11 +41,14 @@ def judge(evidence: Evidence, args: Answers) -> Finding:
     if not judged:
         return unknown(f"All {len(rows)} requests failed while a fault was active.")
     low, high = clopper_pearson(len(unexpected), judged)
+    shape = _misshapen(evidence, args)
     figures = {"requests": judged, "unexpected": len(unexpected), "excused": len(rows) - judged, "share": [low, high]}
     if len(unexpected):
         return failed(
             f"{len(unexpected)} of {judged} answers are not as declared: {_told(unexpected)}.{spared}", **figures
         )
+    if shape:
+        return failed(f"{shape}.{spared}", **figures)
     return passed(f"{judged} requests answered as declared (at most {high:.2%} are not, at 95 %).{spared}", **figures)
 
 
@@ -59,13 +62,24 @@ def _sent(evidence: Evidence, args: Answers) -> np.ndarray:
 
 
 def _declared(evidence: Evidence, rows: np.ndarray) -> np.ndarray:
-    """Tell per request whether it was answered with a status that its kind declares."""
+    """Tell per request whether it was answered as its kind declares; a status of 0 declares that no answer comes."""
     good = np.zeros(len(rows), dtype=bool)
+    answered, silent = rows["outcome"] == _ANSWERED, rows["outcome"] == _UNKNOWN
     for kind in np.unique(rows["kind"]):
         statuses = evidence.run["kinds"][KINDS[kind]]["status"]
-        good |= (rows["kind"] == kind) & np.isin(rows["status"], statuses)
-    good &= rows["outcome"] == _ANSWERED
+        as_declared = answered & np.isin(rows["status"], statuses) if statuses else answered  # none listed: any
+        good |= (rows["kind"] == kind) & (as_declared | (silent & (0 in statuses)))
     return good
+
+
+def _misshapen(evidence: Evidence, args: Answers) -> str:
+    """Say how many good answers of the whole run lacked a field that the stack declares; nothing if none did."""
+    if args.phase or args.during or args.kinds is not None:
+        return ""
+    looked = [fact.more for fact in evidence.facts("answers_checked")]
+    checked, lacking = (sum(int(one[name]) for one in looked) for name in ("checked", "lacking"))
+    first = next((str(one["first"]) for one in looked if one["lacking"]), "")
+    return f"{lacking} of {checked} good answers lack a field that the stack declares: {first}" if lacking else ""
 
 
 def _in_fault(evidence: Evidence, rows: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from harness.evidence import Evidence, Interval
+from harness.scenario import Scenario
 from harness.stack import Frozen, Seconds
 
 NEVER_BEGAN = "Play never began"
@@ -35,7 +36,10 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """The answer to one line of `expect`. `title` shows the arguments; `files` say where the evidence lies."""
+    """The answer to one line of `expect`. `title` shows the arguments; `files` say where the evidence lies.
+
+    `waiver` says what a waiver of that line does, empty without one; `waived`: the failure it names does not count.
+    """
 
     check: str
     title: str
@@ -44,6 +48,13 @@ class Verdict:
     files: tuple[str, ...] = ()
     figures: Mapping[str, Any] = field(default_factory=dict)
     line: int = 0
+    waived: bool = False
+    waiver: str = ""
+
+    @property
+    def counted(self) -> Answer:
+        """The answer as it counts for the drill: a failure that is waived is none."""
+        return Answer.PASS if self.waived else self.answer
 
 
 def passed(reason: str, **figures: Any) -> Finding:
@@ -63,7 +74,7 @@ def unknown(reason: str, **figures: Any) -> Finding:
 
 @dataclass(frozen=True, kw_only=True)
 class Ref:
-    """Marks an argument as a name of something: `alert`, `phase`, `fault`, `feature`, `receiver`, `role`, `kind`."""
+    """Marks an argument as a name: of an `alert`, `phase`, `fault`, `feature`, `receiver`, `role`, `edge` or `kind`."""
 
     kind: str
 
@@ -73,6 +84,8 @@ FaultName = Annotated[str, Ref(kind="fault")]
 AlertName = Annotated[str, Ref(kind="alert")]
 FeatureName = Annotated[str, Ref(kind="feature")]
 ReceiverName = Annotated[str, Ref(kind="receiver")]
+Duration = Seconds
+"""An argument in seconds, written as a duration (`200ms`). Whether a speed divides it is for the check to say."""
 
 
 class Args(Frozen):
@@ -109,3 +122,25 @@ class Check:
     window: Callable[[Evidence, Any], Interval] | None = None
     more_streams: Callable[[Any], tuple[str, ...]] | None = None
     files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drills:
+    """What a suite check looks at: the evidence of every drill played, and the scenarios that could not be."""
+
+    played: tuple[Evidence, ...]
+    unplayed: tuple[Scenario, ...] = ()
+
+
+class SuiteArgs(Frozen):
+    """Base of a suite check's arguments: it looks at drills as a whole."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuiteCheck:
+    """One question about several drills together."""
+
+    id: str
+    summary: str
+    args: type[SuiteArgs]
+    judge: Callable[[Drills, Any], Finding]

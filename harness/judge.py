@@ -6,7 +6,6 @@ cut short, a signal was not ready, a fault was not seen to take effect, the load
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from math import inf
@@ -19,6 +18,7 @@ from harness.evidence import Evidence, Interval
 from harness.evidence.bounds import clock_slack_s, cut_off, pointed
 from harness.evidence.vouch import blind
 from harness.scenario import Expectation
+from harness.verdicts import began_on, verdict
 
 LOAD = "load/delivered"
 """The check that gates all others that need load; judged first, asked for or not, and as a gate on the whole run."""
@@ -45,7 +45,7 @@ def judge(evidence: Evidence, checks: Mapping[str, Check], only: str | None = No
 
 def overall(verdicts: Iterable[Verdict]) -> Answer:
     """Return the answer of a drill: fail beats unknown beats pass; no verdict at all is unknown."""
-    answers = {one.answer for one in verdicts}
+    answers = {one.counted for one in verdicts}
     for answer in (Answer.FAIL, Answer.UNKNOWN):
         if answer in answers:
             return answer
@@ -57,26 +57,13 @@ def exit_code(verdicts: Iterable[Verdict]) -> int:
     return {Answer.PASS: PASS, Answer.FAIL: FAIL, Answer.UNKNOWN: UNKNOWN}[overall(verdicts)]
 
 
-def title(line: Expectation) -> str:
-    """Return a line of `expect` as the scenario writes it: `alerts/fire {alert: HighErrorRate, within: 4m}`."""
-    return f"{line.check} {_flow(line.args)}" if line.args else line.check
-
-
 def _verdict(evidence: Evidence, checks: Mapping[str, Check], line: Expectation, load: Finding | None) -> Verdict:
     check = checks.get(line.check)
     if check is None:
         finding = unknown(f"There is no check {line.check} in this version.")
     else:
         finding = _finding(evidence, check, line, load)
-    return Verdict(
-        check=line.check,
-        title=title(line),
-        answer=finding.answer,
-        reason=finding.reason,
-        files=check.files if check else (),
-        figures=finding.figures,
-        line=line.line,
-    )
+    return verdict(line, finding, began_on(evidence), check.files if check else ())
 
 
 def _played_load(evidence: Evidence, checks: Mapping[str, Check], line: Expectation, whole: Verdict) -> Finding:
@@ -200,15 +187,6 @@ def _blind(evidence: Evidence, check: Check, args: Args, window: Interval) -> st
             more = f" (and {len(gaps) - 1} more)" if len(gaps) > 1 else ""
             return f"The stream {stream} was blind from {at_s:.0f} s of play on: {reason.rstrip('.')}{more}."
     return ""
-
-
-def _flow(value: object) -> str:
-    """Return a value as YAML flow on one line, without quotes where none are needed to read it."""
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key}: {_flow(part)}" for key, part in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(_flow(part) for part in value) + "]"
-    return value if isinstance(value, str) else json.dumps(value, default=str)
 
 
 def _flat(text: str) -> str:

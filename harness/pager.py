@@ -98,7 +98,9 @@ def line(notification: dict[str, Any], *, at: float, receiver: str, answered: in
         "receiver": receiver,
         "answered": answered,
         "status": notification.get("status", ""),
+        "group_key": notification.get("groupKey", ""),
         "group_labels": notification.get("groupLabels") or {},
+        "truncated": notification.get("truncatedAlerts") or 0,
         "alerts": [
             {key: alert.get(key) for key in kept} for alert in notification["alerts"] if isinstance(alert, dict)
         ],

@@ -5,25 +5,13 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Protocol
+from typing import Any, Protocol
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
+from pydantic import Field, PrivateAttr
 
-from harness.clock import parse_duration
-
-
-def _seconds(value: object) -> float:
-    return parse_duration(value) if isinstance(value, str) else float(value)  # type: ignore[arg-type]
-
-
-Seconds = Annotated[float, BeforeValidator(_seconds)]
-"""Production seconds, written as a duration (`5m`)."""
-
-
-class Frozen(BaseModel):
-    """Base of every declared value: immutable, and unknown keys are mistakes."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+from harness.frozen import Frozen as Frozen
+from harness.frozen import Seconds as Seconds
+from harness.shape import Payload
 
 
 class Health(Frozen):
@@ -76,6 +64,14 @@ class RequestsSignal(LabelledMetric):
     answered: str
     failed: str
     refused: str
+    failed_share: float = Field(default=0.0, ge=0, lt=1)
+    """The share of requests that a healthy service fails by chance: what noise is reckoned from."""
+
+
+class LatencySignal(Frozen):
+    """The histogram, without `_bucket`, of how long the service took in seconds; one value per counted request."""
+
+    metric: str
 
 
 class CheckedSignal(Frozen):
@@ -91,6 +87,10 @@ class DriftSignal(Frozen):
     score: LabelledMetric
     detected: LabelledMetric
     checked: CheckedSignal
+    window: Seconds | None = None
+    """How far back a check looks."""
+    rows: int | None = Field(default=None, gt=0)
+    """The fewest requests in a window that a check judges."""
 
 
 class LogsSignal(Frozen):
@@ -113,25 +113,38 @@ class WatchdogSignal(Frozen):
     every: Seconds
 
 
+class TimeScales(Frozen):
+    """Metrics whose names do not tell what division of time does to them.
+
+    `ages` are gauges in seconds of the drill's own time (a lag), `moments` gauges that hold a time, and `events`
+    counters of what the drill does rather than of its traffic (restarts).
+    """
+
+    ages: tuple[str, ...] = ()
+    moments: tuple[str, ...] = ()
+    events: tuple[str, ...] = ()
+
+
 class Signals(Frozen):
     """The names of everything Tocsin reads. A signal left out is absent; its checks are unknown."""
 
     jobs: Mapping[str, str]
     requests: RequestsSignal | None = None
+    latency: LatencySignal | None = None
     drift: DriftSignal | None = None
     logs: LogsSignal | None = None
+    accuracy: LabelledMetric | None = None
     watchdog: WatchdogSignal | None = None
 
 
-class Payload(Frozen):
-    """What a request looks like. `$row` in `body` stands for a JSON array of the row's values."""
+CLIENTS = "clients"
+"""The caller of the edge from the traffic to the service; every stack has that edge."""
 
-    role: str
-    sample: str
-    features: tuple[str, ...]
-    path: str
-    body: str
-    integers: bool = False
+
+def ends_of(edge: str) -> tuple[str, str]:
+    """Return (caller, role called) of an edge written `caller -> role`."""
+    caller, _, called = edge.partition("->")
+    return caller.strip(), called.strip()
 
 
 class Hook(Frozen):
@@ -155,10 +168,16 @@ class Stack(Frozen):
     roles: Mapping[str, Role]
     edges: tuple[str, ...] = ()
     timers: Mapping[str, Mapping[str, Seconds]] = {}
+    scales: TimeScales = TimeScales()
     signals: Signals
     payload: Payload
     hooks: Mapping[str, Hook] = {}
     _folder: Path = PrivateAttr(default=Path())
+
+    @property
+    def all_edges(self) -> tuple[str, ...]:
+        """Every edge a fault may name, written `caller -> role`: those declared, and the clients' own."""
+        return tuple(" -> ".join(ends_of(edge)) for edge in (*self.edges, f"{CLIENTS} -> {self.payload.role}"))
 
     @property
     def folder(self) -> Path:
@@ -179,6 +198,19 @@ class Prober(Protocol):
         """Send `count` normal requests one after the other; return their HTTP statuses, 0 for no answer."""
 
 
+class EdgeProxy(Protocol):
+    """The proxy on an edge: `listens` is where its caller connects, `calls` the role's own address."""
+
+    listens: str
+    calls: str
+
+    def set(self, **conditions: Any) -> dict[str, Any]:
+        """Set conditions (harness.proxy.conditions; none: as if it were not there); return the edge's state."""
+
+    def state(self) -> dict[str, Any]:
+        """Return conditions and counters."""
+
+
 class LiveStack(Protocol):
     """A stack that is up. Faults and the guardian need nothing else."""
 
@@ -187,8 +219,11 @@ class LiveStack(Protocol):
     run_id: str
     speed: float
 
-    def address(self, role: str, port: str | None = None) -> str:
-        """Return `127.0.0.1:port` of a role (its primary port by default)."""
+    def address(self, role: str, port: str | None = None, *, caller: str | None = None) -> str:
+        """Return `127.0.0.1:port` of a role (its primary port by default), as `caller` reaches it if one is named."""
+
+    def proxy(self, edge: str) -> EdgeProxy:
+        """Return the proxy on an edge (`caller -> role`); StackError where none stands."""
 
     def spawn(self, argv: Sequence[str], *, name: str, **popen: Any) -> subprocess.Popen[bytes]:
         """Start a child that carries the run id and ends with the stack; its output goes to stack-logs/<name>.log."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from harness import store
@@ -28,8 +27,11 @@ from harness.journal import Journal
 from harness.play import Breakage, Playing, play
 from harness.ready import ready
 from harness.scenario import Timeline
+from harness.senders import end_senders
 from harness.settle import heal_all, settle
-from harness.stack import LiveStack
+from harness.stack import CLIENTS, LiveStack
+from harness.traffic.crew import Remote
+from harness.traffic.planned import traffic_plan
 
 CANARY_TIMEOUT_S = 3.0
 """Wall seconds after which a canary or witness request is given up: a frozen service must not freeze its witness."""
@@ -46,6 +48,7 @@ class Drill:
     watch: Watch
     keep_going: bool
     deadline: float | None
+    remote: Remote = field(default_factory=Remote)
 
 
 @dataclass
@@ -69,14 +72,25 @@ def run_drill(
     keep_going: bool = False,
     timeout_s: float | None = None,
     watch: Watch = lambda update: None,
+    remote: Remote | None = None,
 ) -> Evidence:
     """Play one drill on a fresh stack; return its evidence, however it ended: see run["outcome"], ["exit_code"]."""
     content = store.describe(timeline, run, command)
     store.write(run.folder, content)
+    store.keep_original(timeline.stack, run.folder)
+    store.keep_users(timeline.scenario, run.folder)
     journal.note("run_started", run_id=run.id)
     _note_clock(journal)
     deadline = run.clock.now() + timeout_s if timeout_s else None
-    drill = Drill(timeline=timeline, run=run, journal=journal, watch=watch, keep_going=keep_going, deadline=deadline)
+    drill = Drill(
+        timeline=timeline,
+        run=run,
+        journal=journal,
+        watch=watch,
+        keep_going=keep_going,
+        deadline=deadline,
+        remote=remote or Remote(),
+    )
     ending = _Ending()
     try:
         watch({"stage": "up", "note": f"starting {len(timeline.stack.roles)} servers"})
@@ -145,10 +159,10 @@ def _on_stack(drill: Drill, live: Any, ending: _Ending) -> None:
     drill.watch({"stage": "settle", "note": "waiting until every signal has caught up"})
     try:
         heal_all(list(breakages.values()), live, journal, run.clock, hurry=ending.exit_code != PASS)
-        _end_senders(drill, (traffic, canary), within_s=15.0 if ending.exit_code == PASS else 3.0)
+        end_senders(journal, (traffic, canary), within_s=15.0 if ending.exit_code == PASS else 3.0)
     except (KeyboardInterrupt, Exception) as error:
         _name(error, run, journal, ending)
-        _end_senders(drill, (traffic, canary), within_s=3.0)
+        end_senders(journal, (traffic, canary), within_s=3.0)
     play_s = Interval(start=started, end=run.clock.now())
     try:
         window = settle(live, run, journal, recorders, run.clock, play_s, hurry=ending.exit_code != PASS)
@@ -156,23 +170,6 @@ def _on_stack(drill: Drill, live: Any, ending: _Ending) -> None:
         _name(error, run, journal, ending)
         window = settle(live, run, journal, recorders, run.clock, play_s, hurry=True)
     collect(window, live, run, journal, recorders)
-
-
-def _end_senders(drill: Drill, senders: Sequence[Any], *, within_s: float) -> None:
-    """End the processes that send, and write down what they say they have recorded, and their clocks."""
-    for sender in senders:
-        if sender is None:
-            continue
-        with suppress(StackError):
-            sender.stop(within_s=within_s)
-        about = {"stream": "requests", "worker": sender.worker}
-        if sender.recorded is None:
-            detail = f"the {sender.name} process ended before it had written every record"
-            drill.journal.note("stream_lost", **about, detail=detail)
-        else:
-            drill.journal.note("collected", **about, count=sender.recorded)
-        for clock in sender.clocks:
-            drill.journal.note("clock", process=sender.name, **clock)
 
 
 def _watching(drill: Drill, recorders: Sequence[Any]) -> Watch:
@@ -191,19 +188,16 @@ def _breakage(fault: Any) -> Breakage:
     return Breakage(name=fault.name, fault=make(fault.kind, fault.params))
 
 
-def _sending(drill: Drill, live: LiveStack) -> dict[str, Any]:
+def _sending(drill: Drill, live: LiveStack, caller: str | None = None) -> dict[str, Any]:
     payload = drill.timeline.stack.payload
     return {
         "run_id": drill.run.id,
-        "address": live.address(payload.role),
+        "address": live.address(payload.role, caller=caller),
         "records": str(drill.run.folder / "requests"),
-        "sample": str(drill.timeline.stack.folder / payload.sample),
-        "payload": {
-            "path": payload.path,
-            "body": payload.body,
-            "features": list(payload.features),
-            "integers": payload.integers,
-        },
+        "sample": str(drill.timeline.stack.folder / payload.rows),
+        "reference": str(drill.timeline.stack.folder / payload.reference) if payload.reference else None,
+        "payload": payload.shape,
+        "speed": drill.timeline.speed,
         "timeout_s": 10.0,
         "seed": drill.timeline.seed,
     }
@@ -219,21 +213,9 @@ def _canary(drill: Drill, live: LiveStack) -> Any:
 
 def _traffic(drill: Drill, live: LiveStack) -> Any:
     from harness.traffic.control import TrafficProcess
+    from harness.traffic.crew import TrafficCrew
 
-    return TrafficProcess(traffic_plan(drill.timeline, _sending(drill, live)), live.work, live.spawn)
-
-
-def traffic_plan(timeline: Timeline, sending: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the generator's plan: phases in wall seconds from the start, rates as asked."""
-    phases = [
-        {
-            "name": phase.name,
-            "start_s": phase.start_s / timeline.speed,
-            "end_s": phase.end_s / timeline.speed,
-            "rate_per_s": phase.traffic.rate_per_s,
-            "arrivals": phase.traffic.arrivals,
-            "payload": dict(phase.payload),
-        }
-        for phase in timeline.phases
-    ]
-    return {**sending, "worker": 1, "users": timeline.phases[0].traffic.users, "phases": phases}
+    plan, local = traffic_plan(drill.timeline, _sending(drill, live, CLIENTS)), drill.timeline.scenario.traffic.workers
+    if local == 1 and not drill.remote.workers:
+        return TrafficProcess(plan, live.work, live.spawn)
+    return TrafficCrew(plan, live.work, live.spawn, local=local, remote=drill.remote, note=drill.journal.note)

@@ -15,9 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import harness
+from harness import user_file
+from harness.engines.render import keep_copy
 from harness.evidence import SCHEMA
-from harness.scenario import Timeline
-from harness.traffic.payloads import DECLARATIONS
+from harness.scenario import Scenario, Timeline
+from harness.stack import Stack
+from harness.traffic import payloads
 
 LIBRARIES = ("locust", "numpy", "elasticsearch", "prometheus-api-client", "fastapi", "uvicorn", "pydantic")
 
@@ -40,7 +43,8 @@ def describe(timeline: Timeline, run: Any, command: Sequence[str]) -> dict[str, 
         "fixed_s": {name: role.fixed_s for name, role in timeline.stack.roles.items()},
         "features": list(timeline.stack.payload.features),
         "payload_role": timeline.stack.payload.role,
-        "kinds": DECLARATIONS,
+        "scales": timeline.stack.scales.model_dump(mode="json"),
+        "kinds": payloads.declarations(timeline.stack.payload.answers),
         "alerts": [dataclasses.asdict(rule) for rule in timeline.alerts],
         "phases": [_phase(phase) for phase in timeline.phases],
         "faults": [dataclasses.asdict(fault) for fault in timeline.faults],
@@ -54,6 +58,22 @@ def describe(timeline: Timeline, run: Any, command: Sequence[str]) -> dict[str, 
         "outcome": "running",
         "exit_code": 2,
     }
+
+
+def keep_original(stack: Stack, folder: Path) -> None:
+    """Copy the monitoring's own configuration, as it is before times are divided, into `config/original`."""
+    for declared in (stack.prometheus, stack.alertmanager):
+        source = (stack.folder / declared).parent
+        if source != stack.folder:  # a stack's own folder holds more than configuration
+            keep_copy(source, folder / "config" / "original" / source.relative_to(stack.folder))
+
+
+def keep_users(scenario: Scenario, folder: Path) -> None:
+    """Copy a scenario's users of one's own into `config/users`."""
+    own = user_file.split(scenario.traffic.users, scenario.folder)
+    if own is not None:
+        (folder / "config" / "users").mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(own[0], folder / "config" / "users" / own[0].name)
 
 
 def write(folder: Path, content: Mapping[str, Any]) -> None:
@@ -112,6 +132,7 @@ def _phase(phase: Any) -> dict[str, Any]:
         "start_s": phase.start_s,
         "end_s": phase.end_s,
         "traffic": phase.traffic.model_dump(mode="json"),
+        "asked": phase.paced.asked.model_dump(mode="json"),
         "payload": dict(phase.payload),
     }
 

@@ -18,6 +18,7 @@ def things():
     from harness.cli import parts, verbs
     from harness.collectors import ALL as COLLECTORS
     from harness.faults import ALL as FAULTS
+    from harness.traffic.pacers import ALL as PACERS
     from harness.traffic.payloads import ALL as PAYLOADS
 
     return {
@@ -25,6 +26,7 @@ def things():
         "harness/faults": [fault.kind for fault in FAULTS],
         "harness/collectors": [collector.name for collector in COLLECTORS],
         "harness/traffic/payloads": [kind.name for kind in PAYLOADS],
+        "harness/traffic/pacers": [pacer.name for pacer in PACERS],
         "harness/engines": [f"{name}.py" for name in parts.ENGINES],
         "harness/cli": list(verbs.command().commands),
         "harness/report": [path.stem for path in modules(ROOT / "harness/report")],
@@ -45,7 +47,8 @@ def packages(folder):
 @pytest.mark.parametrize(
     "folder",
     [
-        "assertions", "harness/faults", "harness/collectors", "harness/traffic/payloads", "harness/engines",
+        "assertions", "harness/faults", "harness/collectors", "harness/traffic/payloads", "harness/traffic/pacers",
+        "harness/engines",
         "harness/cli", "harness/report", "harness", "scenarios", "stacks",
     ],
 )  # fmt: skip

@@ -6,9 +6,10 @@ import pytest
 
 from assertions import ALL
 from harness.check import Answer, Args, Bounded, Check, Verdict, failed, passed, unknown
-from harness.evidence import EvidenceError, Interval
-from harness.judge import exit_code, judge, overall, title
+from harness.evidence import EvidenceError, Interval, read_evidence
+from harness.judge import exit_code, judge, overall
 from harness.scenario import Expectation
+from harness.verdicts import title
 from tests.evidence.build import SIGNALS, START, asked, build, fault, firing, notice, together
 
 ROW = {"status": [200], "counted": "answered", "logged": "yes"}
@@ -404,3 +405,44 @@ def test_a_pager_that_answers_500_is_blindness_unless_it_was_planned(tmp_path, b
 )
 def test_a_title_is_the_line_of_the_scenario(args, expected):
     assert title(Expectation(check="alerts/fire", args=args)) == expected
+
+
+BLINDED = {
+    "alerts/delivered": {"alert": "High", "to": "page"},
+    "alerts/grouped": {"alerts": ["High", "Low"]},
+    "alerts/inhibited": {"alert": "High", "by": "Low"},
+    "alerts/muted": {"alert": "High"},
+    "alerts/once": {"alert": "High"},
+    "alerts/order": {"first": "Low", "then": "High"},
+}
+
+
+@pytest.mark.parametrize("name", BLINDED)
+@pytest.mark.parametrize("stream", ["alerts", "notifications"])
+def test_an_alert_check_on_a_blind_stream_is_unknown(tmp_path, name, stream):
+    high, low = firing("High", start=31.4, end=50), firing("Low", start=31.4, end=50)
+    told = [notice(33, "page", "High", "Low")]
+    found = evidence(tmp_path, (name, BLINDED[name]), series=together(high, low), notifications=told)
+    (seen,) = judge(found, REAL)[1:]
+    assert "blind" not in seen.reason
+    folder = found.folder
+    if stream == "notifications":
+        (folder / "notifications.jsonl").write_text("")
+    else:
+        for path in (folder / "metrics").iterdir():
+            path.unlink()
+    (seen,) = judge(read_evidence(folder), REAL)[1:]
+    if stream in REAL[name].streams:
+        assert (seen.answer, f"The stream {stream} was blind" in seen.reason) == ("unknown", True), seen.reason
+    else:
+        assert "blind" not in seen.reason
+
+
+def test_a_waiver_is_judged_by_the_day_of_the_run(tmp_path):
+    found = evidence(tmp_path, ("is/good", {}), run={"started_at": "2027-01-31T12:00:00+00:00"})
+    lines = found.run["scenario"]["expect"]
+    for until, waived in (("2027-01-31", True), ("2027-01-30", False)):
+        lines[0]["waive"] = {"until": until, "reason": "It is known."}
+        (folder := found.folder / "run.json").write_text(json.dumps(dict(found.run)))
+        (one,) = judged(read_evidence(folder.parent), check(answer=failed))
+        assert (one.answer, one.waived, exit_code([one])) == ("fail", waived, 0 if waived else 1)

@@ -1,11 +1,15 @@
 """A scenario file becomes values, or every mistake at once with its line."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from harness.check import AlertName, Args, ReceiverName
 from harness.errors import UsageError
 from harness.loader import load, load_stack, read_page
+from harness.scenario import Scenario
+from harness.stack import Frozen
 from tests.small_stack import CATALOGUE, SCENARIO, write_scenario, write_stack
 
 
@@ -33,6 +37,13 @@ MISTAKES = [
     (("phase: recovery", "phase: trouble"), 11, "phase", "used once"),
     (("rate_per_s: 10}", "rate_per_s: -10}"), 11, "rate_per_s", "greater than 0"),
     (("rate_per_s: 10}", "rates_per_s: 10}"), 11, "rates_per_s", "Did you mean `rate_per_s`?"),
+    (("rate_per_s: 10}", "arrivals: poison}"), 11, "arrivals", "Did you mean `poisson`?"),
+    (("rate_per_s: 10}", "arrivals: {ramp: {to_per_s: 20}, burst: {}}}"), 11, "traffic.arrivals", "a name such as"),
+    (("rate_per_s: 10}", "arrivals: ramp}"), 11, "arrivals.to_per_s", "`to_per_s`"),
+    (("rate_per_s: 10}", "arrivals: {ramp: {to_per_s: 20, ovr: 2m}}}"), 11, "ovr", "Did you mean `over`?"),
+    (("rate_per_s: 10}", "arrivals: {ramp: {to_per_s: 20, over: 6m}}}"), 11, "over", "at most 5m"),
+    (("rate_per_s: 10}", "arrivals: {replay: {file: gone.txt}}}"), 11, "file", "no recording gone.txt"),
+    (("timeline:", "traffic: {arrivals: {ramp: {to_per_s: 20, over: 21m}}}\ntimeline:"), 5, "over", "at most 20m"),
     (("shift: mean", "shift: median"), 9, "shift", "'mean'"),
     (("shift: mean", "shft: mean"), 9, "payload", "Did you mean `shift`?"),
     (("features: [f1]", "features: [f9]"), 9, "features", "known feature"),
@@ -65,6 +76,27 @@ MISTAKES = [
     (("within: 6m, ", ""), 13, "within", "`within`"),
     (("- alerts/quiet: {}", "- alerts/quiet"), 14, "expect", "one check with its arguments"),
     (("- alerts/quiet: {}", "- alerts/quiet: {loud: 1}"), 14, "loud", "one of: during, in"),
+    (("- alerts/quiet: {}", "- waive: {until: 2027-01-31, reason: x}"), 14, "expect", "one check with its arguments"),
+    (("- alerts/quiet: {}", "- {alerts/quiet: {}, waive: {until: 2027-01-31}}"), 14, "waive.reason", "`reason`"),
+    (
+        ("- alerts/quiet: {}", "- {alerts/quiet: {}, waive: {until: soon, reason: x}}"),
+        14,
+        "waive.until",
+        "a date such as",
+    ),
+    (
+        ("- alerts/quiet: {}", "- {alerts/quiet: {}, waive: {until: 2027-02-31, reason: x}}"),
+        14,
+        "YAML",
+        "a date such as",
+    ),
+    (
+        ("- alerts/quiet: {}", '- {alerts/quiet: {}, waive: {until: 2027-01-31, reason: ""}}'),
+        14,
+        "waive.reason",
+        "at least 1",
+    ),
+    (("- alerts/quiet: {}", "- {alerts/quiet: {}, waive: later}"), 14, "waive", "a mapping"),
 ]
 
 
@@ -80,6 +112,32 @@ def test_each_mistake_is_named_with_its_line(
     found = [m for m in raised.value.mistakes if m.where.endswith(where) and words in str(m)]
     assert [m.line for m in found] == [line], str(raised.value)
     assert found[0].file == str(path)
+
+
+def test_a_waiver_stands_beside_its_check(tmp_path: Path) -> None:
+    waived = ("- alerts/quiet: {}", '- alerts/quiet: {}\n    waive: {until: 2027-01-31, reason: "It is known."}')
+    scenario, _ = load(write_scenario(tmp_path, waived), CATALOGUE)
+    line = scenario.expect[1]
+    assert (line.check, line.args, line.line) == ("alerts/quiet", {}, 14)
+    assert (str(line.waive.until), line.waive.reason) == ("2027-01-31", "It is known.")
+    again = Scenario.model_validate(scenario.model_dump(mode="json", by_alias=True))
+    assert (again.expect[1].waive, again.expect[0].waive) == (line.waive, None)
+
+
+def test_names_inside_lists_and_mappings_are_looked_up(tmp_path: Path) -> None:
+    class One(Frozen):
+        alert: AlertName
+
+    class Several(Args):
+        may: tuple[AlertName | One, ...] = ()
+        routes: dict[str, tuple[ReceiverName, ...]] = {}
+
+    catalogue = replace(CATALOGUE, checks={**CATALOGUE.checks, "alerts/quiet": Several})
+    wrong = "{may: [FeatureDrift, {alert: HighErorRate}], routes: {critical: [page, pagr]}}"
+    with pytest.raises(UsageError) as raised:
+        load(write_scenario(tmp_path, ("- alerts/quiet: {}", f"- alerts/quiet: {wrong}")), catalogue)
+    found = [(mistake.line, mistake.value) for mistake in raised.value.mistakes]
+    assert found == [(14, "HighErorRate"), (14, "pagr")]
 
 
 def test_mistakes_of_one_kind_do_not_hide_each_other(tmp_path: Path) -> None:

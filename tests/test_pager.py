@@ -31,7 +31,9 @@ SENT = {
     "version": "4",
     "status": "firing",
     "receiver": "page",
+    "groupKey": '{}:{alertname="Down"}',
     "groupLabels": {"alertname": "Down"},
+    "truncatedAlerts": 3,
     "alerts": [{**ALERT, "generatorURL": "http://x"}, {**ALERT, "status": "resolved", "fingerprint": "f1"}],
 }
 
@@ -78,7 +80,9 @@ def test_a_notification_is_written_before_it_is_answered(called: Called) -> None
         "receiver": "page",
         "answered": 200,
         "status": "firing",
+        "group_key": '{}:{alertname="Down"}',
         "group_labels": {"alertname": "Down"},
+        "truncated": 3,
         "alerts": [ALERT, {**ALERT, "status": "resolved", "fingerprint": "f1"}],
     }
 

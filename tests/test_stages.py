@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from harness import stages
 from harness.errors import MissingProgram, RoleDied, StackError, Terminated
 from harness.evidence import Evidence
 from harness.stack import WatchdogSignal
+from harness.traffic.crew import Remote
 from tests.fake_stack import FakeFault, FakeLive, FakeRecorder, FakeTraffic, Rig
 from tests.test_timeline import planned
 
@@ -28,8 +30,13 @@ class Senders(FakeTraffic):
         self.stopped = 0
         self.recorded: int | None = 0
         self.clocks: list[dict[str, float]] = []
+        self.done: dict[str, Any] | None = {"event": "done", "cpu_s": 1.5}
 
     def ready(self) -> None: ...
+
+    @property
+    def parts(self) -> tuple[Any, ...]:
+        return (self,)
 
     def stop(self, within_s: float) -> None:
         self.stopped += 1
@@ -93,10 +100,18 @@ def test_what_the_senders_recorded_is_written_down_and_every_clock(
 ) -> None:
     table = Table(tmp_path, monkeypatch)
     table.traffic.recorded, table.canary.recorded = 7, None
+    shift = {"feature": "f1", "declared": 0.5, "achieved": 0.48}
+    table.traffic.done = {"event": "done", "cpu_s": 1.5, "checked": 5, "lacking": 1, "delivered": {"trouble": [shift]}}
     table.traffic.clocks = [{"wall": 5000.0, "monotonic": 4.0}]
     evidence = table.run()
     (kept,) = [fact.more for fact in evidence.facts("collected") if fact.more["stream"] == "requests"]
     assert kept == {"stream": "requests", "worker": 1, "count": 7}
+    done, *_ = evidence.facts("traffic_done")
+    assert done.more == {"worker": 1, "cpu_s": 1.5, "checked": 5, "lacking": 1}
+    (checked,) = evidence.facts("answers_checked")
+    assert checked.more == {"worker": 1, "checked": 5, "lacking": 1, "first": ""}
+    (delivered,) = evidence.facts("payload_delivered")
+    assert delivered.more == {"phase": "trouble", **shift}
     (lost,) = evidence.facts("stream_lost")
     assert lost.more["stream"] == "requests"
     clocks = [(fact.more["process"], fact.more["wall"], fact.monotonic) for fact in evidence.facts("clock")]
@@ -222,10 +237,10 @@ def test_run_json_says_running_while_it_runs(tmp_path: Path, monkeypatch: pytest
 
 def test_the_generator_is_told_wall_seconds_and_the_rates_asked(tmp_path: Path) -> None:
     plan = stages.traffic_plan(planned(tmp_path), {"run_id": "r"})
-    assert [(p["start_s"], p["end_s"], p["rate_per_s"]) for p in plan["phases"]] == [
-        (0, 10, 100),
-        (10, 30, 100),
-        (30, 40, 10),
+    assert [(p["start_s"], p["end_s"], p["asked"]["rate_per_s"]) for p in plan["phases"]] == [
+        (0, 10, [100, 100]),
+        (10, 30, [100, 100]),
+        (30, 40, [10, 10]),
     ]
     assert plan["phases"][1]["payload"] == {"shift": "mean", "features": ["f1"], "by_sd": 0.5}
 
@@ -239,3 +254,27 @@ def test_the_live_view_is_told_what_fires_but_for_the_watchdog(tmp_path: Path, m
     table.timeline = replace(table.timeline, stack=table.timeline.stack.model_copy(update={"signals": watchdog}))
     table.run(watch=seen.append)
     assert {tuple(update["firing"]) for update in seen if update["stage"] == "play"} == {("HighErrorRate",)}
+
+
+@pytest.mark.parametrize(
+    ("workers", "remote", "made"),
+    [(1, 0, ("TrafficProcess", {})), (1, 2, ("TrafficCrew", {"local": 1})), (3, 0, ("TrafficCrew", {"local": 3}))],
+)
+def test_one_worker_here_needs_no_crew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int, remote: int, made: tuple[str, dict[str, int]]
+) -> None:
+    seen: list[tuple[str, dict[str, Any]]] = []
+    for place, name in (("control", "TrafficProcess"), ("crew", "TrafficCrew")):
+        monkeypatch.setattr(
+            f"harness.traffic.{place}.{name}", lambda plan, work, spawn, name=name, **more: seen.append((name, more))
+        )
+    monkeypatch.setattr(stages, "_sending", lambda *args: {})
+    rig = Rig(tmp_path)
+    drill = stages.Drill(
+        timeline=planned(tmp_path, ("timeline:", f"traffic: {{workers: {workers}}}\ntimeline:")), run=rig.run,
+        journal=rig.journal, watch=lambda update: None, keep_going=False, deadline=None, remote=Remote(workers=remote),
+    )  # fmt: skip
+    stages._traffic(drill, SimpleNamespace(work=tmp_path, spawn=None))  # type: ignore[arg-type]
+    ((name, more),) = seen
+    assert (name, {key: more[key] for key in more if key == "local"}) == made
+    assert "remote" not in more or (more["remote"].workers, more["note"]) == (remote, rig.journal.note)

@@ -21,7 +21,7 @@ def test_the_description_survives_json_and_reads_as_evidence(tmp_path: Path) -> 
     content = described(tmp_path)
     store.write(tmp_path, content)
     evidence = read_evidence(tmp_path)
-    assert evidence.scenario == planned(tmp_path).scenario
+    assert evidence.scenario.model_dump() == planned(tmp_path).scenario.model_dump()
     assert evidence.signals.jobs == {"ml": "model"}
     assert (evidence.speed, evidence.run["outcome"], evidence.run["exit_code"]) == (30, "running", 2)
     assert evidence.faults["failing"].injected_at is None
@@ -73,6 +73,39 @@ def test_what_is_no_run_directory_is_refused_with_a_sentence(tmp_path: Path, tex
         (tmp_path / "run.json").write_text(text)
     with pytest.raises(EvidenceError, match=words):
         read_evidence(tmp_path)
+
+
+def test_the_original_configuration_is_kept_without_its_secrets(tmp_path: Path) -> None:
+    from types import SimpleNamespace
+    from typing import Any
+
+    stack: Any = SimpleNamespace(
+        folder=tmp_path / "stack", prometheus="prometheus/prometheus.yml", alertmanager="am/alertmanager.yml"
+    )
+    files = {
+        "prometheus/rules/a.yml": "groups: [] # 5m\n",
+        "am/alertmanager.yml": "  password: hunter2\n",
+        "service/data.bin": "",
+    }
+    for name, text in files.items():
+        (stack.folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (stack.folder / name).write_text(text)
+    store.keep_original(stack, tmp_path / "run")
+    original = tmp_path / "run/config/original"
+    kept = {str(path.relative_to(original)): path.read_text() for path in original.rglob("*") if path.is_file()}
+    assert kept == {
+        "prometheus/rules/a.yml": "groups: [] # 5m\n",
+        "am/alertmanager.yml": "  password: <secret>\n",
+    }
+
+
+def test_users_of_ones_own_are_kept(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("class Buyer(User): ...\n")
+    own = planned(tmp_path, ("timeline:", "traffic: {users: mine.py:Buyer}\ntimeline:")).scenario
+    store.keep_users(own, tmp_path / "run")
+    assert (tmp_path / "run" / "config" / "users" / "mine.py").read_text() == "class Buyer(User): ...\n"
+    store.keep_users(planned(tmp_path).scenario, tmp_path / "other")
+    assert not (tmp_path / "other").exists()
 
 
 def test_the_commit_is_recorded_with_its_dirt(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from harness.loader import load
 from harness.scenario import Timeline
-from harness.timeline import plan
+from harness.timeline import FASTEST, plan
 from tests.small_stack import CATALOGUE, DRIFT, PROMETHEUS, SERVICE, write_scenario
 
 
@@ -32,6 +32,30 @@ def test_a_phase_overrides_only_what_it_names(tmp_path: Path) -> None:
     assert rates == [(100, "poisson"), (100, "poisson"), (10, "poisson")]
 
 
+WHOLE = "traffic: {rate_per_s: 100, arrivals: {ramp: {to_per_s: 500}}}\ntimeline:"
+
+
+def test_a_shape_of_the_scenario_runs_over_the_whole_drill(tmp_path: Path) -> None:
+    timeline = planned(tmp_path, ("timeline:", WHOLE), (", traffic: {rate_per_s: 10}", ""))
+    assert [p.paced.asked.rate_per_s for p in timeline.phases] == [(100, 200), (200, 400), (400, 500)]
+    assert [p.paced.asked.length_s for p in timeline.phases] == [10, 20, 10]
+
+
+def test_a_shape_of_a_phase_begins_with_it(tmp_path: Path) -> None:
+    own = ("{rate_per_s: 10}", "{rate_per_s: 10, arrivals: {burst: {to_per_s: 90, for: 1m, at: 2m}}}")
+    *_, recovery = planned(tmp_path, own).phases
+    assert recovery.paced.asked.t_s == pytest.approx((0, 4, 4, 6, 6, 10))
+    assert recovery.paced.asked.rate_per_s == (10, 10, 90, 90, 10, 10)
+
+
+def test_a_thinned_recording_is_warned_about_once(tmp_path: Path) -> None:
+    (tmp_path / "arrivals.txt").write_text("".join(f"{second}\n" for second in range(1200)))
+    timeline = planned(tmp_path, ("timeline:", "traffic: {arrivals: {replay: {file: arrivals.txt}}}\ntimeline:"))
+    (warning,) = [one for one in timeline.warnings if "recording" in one]
+    assert "keeps its rate: at speed 30 it is thinned" in warning
+    assert sum(p.paced.asked.total for p in timeline.phases) == pytest.approx(40, abs=25)
+
+
 def test_steps_are_ordered_and_end_once(tmp_path: Path) -> None:
     steps = [(step.at_s, step.action, step.name) for step in planned(tmp_path).steps]
     assert steps == [
@@ -53,12 +77,13 @@ def test_a_fault_says_what_it_blinds(tmp_path: Path) -> None:
 
 def test_the_floor_adds_up_what_time_an_alert_needs(tmp_path: Path) -> None:
     floor = planned(tmp_path).floors[0]
-    assert floor.parts == {"scrape": 15, "evaluation": 30, "for": 120, "group_wait": 10}
-    assert (floor.total_s, floor.bound_s, floor.where) == (175, 360, "trouble")
+    assert floor.parts == {"for": 120}
+    assert floor.most == {"scrape": 15, "evaluation": 30, "window": 300, "for": 120, "grouping": 60, "delivery": 3}
+    assert (floor.total_s, floor.ceiling_s, floor.bound_s, floor.where) == (120, 528, 360, "trouble")
 
 
 WARNINGS = [
-    (("within: 6m", "within: 2m"), "cannot be seen within 2m: its floor is 55s later"),
+    (("within: 6m", "within: 1m"), "cannot be seen within 1m: its floor is 1m later"),
     (
         ("alert: HighErrorRate", "alert: FeatureDrift"),
         "FeatureDrift stands in drift.yml, which prometheus.yml does not load",
@@ -79,6 +104,7 @@ LIMITS = [
     (150, {}, ""),
     (151, {}, "the largest honest speed is 150"),
     (300, {"prometheus": PROMETHEUS.replace("15s", "1m")}, ""),
+    (301, {"prometheus": PROMETHEUS.replace("15s", "1m")}, "Evaluations every 30 s cannot be closer than 0.1 s"),
     (30, {"service": SERVICE.replace("rate(e[5m]) > 0.05", "hour() > 3")}, "service.yml: `hour()`"),
     (1, {"service": SERVICE.replace("rate(e[5m]) > 0.05", "hour() > 3")}, ""),
     (30, {"drift": DRIFT.replace("drift == 1", "hour() > 3")}, ""),
@@ -99,3 +125,14 @@ def test_the_same_input_gives_the_same_plan(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("seed", "wanted"), [(None, 0), (5, 5), (0, 0)])
 def test_the_seed_can_be_given_outside(tmp_path: Path, seed: int | None, wanted: int) -> None:
     assert planned(tmp_path, seed=seed).seed == wanted
+
+
+def test_the_fastest_speed_is_the_largest_honest_one(tmp_path: Path) -> None:
+    timeline = planned(tmp_path, speed=FASTEST)
+    assert (timeline.speed, timeline.largest_speed, timeline.limits) == (150, 150, ())
+    assert timeline.limited_by == "scrapes every 15 s cannot be closer than 0.1 s"
+    assert timeline.wall_s == 8
+
+
+def test_the_largest_speed_does_not_depend_on_the_one_asked(tmp_path: Path) -> None:
+    assert [planned(tmp_path, speed=speed).largest_speed for speed in (1, 30, 1000)] == [150, 150, 150]

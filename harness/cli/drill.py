@@ -29,6 +29,8 @@ class Options:
     only: str | None = None
     timeout_s: float | None = None
     keep_going: bool = False
+    remote: Any = None
+    """Traffic workers elsewhere, harness.traffic.crew.Remote; None for none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +60,7 @@ def play(drill: Drill, options: Options) -> Played:
     folder: Path | None = None
     try:
         if missing := lacking(drill):
-            error = NotPlayable(f"{drill.name} cannot be played here: {', '.join(missing)}.")
+            error = NotPlayable(f"{drill.name} cannot be played here: {' '.join(missing)}")
             code = error.exit_code if drill.in_suite else explained(error)
             return Played(drill=drill, code=code, sentence=str(error), skipped=drill.in_suite)
         run = make_run(drill.name, runs=options.runs, clock=RunClock(drill.timeline.speed), programs=options.programs)
@@ -90,6 +92,7 @@ def _stages(drill: Drill, options: Options, run: Run) -> None:
                 keep_going=options.keep_going,
                 timeout_s=options.timeout_s,
                 watch=watch,
+                remote=options.remote,
             )
     finally:
         journal.close()

@@ -1,43 +1,75 @@
-"""tocsin judge: judges a run directory again, offline."""
+"""tocsin judge: judges run directories again, offline."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.cli.options import JUnit, Only
 
+if TYPE_CHECKING:
+    from harness.report.summary import Summary
+
 
 def judge(
-    run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run directory, such as runs/tour/latest.")],
+    run_dirs: Annotated[
+        list[Path], typer.Argument(metavar="RUN_DIR...", help="Run directories, such as runs/tour/latest.")
+    ],
     only: Only = None,
     junit: JUnit = None,
     json: Annotated[bool, typer.Option("--json", help="Print the verdicts as JSON instead of a table.")] = False,
+    suite: Annotated[
+        Path | None,
+        typer.Option("--suite", metavar="FILE", help="Also judge what this suite.yaml asks of all of them together."),
+    ] = None,
 ) -> int:
-    """Judge a run directory again, offline.
+    """Judge run directories again, offline.
 
-    Needs no server, changes nothing in the directory, and tells what differs from its verdicts.json.
+    Needs no server, changes nothing in them, and tells what differs from their verdicts.json.
     """
     from harness.cli.drill import judged
     from harness.cli.output import say, show
+    from harness.errors import worst
     from harness.report import json as as_json
+    from harness.report import text
 
-    summary = judged(run_dir.resolve() if run_dir.exists() else run_dir, only)
+    summaries = [judged(one.resolve() if one.exists() else one, only) for one in run_dirs]
     if json:
-        typer.echo(as_json.text(summary), nl=False)
-    else:
-        from harness.report import text
-
-        show(text.drill(summary))
+        typer.echo(as_json.several(summaries), nl=False)
+    for summary in summaries:
+        if not json:
+            show(text.drill(summary))
+        if only is None:
+            say(_compared(as_json.same(summary, summary.folder / "verdicts.json")))
+    together = _together(summaries, suite, only, quiet=json)
+    every = [*summaries, *([together] if together else [])]
     if junit is not None:
         from harness.report import junit as as_junit
 
-        junit.write_text(as_junit.document([summary]), encoding="utf-8")
-    if only is None:
-        say(_compared(as_json.same(summary, summary.folder / "verdicts.json")))
-    return summary.code
+        junit.write_text(as_junit.document(every), encoding="utf-8")
+    return worst([summary.code for summary in every])
+
+
+def _together(summaries: list[Summary], file: Path | None, only: str | None, *, quiet: bool) -> Summary | None:
+    """Judge the suite file, and say which alerts fired in at least one of several runs; `quiet`: on stderr."""
+    from harness.cli.output import say, show
+    from harness.cli.suite import read, together
+    from harness.evidence import read_evidence
+    from harness.report import text
+
+    folders = [summary.folder for summary in summaries]
+    alerts = (str(rule["name"]) for folder in folders for rule in read_evidence(folder).run["alerts"])
+    suite = read(file, alerts) if file is not None else None
+    if suite is None and len(folders) < 2:
+        return None
+    told, summary = together(suite, folders, (), only)
+    if quiet:
+        say(f"Rules: {told}")
+    else:
+        show(f"\nRules: {told}" if summary is None else text.together(summary))
+    return summary
 
 
 def _compared(differences: list[str] | None) -> str:

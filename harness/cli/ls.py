@@ -1,4 +1,4 @@
-"""tocsin ls: lists what there is to name: scenarios, checks, faults, payloads, stacks, engines."""
+"""tocsin ls: lists what there is to name: scenarios, checks, faults, payloads, arrivals, stacks, engines."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def ls() -> int:
     """List what a scenario or an option may name.
 
-    Scenarios, checks, faults, payloads, stacks and engines, each with its summary.
+    Scenarios, checks, faults, payloads, arrivals, stacks and engines, each with its summary.
     """
     from harness.cli.output import show
     from harness.errors import PASS
@@ -27,16 +27,20 @@ def ls() -> int:
 def sections() -> list[tuple[str, list[tuple[str, str]]]]:
     """Return (title, (name, summary) per thing) in the order they are shown."""
     from assertions import ALL as CHECKS
+    from assertions import SUITE
     from harness.cli import parts
     from harness.faults import ALL as FAULTS
+    from harness.traffic.pacers import ALL as PACERS
 
     scenarios = parts.folder_named("scenarios")
     files = parts.scenario_files(scenarios) if scenarios.is_dir() else []
     return [
         (f"scenarios ({scenarios.name}/)", [(path.stem, _summary(path)) for path in files]),
         ("checks", sorted((check.id, check.summary) for check in CHECKS)),
+        ("checks of a suite.yaml", sorted((check.id, check.summary) for check in SUITE)),
         ("faults", sorted((fault.kind, fault.summary) for fault in FAULTS)),
         ("payloads", _payloads()),
+        ("arrivals", [(pacer.name, pacer.summary) for pacer in PACERS]),
         ("stacks", [(folder.name, _summary(folder / "stack.yaml")) for folder in parts.known_stacks()]),
         ("engines", sorted(parts.ENGINES.items())),
     ]

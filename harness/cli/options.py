@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -15,8 +16,29 @@ StackName = Annotated[
     typer.Option("--stack", metavar="NAME|DIR", help="Stack to use instead of the one the scenario names."),
 ]
 EngineName = Annotated[str, typer.Option("--engine", metavar="NAME", help="What the stack runs on; see `tocsin ls`.")]
+
+
+def speed_of(text: str | float) -> float:
+    """Return a speed of 1 or more; `max` stands for the largest honest one of each drill, given as infinity."""
+    if str(text) == "max":
+        return math.inf
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = math.nan
+    if not 1.0 <= speed < math.inf:
+        raise typer.BadParameter(f"{text!r} is neither `max` nor a number of 1 or more.")
+    return speed
+
+
 Speed = Annotated[
-    float, typer.Option("--speed", metavar="K", min=1.0, help="Divide every production duration by K (1 or more).")
+    float,
+    typer.Option(
+        "--speed",
+        metavar="K|max",
+        parser=speed_of,
+        help="Divide every production duration by K (1 or more); max: the largest honest K of each drill.",
+    ),
 ]
 Seed = Annotated[int | None, typer.Option("--seed", metavar="N", help="Seed to use instead of the scenario's.")]
 Runs = Annotated[Path, typer.Option("--runs", metavar="DIR", help="Where run directories are made.")]

@@ -55,8 +55,9 @@ def folder_named(name: str) -> Path:
 
 
 def scenario_files(folder: Path) -> list[Path]:
-    """Return the scenario files that lie directly in a folder, by name."""
-    return sorted(path for path in folder.iterdir() if path.suffix in (".yaml", ".yml") and path.is_file())
+    """Return the scenario files that lie directly in a folder, by name; its suite.yaml is none."""
+    found = (path for path in folder.iterdir() if path.suffix in (".yaml", ".yml") and path.name != "suite.yaml")
+    return sorted(path for path in found if path.is_file())
 
 
 def known_stacks() -> Iterable[Path]:

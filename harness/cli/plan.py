@@ -10,14 +10,14 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from harness.cli.prepare import Drill
-    from harness.scenario import Timeline
+    from harness.scenario import Expectation, Floor, Timeline
 
 
 def plan(scenarios: Scenarios, stack: StackName = None, speed: Speed = 1.0, seed: Seed = None) -> int:
     """Print what a run would do: steps, detection floors, limits.
 
-    The detection floor of each expected alert stands beside its bound, with warnings and the limits of speed.
-    Touches no server.
+    For each expected alert, when it can be seen at the soonest and at the latest stands beside its bound, with
+    warnings, the largest honest speed and what limits it. Touches no server.
     """
     from harness.catalogue import catalogue
     from harness.cli.output import show
@@ -34,10 +34,21 @@ def _parts(drill: Drill) -> list[RenderableType]:
     parts: list[RenderableType] = [_head(timeline), "", _steps(timeline)]
     if timeline.floors:
         parts += ["", _floors(timeline)]
-    parts += ["", "Expected:"] + [f"  {line.check} {_written(line.args)}".rstrip() for line in timeline.scenario.expect]
+        parts += dict.fromkeys(f"  {floor.alert} in {floor.where}: {_made_of(floor)}" for floor in timeline.floors)
+    parts += ["", "Expected:"] + [f"  {_line(line)}" for line in timeline.scenario.expect]
+    parts += [f"\n{_speed(timeline)}"]
     parts += [f"\nwarning: {warning}" for warning in timeline.warnings]
     parts += [f"\nlimit: {limit} `tocsin run` refuses this speed." for limit in timeline.limits]
     return [*parts, ""]
+
+
+def _line(line: Expectation) -> str:
+    waived = f" (a failure is waived until {line.waive.until})" if line.waive else ""
+    return f"{line.check} {_written(line.args)}".rstrip() + waived
+
+
+def _speed(timeline: Timeline) -> str:
+    return f"The largest honest speed is {timeline.largest_speed:g}; its limit: {timeline.limited_by}."
 
 
 def _head(timeline: Timeline) -> str:
@@ -75,7 +86,9 @@ def _details(timeline: Timeline) -> dict[tuple[str, str], str]:
     details = {}
     for phase in timeline.phases:
         traffic = phase.traffic
-        told = f"{traffic.rate_per_s:g} requests/s, {traffic.arrivals}, users {traffic.users}"
+        told = f"{phase.paced.words}, users {traffic.users}"
+        told += f", {traffic.workers} workers" if traffic.workers > 1 else ""
+        told += f", client {traffic.client}" if traffic.client != "keepalive" else ""
         details["phase", phase.name] = f"{told}, payload {_written(phase.payload)}" if phase.payload else told
     for fault in timeline.faults:
         blinds = ", ".join(f"{signal} of {role}" for signal, role in fault.blinds)
@@ -91,13 +104,42 @@ def _floors(timeline: Timeline) -> RenderableType:
     from harness.clock import format_duration
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for column in ("alert", "in", "soonest", "bound", "made of"):
+    for column in ("alert", "in", "soonest", "latest", "bound", "met"):
         table.add_column(column, overflow="fold")
     for floor in timeline.floors:
-        parts = " + ".join(f"{name} {format_duration(round(part_s, 1))}" for name, part_s in floor.parts.items())
-        soonest = format_duration(round(floor.total_s, 1))
-        table.add_row(floor.alert, floor.where, soonest, format_duration(floor.bound_s), parts)
+        bound = format_duration(floor.bound_s) + (f" + {_brief(floor.fixed_s)}" if floor.fixed_s else "")
+        soonest = "never" if floor.hopeless else _brief(floor.total_s)
+        latest = "never" if floor.hopeless else _brief(floor.ceiling_s)
+        table.add_row(floor.alert, floor.where, soonest, latest, bound, _met(floor))
     return table
+
+
+def _met(floor: Floor) -> str:
+    """Say whether the bound can be met, and by how much it is missed."""
+    if floor.hopeless:
+        return "NO, it cannot fire"
+    if floor.total_s > floor.allowed_s:
+        return f"NO, {_brief(floor.total_s - floor.allowed_s)} too late"
+    if floor.ceiling_s > floor.allowed_s:
+        return f"perhaps, up to {_brief(floor.ceiling_s - floor.allowed_s)} too late"
+    return "yes"
+
+
+def _made_of(floor: Floor) -> str:
+    """Return each part from its least to its most, and what the part of the window rests on."""
+    told = []
+    for name in dict.fromkeys((*floor.most, *floor.parts)):
+        least, most = floor.parts.get(name, 0.0), floor.most.get(name, floor.parts.get(name, 0.0))
+        if least or most:
+            told.append(f"{name} {_brief(least)}" + (f"..{_brief(most)}" if most > least else ""))
+    return " + ".join(told) + (f" ({floor.note})" if floor.note else "")
+
+
+def _brief(seconds: float) -> str:
+    """Return seconds as a short duration: tenths below a minute, whole ones above."""
+    from harness.clock import format_duration
+
+    return f"{round(seconds, 1):g}s" if seconds < 60 else format_duration(round(seconds))
 
 
 def _written(args: object) -> str:

@@ -30,9 +30,18 @@ class Drill:
 
 
 def drills(
-    paths: Iterable[Path], *, catalogue: Catalogue, stack: str | None, seed: int | None, speed: float
+    paths: Iterable[Path],
+    *,
+    catalogue: Catalogue,
+    stack: str | None,
+    seed: int | None,
+    speed: float,
+    workers: int | None = None,
 ) -> tuple[Drill, ...]:
-    """Load and plan every scenario named or found in a folder; UsageError holds the mistakes of all of them."""
+    """Load and plan every scenario named or found in a folder; UsageError holds the mistakes of all of them.
+
+    `workers` replaces the number of traffic workers that a scenario asks for.
+    """
     from harness.loader import load
     from harness.timeline import plan
 
@@ -41,6 +50,9 @@ def drills(
     for path, in_suite in _files(paths, mistakes).items():
         try:
             scenario, found = load(path, catalogue, stack)
+            if workers is not None:
+                traffic = scenario.traffic.model_copy(update={"workers": workers})
+                scenario = scenario.model_copy(update={"traffic": traffic})
             timeline = plan(scenario, found, catalogue, seed, speed)
         except UsageError as error:
             mistakes += [mistake for mistake in error.mistakes if mistake not in mistakes]
@@ -145,15 +157,8 @@ def _made(folder: Path) -> list[Mistake]:
 
 def lacking(drill: Drill) -> list[str]:
     """Return what the drill's faults need and this stack or machine does not have; empty when it can be played."""
-    from harness.faults import ALL as FAULTS
+    from harness import faults
 
-    kinds = {fault.kind: fault for fault in FAULTS}
-    stack, found = drill.timeline.stack, []
-    for planned in drill.timeline.faults:
-        kind = kinds[planned.kind]
-        for need in kind(kind.Params.model_validate(planned.params)).needs():
-            what, _, name = need.partition(":")
-            declared = {"hook": stack.hooks, "role": stack.roles}.get(what, ())
-            if name not in declared and not (need == "root" and os.geteuid() == 0):
-                found.append(f"fault {planned.name} needs {need}")
-    return found
+    stack = drill.timeline.stack
+    planned = drill.timeline.faults
+    return [sentence for one in planned for sentence in faults.lacking(one.kind, one.params, stack)]

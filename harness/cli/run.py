@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from harness.cli.prepare import Drill
     from harness.report.junit import Unjudged
     from harness.report.summary import Summary
+    from harness.suite import Suite
 
 
 def run(
@@ -35,20 +36,34 @@ def run(
         bool,
         typer.Option("--keep-going", help="Play on when a signal's canary is not seen; only its checks are unknown."),
     ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", metavar="N", min=1, max=64, help="Send the load from N processes of this machine."),
+    ] = None,
+    remote_workers: Annotated[
+        int,
+        typer.Option("--remote-workers", metavar="N", min=0, max=64, help="Wait for N `tocsin worker` elsewhere, too."),
+    ] = 0,
+    bind: Annotated[
+        str, typer.Option("--bind", metavar="HOST[:PORT]", help="Where to listen for workers elsewhere.")
+    ] = "127.0.0.1",
 ) -> int:
     """Play drills, each on a fresh stack, and judge them."""
     from harness.catalogue import catalogue
-    from harness.cli import parts
+    from harness.cli import parts, worker
     from harness.cli.drill import Options, play
     from harness.cli.prepare import drills, gathered, refuse
+    from harness.cli.suite import suite_of
     from harness.programs import cache_folder, find_all
 
-    timeout_s, chosen, found = gathered(
+    timeout_s, chosen, remote, found = gathered(
         lambda: _seconds(timeout),
         lambda: parts.engine(engine),
-        lambda: drills(scenarios, catalogue=catalogue(), stack=stack, seed=seed, speed=speed),
+        lambda: worker.remote(remote_workers, bind),
+        lambda: drills(scenarios, catalogue=catalogue(), stack=stack, seed=seed, speed=speed, workers=workers),
     )
     refuse(found, only=only, writes=[runs] if junit is None else [runs, junit.parent])
+    suite = suite_of(scenarios, (rule.name for drill in found for rule in drill.timeline.alerts))
     announce(found)
     needed = sorted({name for drill in found for name in parts.programs_of(drill.timeline.stack)})
     options = Options(
@@ -59,6 +74,7 @@ def run(
         only=only,
         timeout_s=timeout_s,
         keep_going=keep_going,
+        remote=remote,
     )
     played: list[Played] = []
     for drill in found:
@@ -66,7 +82,7 @@ def run(
         _show(played[-1])
         if played[-1].ended:
             break
-    return _finish(found, played, junit)
+    return _finish(found, played, junit, _together(found, played, suite, only) if len(found) > 1 or suite else None)
 
 
 def _seconds(timeout: str | None) -> float | None:
@@ -119,7 +135,23 @@ def _show(played: Played) -> None:
         show(f"{played.drill.name} was not played: {played.sentence}")
 
 
-def _finish(found: tuple[Drill, ...], played: list[Played], junit: Path | None) -> int:
+def _together(found: tuple[Drill, ...], played: list[Played], suite: Suite | None, only: str | None) -> Summary | None:
+    """Say which alerts fired in at least one drill, and judge what the suite file asks of all drills together."""
+    from harness.cli.output import show
+    from harness.cli.suite import together
+    from harness.report import text
+
+    judged = {one.drill.path: one.summary.folder for one in played if one.summary is not None}
+    unplayed = [drill.timeline.scenario for drill in found if drill.path not in judged]
+    told, summary = together(suite, list(judged.values()), unplayed, only)
+    if told and summary is None:
+        show(f"\nRules: {told}")
+    if summary is not None:
+        show(text.together(summary))
+    return summary
+
+
+def _finish(found: tuple[Drill, ...], played: list[Played], junit: Path | None, suite: Summary | None) -> int:
     """Write the merged JUnit file, show the suite, and return the exit code of all drills."""
     from harness.cli.output import show
     from harness.errors import worst
@@ -127,12 +159,14 @@ def _finish(found: tuple[Drill, ...], played: list[Played], junit: Path | None) 
     from harness.report import text
 
     if junit is not None:
-        junit.write_text(xml.document([_for_junit(one) for one in played]), encoding="utf-8")
+        every = [*(_for_junit(one) for one in played), *([suite] if suite else [])]
+        junit.write_text(xml.document(every), encoding="utf-8")
     if len(found) > 1:
         lines = [(one.drill.name, _answer(one), _sentence(one)) for one in played]
         lines += [(drill.name, None, "the run ended before it") for drill in found[len(played) :]]
         show(text.suite(lines))
-    return worst([one.code for one in played if not one.skipped])
+    codes = [one.code for one in played if not one.skipped]
+    return worst([*codes, *([suite.code] if suite and codes else [])])
 
 
 def _for_junit(one: Played) -> Summary | Unjudged:

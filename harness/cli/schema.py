@@ -31,7 +31,9 @@ def scenario_schema(catalogue: Any) -> dict[str, Any]:
     }
     payloads = [made.of(model) for _, model in sorted(catalogue.payloads.items())]
     phase["payload"] = {"anyOf": [{"type": "object", "maxProperties": 0}, *payloads]}
-    checks = [_one_key(name, made.of(model)) for name, model in sorted(catalogue.checks.items())]
+    for model in ("Traffic", "TrafficOverride"):
+        made.all[model]["properties"]["arrivals"] = _arrivals(catalogue, made)
+    checks = [_check(name, made.of(model), made) for name, model in sorted(catalogue.checks.items())]
     scenario = made.all.pop("Scenario") if "Scenario" in made.all else root
     scenario["properties"]["expect"]["items"] = {"oneOf": checks}
     for unused in ("Expectation", "FaultPlan"):
@@ -44,6 +46,12 @@ def scenario_schema(catalogue: Any) -> dict[str, Any]:
     }
 
 
+def _arrivals(catalogue: Any, made: _Definitions) -> dict[str, Any]:
+    shapes = [_one_key(name, made.of(pacer.args)) for name, pacer in sorted(catalogue.pacers.items())]
+    bare = [name for name, pacer in sorted(catalogue.pacers.items()) if not made.of(pacer.args).get("required")]
+    return {"anyOf": [{"enum": bare}, *shapes]}
+
+
 def _one_key(name: str, value: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "type": "object",
@@ -51,6 +59,13 @@ def _one_key(name: str, value: Mapping[str, Any]) -> dict[str, Any]:
         "required": [name],
         "additionalProperties": False,
     }
+
+
+def _check(name: str, args: Mapping[str, Any], made: _Definitions) -> dict[str, Any]:
+    from harness.scenario import Waiver
+
+    shape = _one_key(name, args)
+    return {**shape, "properties": {**shape["properties"], "waive": made.of(Waiver)}}
 
 
 def _fault(kind: str, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -61,7 +76,7 @@ def _fault(kind: str, params: Mapping[str, Any]) -> dict[str, Any]:
 
 _DURATION = {
     "anyOf": [{"type": "number"}, {"type": "string", "pattern": r"^(\d+(\.\d+)?(ms|[smhdwy]))+$"}],
-    "description": "Production time: a duration such as 15m or 1h30m, or seconds.",
+    "description": "A duration such as 15m or 1h30m, or seconds; production time unless its owner says otherwise.",
 }
 
 

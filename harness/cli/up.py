@@ -38,7 +38,7 @@ def up(
     found = load_stack(stack)
     timeline = idle(found, speed)
     programs = find_all(parts.programs_of(found), cache_folder())
-    run = make_run("up", runs=runs, clock=RunClock(speed), programs=programs)
+    run = make_run("up", runs=runs, clock=RunClock(timeline.speed), programs=programs)
     try:
         journal = Journal(run.folder / "journal.jsonl", run.clock)
         with chosen.up(timeline, run, journal) as live:

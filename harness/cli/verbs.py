@@ -9,6 +9,7 @@ import typer
 
 from harness import __version__
 from harness.cli.doctor import doctor
+from harness.cli.fidelity import fidelity
 from harness.cli.judge import judge
 from harness.cli.ls import ls
 from harness.cli.plan import plan
@@ -17,9 +18,10 @@ from harness.cli.schema import schema
 from harness.cli.setup import setup
 from harness.cli.sweep import sweep
 from harness.cli.up import up
+from harness.cli.worker import worker
 from harness.errors import USAGE
 
-ALL: tuple[Callable[..., int], ...] = (run, plan, judge, up, ls, schema, doctor, setup, sweep)
+ALL: tuple[Callable[..., int], ...] = (run, plan, judge, fidelity, up, worker, ls, schema, doctor, setup, sweep)
 
 
 def _version(asked: bool) -> None:

@@ -19,7 +19,8 @@ class Alerts:
     """Asks Alertmanager each `every_s` wall seconds and appends transitions to `alerts.jsonl`, flushed one by one.
 
     A row: `at` (epoch seconds), `fingerprint`, `labels`, `state` (active, suppressed, unprocessed or gone),
-    `inhibitedBy`, `silencedBy`, `startsAt`, `receivedAt` (epoch seconds at which it was first seen).
+    `inhibitedBy`, `silencedBy`, `startsAt`, `receivedAt` (epoch seconds at which it was first seen), `updatedAt` (when
+    Alertmanager had received it, as it said then; RFC 3339).
     """
 
     name = "alerts"
@@ -92,7 +93,7 @@ class Alerts:
             now = self._clock.now()
             for fingerprint, alert in alerts.items():
                 before = self._held.get(fingerprint)
-                row = _row(alert, now if before is None else before["receivedAt"])
+                row = _row(alert, before or {"receivedAt": now, "updatedAt": alert.get("updatedAt", "")})
                 if row != before:
                     self._write(now, row)
                     self._held[fingerprint] = row
@@ -107,7 +108,7 @@ class Alerts:
         self.rows += 1
 
 
-def _row(alert: Mapping[str, Any], received_at: float) -> dict[str, Any]:
+def _row(alert: Mapping[str, Any], first: Mapping[str, Any]) -> dict[str, Any]:
     status = alert.get("status", {})
     return {
         "fingerprint": alert["fingerprint"],
@@ -116,5 +117,6 @@ def _row(alert: Mapping[str, Any], received_at: float) -> dict[str, Any]:
         "inhibitedBy": sorted(status.get("inhibitedBy", ())),
         "silencedBy": sorted(status.get("silencedBy", ())),
         "startsAt": alert.get("startsAt", ""),
-        "receivedAt": received_at,
+        "receivedAt": first["receivedAt"],
+        "updatedAt": first["updatedAt"],
     }

@@ -53,6 +53,12 @@ class Prometheus:
         targets = self._client.get_targets(state="active")["activeTargets"]
         return max((parse_duration(target["scrapeInterval"]) for target in targets), default=0.0)
 
+    def declared(self) -> dict[str, str]:
+        """Return metric -> type (`counter`, `histogram`) as the targets declare them, those without a sample too."""
+        answer = self._session.get(f"{self.url}/api/v1/metadata", timeout=_TIMEOUT_S)
+        answer.raise_for_status()
+        return {name: str(told[0].get("type", "")) for name, told in answer.json()["data"].items() if told}
+
     def last_evaluations(self) -> dict[str, float]:
         """Return rule group -> epoch seconds of its last evaluation."""
         answer = self._session.get(f"{self.url}/api/v1/rules", timeout=_TIMEOUT_S)

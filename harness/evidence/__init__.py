@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from harness.evidence.alerts import Alerts
+    from harness.evidence.configuration import Configuration
     from harness.evidence.logs import Logs
     from harness.evidence.metrics import Metrics
     from harness.evidence.notifications import Notification
@@ -184,6 +185,13 @@ class Evidence:
         from harness.evidence.notifications import read_notifications
 
         return read_notifications(self.folder / "notifications.jsonl")
+
+    @cached_property
+    def configuration(self) -> Configuration:
+        """The rendered files that Prometheus and Alertmanager read."""
+        from harness.evidence.configuration import Configuration
+
+        return Configuration.read(self.folder)
 
     @cached_property
     def logs(self) -> Logs:

@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from harness.evidence import Evidence, Interval
+from harness.evidence.bounds import evaluation_s
 from harness.evidence.metrics import Series
 from harness.evidence.notifications import read_lines
 
 _GAP = 1.6
-"""A step between two samples of one alert that is longer than this many evaluation intervals is a hole."""
+"""A step between two samples of one alert that is longer than this many intervals of its group is a hole."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +36,8 @@ class Episode:
     end: float | None
     inhibited: tuple[Interval, ...] = ()
     silenced: tuple[Interval, ...] = ()
+    inhibited_by: tuple[str, ...] = ()
+    """The names of the alerts that inhibited it, sorted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,11 +57,11 @@ class Alerts:
         seen = np.unique(np.concatenate([one.t for one in series])) if series else np.empty(0)
         if not len(seen):
             return cls(all=(), never_fired=(), first_evaluation=None, last_evaluation=None)
-        step = float(evidence.run["evaluation_interval_s"]) / evidence.speed
         held = tuple(read_lines(evidence.folder / "alerts.jsonl"))
         fired: list[Episode] = []
         waited: list[Episode] = []
         for labels, firing, pending in _paired(series):
+            step = evaluation_s(evidence, labels.get("alertname"))
             fired += _episodes(labels, firing, pending, seen, step, held)
             waited += _waits(labels, firing, pending, seen, step)
         return cls(
@@ -107,6 +110,7 @@ def _episodes(
                 end=end,
                 inhibited=_held(held, labels, "inhibitedBy", whole),
                 silenced=_held(held, labels, "silencedBy", whole),
+                inhibited_by=_sources(held, labels, whole),
             )
         )
     return found
@@ -188,3 +192,11 @@ def _held(
     found += [Interval(start=start, end=whole.end) for start in since.values() if start < whole.end]
     inside = [Interval(start=max(one.start, whole.start), end=min(one.end, whole.end)) for one in found]
     return tuple(sorted(one for one in inside if one.seconds > 0))
+
+
+def _sources(rows: Sequence[Mapping[str, Any]], labels: Mapping[str, str], whole: Interval) -> tuple[str, ...]:
+    """Return the names of the alerts that inhibited this one while it fired, as Alertmanager named them."""
+    names = {str(row.get("fingerprint", "")): str(row.get("labels", {}).get("alertname", "")) for row in rows}
+    mine = (row for row in rows if row.get("inhibitedBy") and labels.items() <= row.get("labels", {}).items())
+    found = {names.get(one, one) for row in mine if float(row["at"]) <= whole.end for one in row["inhibitedBy"]}
+    return tuple(sorted(found))

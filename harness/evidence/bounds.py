@@ -154,14 +154,25 @@ def cut_off(evidence: Evidence) -> tuple[float, str] | None:
 
 
 def clock_slack_s(evidence: Evidence) -> float:
-    """Return by how many wall seconds the processes of a run disagree about the time, from their `clock` facts."""
+    """Return by how many wall seconds the processes of a run disagree about the time.
+
+    That is what their `clock` facts show on one machine, plus by how much the clocks of workers elsewhere, which were
+    set to the master's, may still be off (`worker_clock`).
+    """
     offsets = [float(fact.more["wall"]) - fact.monotonic for fact in evidence.facts("clock") if "wall" in fact.more]
-    return max(offsets) - min(offsets) if offsets else 0.0
+    elsewhere = [float(fact.more["uncertainty_s"]) for fact in evidence.facts("worker_clock")]
+    return (max(offsets) - min(offsets) if offsets else 0.0) + max(elsewhere, default=0.0)
 
 
-def missed_evaluation_s(evidence: Evidence) -> float:
-    """Return the wall seconds without an evaluation after which one was missed: 1.6 evaluation intervals."""
-    return 1.6 * float(evidence.run["evaluation_interval_s"]) / evidence.speed
+def evaluation_s(evidence: Evidence, alert: str | None = None) -> float:
+    """Return the wall seconds between two evaluations of an alert: its group's own interval, else the global one."""
+    own = evidence.configuration.evaluation_s(alert) if alert is not None else None
+    return own if own is not None else float(evidence.run["evaluation_interval_s"]) / evidence.speed
+
+
+def missed_evaluation_s(evidence: Evidence, alert: str | None = None) -> float:
+    """Return the wall seconds without an evaluation (of this alert) after which one was missed: 1.6 intervals."""
+    return 1.6 * evaluation_s(evidence, alert)
 
 
 def in_words(after_s: float, event: str) -> str:

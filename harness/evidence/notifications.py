@@ -28,7 +28,11 @@ class Notified:
 
 @dataclass(frozen=True, kw_only=True)
 class Notification:
-    """One message that reached the pager `at` (epoch s) and was `answered` with this HTTP status (0: none)."""
+    """One message that reached the pager `at` (epoch s) and was `answered` with this HTTP status (0: none).
+
+    `group_key` is Alertmanager's name of the group (empty in runs that did not keep it); `truncated` counts the alerts
+    that the message left out.
+    """
 
     at: float
     receiver: str
@@ -36,6 +40,13 @@ class Notification:
     status: str
     group_labels: Mapping[str, str]
     alerts: tuple[Notified, ...]
+    group_key: str = ""
+    truncated: int = 0
+
+    @property
+    def group(self) -> tuple[str, str]:
+        """The receiver and its group: messages of one group follow each other, those of two are two pages."""
+        return self.receiver, self.group_key or json.dumps(dict(self.group_labels), sort_keys=True)
 
     @property
     def delivered(self) -> bool:
@@ -74,6 +85,8 @@ def _notification(row: Mapping[str, Any]) -> Notification:
         status=str(row.get("status", "")),
         group_labels=row.get("group_labels") or {},
         alerts=tuple(_notified(alert) for alert in row.get("alerts") or ()),
+        group_key=str(row.get("group_key") or ""),
+        truncated=int(row.get("truncated") or 0),
     )
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from harness.check import Verdict
+from harness.report import detection
 from harness.report.summary import Summary
 
 SCHEMA = 1
@@ -30,12 +31,21 @@ def document(summary: Summary) -> dict[str, Any]:
         "production_s": summary.production_s,
         "wall_s": round(summary.wall_s, 3),
         "verdicts": [_verdict(verdict) for verdict in summary.verdicts],
+        "detection": detection.document(summary.detections),
     }
 
 
 def text(summary: Summary) -> str:
     """Return verdicts.json as text."""
     return json.dumps(document(summary), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def several(summaries: Sequence[Summary]) -> str:
+    """Return one drill as `text` does, several as a list of the same objects."""
+    if len(summaries) == 1:
+        return text(summaries[0])
+    listed = [document(summary) for summary in summaries]
+    return json.dumps(listed, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _verdict(verdict: Verdict) -> dict[str, Any]:
@@ -47,6 +57,7 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
         "files": list(verdict.files),
         "figures": plain(verdict.figures),
         "line": verdict.line,
+        **({"waived": verdict.waived, "waiver": verdict.waiver} if verdict.waiver else {}),
     }
 
 

@@ -50,12 +50,15 @@ def _judged(summary: Summary) -> Xml.Element:
 def _case(summary: Summary, verdict: Verdict) -> Xml.Element:
     name = verdict.title if verdict.title.startswith(verdict.check) else f"{verdict.check} {verdict.title}".strip()
     case = Xml.Element("testcase", classname=summary.scenario, name=_clean(name), time="0")
-    if verdict.answer is Answer.PASS:
-        Xml.SubElement(case, "system-out").text = _clean(verdict.reason)
+    if verdict.waiver:
+        properties = Xml.SubElement(case, "properties")
+        Xml.SubElement(properties, "property", name="waiver", value=_clean(verdict.waiver))
+    if verdict.counted is Answer.PASS:
+        Xml.SubElement(case, "system-out").text = _clean(" ".join(filter(None, (verdict.reason, verdict.waiver))))
         return case
     tag = "failure" if verdict.answer is Answer.FAIL else "error"
     told = Xml.SubElement(case, tag, type=verdict.answer.value, message=_clean(verdict.reason))
-    told.text = _clean("\n".join((verdict.reason, *verdict.files)))
+    told.text = _clean("\n".join(filter(None, (verdict.reason, verdict.waiver, *verdict.files))))
     return case
 
 

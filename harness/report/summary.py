@@ -10,6 +10,7 @@ from pathlib import Path
 from harness.check import Answer, Verdict
 from harness.errors import FAIL, PASS, UNKNOWN
 from harness.evidence import Evidence
+from harness.evidence.detection import Detection, detections
 
 _CODES = {Answer.PASS: PASS, Answer.FAIL: FAIL, Answer.UNKNOWN: UNKNOWN}
 _KILLED = "The run was killed before it could record its end"
@@ -32,11 +33,12 @@ class Summary:
     production_s: float
     wall_s: float
     verdicts: tuple[Verdict, ...]
+    detections: tuple[Detection, ...] = ()
 
     @property
     def answer(self) -> Answer:
         """Fail beats unknown beats pass; a drill that was not completed, or judged by nothing, is never a pass."""
-        given = {verdict.answer for verdict in self.verdicts}
+        given = {verdict.counted for verdict in self.verdicts}
         if Answer.FAIL in given:
             return Answer.FAIL
         if Answer.UNKNOWN in given or not given or self.trouble:
@@ -50,9 +52,10 @@ class Summary:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many verdicts of each answer, in the order pass, fail, unknown."""
-        counted = Counter(verdict.answer for verdict in self.verdicts)
-        return {answer.value: counted[answer] for answer in Answer}
+        """How many verdicts of each answer, in the order pass, fail, unknown; what is waived stands apart, if any."""
+        counted = Counter(verdict.answer for verdict in self.verdicts if not verdict.waived)
+        waived = sum(verdict.waived for verdict in self.verdicts)
+        return {answer.value: counted[answer] for answer in Answer} | ({"waived": waived} if waived else {})
 
     @property
     def trouble(self) -> str:
@@ -78,6 +81,7 @@ def summarise(evidence: Evidence, verdicts: tuple[Verdict, ...]) -> Summary:
         production_s=float(phases[-1]["end_s"]),
         wall_s=_wall_s(evidence),
         verdicts=verdicts,
+        detections=detections(evidence) if evidence.play else (),
     )
 
 

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from harness.check import NEVER_BEGAN, Answer, Verdict
 from harness.clock import format_duration
+from harness.report import detection
 from harness.report.summary import Summary
 
 _STYLES = {Answer.PASS: "green", Answer.FAIL: "bold red", Answer.UNKNOWN: "bold yellow"}
@@ -25,7 +26,16 @@ def drill(summary: Summary) -> RenderableType:
         once = _told_once(summary)
         parts += [Text(once, style="bold yellow")] if once else []
         parts.append(_table(summary.verdicts))
+    if (stages := detection.table(summary.detections)) is not None:
+        parts.append(stages)
     return Group(*parts, overall(summary), evidence(summary.folder))
+
+
+def together(summary: Summary) -> RenderableType:
+    """Return the verdicts of a suite file, which are about several drills."""
+    line = Text(f"\n{summary.answer.value.upper()}", style=_STYLES[summary.answer])
+    line.append(f"  all drills together: {counts(summary)}.", style="not bold default")
+    return Group(Text(""), _table(summary.verdicts), line)
 
 
 def _told_once(summary: Summary) -> str:
@@ -43,6 +53,8 @@ def _table(verdicts: tuple[Verdict, ...]) -> Table:
     table.add_column("why", ratio=1, overflow="fold")
     for verdict in verdicts:
         answer = Text(verdict.answer.value.upper(), style=_STYLES[verdict.answer])
+        if verdict.waived:
+            answer = Text("WAIVED", style="yellow")
         table.add_row(answer, _name(verdict), _why(verdict))
     return table
 
@@ -58,6 +70,8 @@ def _why(verdict: Verdict) -> Text:
     if verdict.reason.startswith(NEVER_BEGAN):
         return Text(f"{NEVER_BEGAN}, see above.")
     why = Text(verdict.reason)
+    if verdict.waiver:
+        why.append(f"\n{verdict.waiver}", style="yellow")
     if verdict.files and verdict.answer is not Answer.PASS:
         why.append(f"\nSee {', '.join(verdict.files)}.", style="dim")
     return why

@@ -19,6 +19,10 @@ KINDS = {
     "shifted": ROW,
     "broken_json": REFUSED,
     "nan": {"status": [422, 200], "counted": "maybe", "logged": "maybe"},
+    "user": {"status": [], "counted": "maybe", "logged": "maybe"},
+    "extra_field": {"status": [200, 422], "counted": "by_status", "logged": "yes"},
+    "abort": {"status": [0], "counted": "refused", "logged": "maybe"},
+    "feedback": {"status": [200, 404], "counted": "no", "logged": "no"},
     "oversize": {"status": [413], "counted": "no", "logged": "no"},
 }
 

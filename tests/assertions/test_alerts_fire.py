@@ -115,9 +115,9 @@ def test_delivery(tmp_path, notices, answer, words):
     [
         ([], [notice(72, "chat", ERRORS)], "never delivered to page (bound 20 s): it went to chat."),
         ([], [notice(30, "chat", ERRORS)], "(bound 20 s): no notification of it was seen at all."),  # an earlier time
-        ([], [notice(72, "chat", ERRORS, answered=500)], "(bound 20 s): no notification of it was seen at all."),
-        ([71], [], "never delivered to page (bound 20 s): it was inhibited from 10.4 s on."),
-        ([75, 71], [notice(78, "chat", ERRORS)], "it was inhibited from 10.4 s on and it went to chat."),
+        ([], [notice(72, "chat", ERRORS, answered=500)], "(bound 20 s): it was refused by chat (500)."),
+        ([71], [], "never delivered to page (bound 20 s): it was inhibited at once."),
+        ([75, 71], [notice(78, "chat", ERRORS)], "it was inhibited at once and it went to chat."),
     ],
 )
 def test_an_alert_that_reached_nobody_tells_where_it_went(tmp_path, rows, notices, words):

@@ -177,3 +177,19 @@ def test_a_phase_of_its_own(tmp_path):
     series = firing(ERRORS, start=20, end=30)
     says(quiet(tmp_path, series, args={"in": "trouble"}), "pass", "No alert fired (60 evaluations).")
     says(quiet(tmp_path / "there", series, args={"in": "baseline"}), "fail", ERRORS)
+
+
+@pytest.mark.parametrize(
+    ("scope", "answer"),
+    [
+        (["HighErrorRate"], "fail"),
+        (["FeatureDrift"], "pass"),
+        ([{"labels": {"job": "a"}}], "fail"),
+        ([{"labels": {"job": "b"}}], "pass"),
+        ([{"alert": "HighErrorRate", "labels": {"job": "b"}}], "pass"),
+        (["FeatureDrift", {"labels": {"job": "a"}}], "fail"),
+    ],
+)
+def test_scope_limits_the_closed_world(tmp_path, scope, answer):
+    found = quiet(tmp_path, firing(ERRORS, start=20, end=30), args={"scope": scope})
+    says(found, answer, "No alert in scope fired (180" if answer == "pass" else ERRORS)

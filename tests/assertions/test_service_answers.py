@@ -28,6 +28,13 @@ OUTAGE = fault("outage", "raises", "trouble", injected=70, effective=71, healed=
         ([asked(5.5, outcome="dropped")], "pass", "100 requests"),
         ([asked(5.5, kind="canary", status=503)], "fail", "canary: 1 x 503"),
         ([asked(5.5, kind="wrong_shape", status=422)], "unknown", "does not declare what wrong_shape"),
+        ([asked(5.5, kind="user", status=418)], "pass", "101 requests"),
+        ([asked(5.5, kind="user", outcome="unknown", status=0)], "fail", "user: 1 x unknown outcome"),
+        ([asked(5.5, kind="abort", outcome="unknown", status=0)], "pass", "101 requests"),
+        ([asked(5.5, kind="abort", status=200)], "fail", "abort: 1 x 200"),
+        ([asked(5.5, kind="abort", outcome="failed", status=0)], "fail", "abort: 1 x failed outcome"),
+        ([asked(5.5, kind="extra_field", status=200), asked(5.6, kind="extra_field", status=422)], "pass", "102 req"),
+        ([asked(5.5, kind="extra_field", outcome="unknown", status=0)], "fail", "extra_field: 1 x unknown outcome"),
     ],
 )
 def test_answers(tmp_path, more, answer, words):
@@ -73,3 +80,24 @@ def test_undeclared_kinds_are_not_guessed(tmp_path):
     run = {"kinds": {"normal": KINDS["normal"]}}
     requests = [*GOOD, asked(5.5, kind="shifted")]
     says(ask("service/answers", tmp_path, {}, requests=requests, run=run), "unknown", "shifted")
+
+
+@pytest.mark.parametrize(
+    ("args", "lacking", "answer", "words"),
+    [
+        ({}, (0, 0), "pass", "100 requests"),
+        ({}, (0, 2), "fail", ["2 of 109 good answers lack a field", "r-1-7 has no prediction"]),
+        ({}, (1, 2), "fail", ["3 of 109 good answers lack a field", "r-0-7 has no prediction"]),
+        ({"in": "baseline"}, (1, 2), "pass", "60 requests"),  # the count is that of the whole run
+        ({"kinds": ["normal"]}, (1, 2), "pass", "100 requests"),
+    ],
+)
+def test_a_good_status_without_the_declared_fields_is_no_answer(tmp_path, args, lacking, answer, words):
+    facts = [
+        ("answers_checked", 119.0, {"worker": worker, "checked": checked, "lacking": count, "first": first})
+        for worker, checked, count, first in (
+            (0, 9, lacking[0], "r-0-7 has no prediction"),
+            (1, 100, lacking[1], "r-1-7 has no prediction"),
+        )
+    ]
+    says(ask("service/answers", tmp_path, args, requests=GOOD, facts=facts), answer, words)

@@ -25,6 +25,10 @@ FAILED = Verdict(
 BLIND = Verdict(check="logs/ledger", title="logs/ledger", answer=Answer.UNKNOWN, reason="Logs were blind.", line=16)
 
 
+MORE: dict[str, Any] = {}
+"""Further keys of every run.json."""
+
+
 def write_run(folder: Path, *, name: str = "sample", outcome: str = "completed", exit_code: int = 0) -> Path:
     """Write a run directory that holds no more than what reports need."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -38,6 +42,7 @@ def write_run(folder: Path, *, name: str = "sample", outcome: str = "completed",
         "finished_at": "2026-01-01T00:01:15.000+00:00",
         "outcome": outcome,
         "exit_code": exit_code,
+        **MORE,
     }
     (folder / "run.json").write_text(json.dumps(run))
     return folder

@@ -101,7 +101,7 @@ def test_a_crash_without_a_run_directory_leaves_its_traceback_in_a_temporary_fil
         (["run"], 64, "Missing argument"),
         (["run", "x", "--sped", "3"], 64, "--speed"),
         (["run", "x", "--speed", "fast"], 64, "--speed"),
-        (["run", "x", "--speed", "0.5"], 64, "greater than or equal to 1"),
+        (["run", "x", "--speed", "0.5"], 64, "neither `max` nor a number of 1 or more"),
         (["run", "x", "--speed", "nan"], 64, "--speed"),
         (["run", "x", "--seed", "1.5"], 64, "--seed"),
         (["run", "x", "--timeout", "soon"], 64, "expected a duration such as 90s or 15m"),

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 from xml.etree import ElementTree as Xml
 
 import pytest
@@ -162,7 +163,9 @@ def test_what_cannot_be_played_or_written_is_refused(fakes, scenario, capsys, ar
 
 def test_a_drill_that_needs_what_is_not_here_is_unknown_when_named(fakes, scenario, capsys, real_faults):
     assert main(["run", str(scenario), "--speed", "30"]) == 2
-    assert "sample cannot be played here: fault failing needs hook:model_raises." in capsys.readouterr().err
+    assert (
+        "sample cannot be played here: Fault model_raises needs hook 'model_raises'; stack" in capsys.readouterr().err
+    )
     assert fakes.played == []
 
 
@@ -195,6 +198,30 @@ def test_the_worst_of_several_counts(fakes, suite, monkeypatch):
     answers = iter([(FAILED,), (BLIND,)])
     monkeypatch.setattr("harness.judge.judge", lambda *args, **more: next(answers))
     assert main(["run", str(suite), "--speed", "30"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "words"),
+    [
+        ("version: 1\nexpect: [rules/covered: {}]\n", 1, "no drill makes HighErrorRate fire"),
+        ("version: 1\nexpect: [rules/covered: {may: [HighErrorRate]}]\n", 0, "all drills together: 1 pass"),
+        ("version: 1\nexpect: [rules/covered: {may: [HighErorRate]}]\n", 64, "Did you mean `HighErrorRate`?"),
+        (None, 0, "Rules: 0 of 1 alerts fired in at least one of 2 drills; no drill makes HighErrorRate fire."),
+    ],
+)
+def test_a_suite_file_asks_about_all_drills_together(fakes, suite, capsys, monkeypatch, text, code, words):
+    for path in suite.iterdir():
+        playable(path)
+    if text is not None:
+        (suite / "suite.yaml").write_text(text)
+    rule = {"name": "HighErrorRate", "loaded": True}
+    monkeypatch.setattr("tests.cli.faked.MORE", {"alerts": [rule], "signals": {"jobs": {}}})
+    assert main(["run", str(suite), "--speed", "30", "--junit", "all.xml"]) == code
+    told = capsys.readouterr()
+    assert words in " ".join((told.out + told.err).split())
+    assert (fakes.played == ["hooked", "plain"]) is (code != 64)
+    if code != 64:
+        assert ('name="suite"' in Path("all.xml").read_text()) is (text is not None)
 
 
 @pytest.fixture

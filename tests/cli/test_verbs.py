@@ -12,6 +12,7 @@ import pytest
 from harness.cli import main
 from harness.errors import RoleDied
 from harness.sighting import Absent, Program
+from tests.assertions.test_rules_covered import drill
 from tests.cli.faked import FAILED, PASSED, write_run
 from tests.small_stack import write_scenario, write_stack
 
@@ -31,6 +32,12 @@ def test_plan_prints_steps_floors_and_expectations(fakes, tmp_path, capsys):
     ):
         assert words in told
     assert fakes.played == []
+
+
+def test_plan_tells_what_is_waived(fakes, tmp_path, capsys):
+    waived = ("- alerts/quiet: {}", "- alerts/quiet: {}\n    waive: {until: 2027-01-31, reason: It is known.}")
+    assert main(["plan", str(write_scenario(tmp_path, waived)), "--speed", "10"]) == 0
+    assert "  alerts/quiet (a failure is waived until 2027-01-31)" in capsys.readouterr().out
 
 
 def test_plan_prints_the_limits_of_speed_and_refuses_nothing(fakes, tmp_path, capsys):
@@ -63,6 +70,26 @@ def test_judge_tells_what_differs(fakes, tmp_path, capsys):
 def test_judge_answers_for_the_verdicts_not_for_how_the_run_ended(fakes, tmp_path):
     folder = write_run(tmp_path / "copied", outcome="interrupted by SIGINT", exit_code=130)
     assert main(["judge", str(folder)]) == 2
+
+
+def test_judge_judges_several_runs_and_what_a_suite_asks_of_all(fakes, tmp_path, capsys):
+    for name, fired in (("one", ["Down"]), ("two", [])):
+        drill(tmp_path / name, *fired)
+    folders = [str(tmp_path / name) for name in ("one", "two")]
+    assert main(["judge", *folders]) == 0
+    told = capsys.readouterr().out
+    assert "Rules: 1 of 2 alerts fired in at least one of 2 drills; no drill makes Slow fire." in told
+    suite = tmp_path / "suite.yaml"
+    suite.write_text("version: 1\nexpect: [rules/covered: {}]\n")
+    assert main(["judge", *folders, "--suite", str(suite), "--junit", str(tmp_path / "all.xml")]) == 1
+    assert "all drills together: 0 pass, 1 fail, 0 unknown." in capsys.readouterr().out
+    assert 'testsuite name="suite"' in (tmp_path / "all.xml").read_text()
+    suite.write_text("version: 1\nexpect: [rules/covered: {may: [Slow]}]\n")
+    assert main(["judge", *folders, "--suite", str(suite), "--json"]) == 0
+    assert [row["answer"] for row in json.loads(capsys.readouterr().out)] == ["pass", "pass"]
+    suite.write_text("version: 1\nexpect: [rules/covered: {may: [Slwo]}]\n")
+    assert main(["judge", *folders, "--suite", str(suite)]) == 64
+    assert "Did you mean `Slow`?" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

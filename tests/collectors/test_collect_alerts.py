@@ -75,6 +75,20 @@ def test_each_change_is_written_once_and_at_once(rig, servers):
     ]
 
 
+def test_a_resend_does_not_change_when_an_alert_was_received(rig, servers):
+    servers.alerts = [{**held("High"), "updatedAt": "2026-01-01T00:00:01Z"}]
+    collector = rig.start(Alerts(every_s=0.01))
+    eventually(lambda: len(rows(rig)) == 1)
+    servers.alerts = [{**held("High"), "updatedAt": "2026-01-01T00:00:09Z"}]
+    polled = collector.polled_at
+    rig.run.clock.sleep(5)
+    eventually(lambda: collector.polled_at > polled)
+    servers.alerts = [{**held("High", "suppressed", silencedBy=["a"]), "updatedAt": "2026-01-01T00:00:19Z"}]
+    eventually(lambda: len(rows(rig)) == 2)
+    assert rig.collect(collector) == 2
+    assert [row["updatedAt"] for row in rows(rig)] == ["2026-01-01T00:00:01Z"] * 2
+
+
 def test_the_order_of_reasons_is_no_change(rig, servers):
     servers.alerts = [held("High", "suppressed", silencedBy=["a", "b"])]
     collector = rig.start(Alerts(every_s=0.01))

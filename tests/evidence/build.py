@@ -95,15 +95,25 @@ def asked(
     }
 
 
-def notice(at: float, receiver: str, *selectors: str, status: str = "firing", answered: int = 200) -> dict[str, Any]:
-    """One notification with one alert per selector."""
-    named = [(selector, *parse_selector(selector)) for selector in selectors]
+def notice(
+    at: float,
+    receiver: str,
+    *selectors: str,
+    status: str = "firing",
+    answered: int = 200,
+    group: Row | None = None,
+    annotations: Row | None = None,
+    resolved: Sequence[str] = (),
+) -> dict[str, Any]:
+    """One notification with one alert per selector; those in `resolved` have ended, whatever the status of the rest."""
+    named, said = [(selector, *parse_selector(selector)) for selector in selectors], dict(annotations or {})
     alerts = [
-        {"status": status, "labels": {"alertname": name, **labels}, "annotations": {}, "fingerprint": selector}
+        {"status": status, "labels": {"alertname": name, **labels}, "annotations": said, "fingerprint": selector}
         for selector, name, labels in named
     ]
+    alerts = [{**one, "status": "resolved"} if one["fingerprint"] in resolved else one for one in alerts]
     head = {"at": at, "receiver": receiver, "answered": answered, "status": status}
-    return {**head, "group_labels": {}, "alerts": alerts}
+    return {**head, "group_labels": dict(group or {}), "alerts": alerts}
 
 
 def fault(

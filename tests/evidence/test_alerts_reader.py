@@ -1,6 +1,7 @@
 import pytest
 
 from tests.evidence.build import START, build, firing, steady, together
+from tests.evidence.rendered import alert, write
 
 HIGH = 'High{severity="page"}'
 WATCHDOG = firing("Watchdog", start=0.3, end=61.3)
@@ -121,3 +122,21 @@ def test_a_torn_transition_is_left_out(tmp_path):
 def test_other_series_named_alerts_do_not_matter(tmp_path):
     alerts = read(tmp_path, WATCHDOG, {'ALERTS_FOR_STATE{alertname="High"}': steady(1, 0, 60)})
     assert alerts.episodes("High") == ()
+
+
+def test_a_group_with_a_slower_interval_has_no_holes(tmp_path):
+    write(tmp_path / "run", alert("High"), group={"interval": "5s"})
+    slow = firing(HIGH, pending=5, start=10, end=30, every=5)
+    (episode,) = read(tmp_path, WATCHDOG, slow).episodes("High")
+    assert times((episode,)) == [(5, 10, 30)]
+    (tmp_path / "global").mkdir()
+    assert len(read(tmp_path / "global", WATCHDOG, slow).episodes("High")) == 4  # with the interval of the others
+
+
+def test_who_inhibits_is_named(tmp_path):
+    rows = [
+        {"at": 1, "labels": {"alertname": "Down"}, "fingerprint": "d"},
+        {**suppressed(15.4), "inhibitedBy": ["d", "unseen"]},
+    ]
+    (episode,) = read(tmp_path, WATCHDOG, firing(HIGH, start=15, end=20), alerts=rows).episodes("High")
+    assert episode.inhibited_by == ("Down", "unseen")

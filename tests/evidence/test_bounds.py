@@ -125,6 +125,11 @@ def test_clocks(tmp_path):
         ("clock", 7, {"process": "canary", "wall": START + 7.25}),
     ]
     assert clock_slack_s(run(tmp_path / "two", facts=facts)) == 0.25
+    elsewhere = [
+        ("worker_clock", 3, {"worker": worker, "offset_s": 100.0, "uncertainty_s": uncertainty_s})
+        for worker, uncertainty_s in ((2, 0.5), (3, 0.125))
+    ]
+    assert clock_slack_s(run(tmp_path / "three", facts=[*facts, *elsewhere])) == 0.75
 
 
 def test_words():

@@ -1,5 +1,3 @@
-import time
-
 import numpy as np
 import pytest
 
@@ -101,16 +99,16 @@ def test_resets(values, expected):
     assert resets(series(*values)) == expected
 
 
-def test_a_million_and_a_half_samples_are_read_within_a_second(tmp_path):
+def test_each_segment_is_opened_once_however_many_series_it_holds(tmp_path, monkeypatch):
     names = [{"__name__": f"m{number % 250}", "le": str(number), "model_name": "x" * 40} for number in range(2500)]
     for piece in range(50):
         t = np.arange(piece * 12, piece * 12 + 13, dtype=float)
         rows = np.stack([t, t], axis=1)
         write_segment(tmp_path / f"{piece:04d}.npz", [(labels, rows) for labels in names])
-    start = time.process_time()
-    metrics = Metrics.read(tmp_path)
-    found = metrics.select("m7")
-    took = time.process_time() - start
+    opened = []
+    load = np.load
+    monkeypatch.setattr(np, "load", lambda path: opened.append(path) or load(path))
+    found = Metrics.read(tmp_path).select("m7")
+    assert len(opened) == 50
     assert len(found) == 10
     assert all(len(one.t) == 601 for one in found)
-    assert took < 1.0

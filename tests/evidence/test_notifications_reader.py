@@ -55,3 +55,16 @@ def test_torn_lines_are_left_out(tmp_path, text):
 
 def test_no_file_is_no_notification(tmp_path):
     assert read_notifications(tmp_path / "absent.jsonl") == ()
+
+
+def test_messages_of_one_group_are_told_by_receiver_and_group(tmp_path):
+    sent = [notice(1, "page", "High", group={"job": "a"}), notice(2, "page", "High", group={"job": "b"})]
+    sent += [notice(3, "page", "High", group={"job": "a"}), notice(4, "chat", "High", group={"job": "a"})]
+    groups = [one.group for one in build(tmp_path / "run", notifications=sent).notifications]
+    assert (groups[0] == groups[2], len(set(groups))) == (True, 3)
+
+
+def test_the_key_of_a_group_counts_where_it_was_kept(tmp_path):
+    kept = [{**notice(at, "page", "High"), "group_key": key, "truncated": 2} for at, key in ((1, "a"), (2, "b"))]
+    first, second = build(tmp_path / "run", notifications=kept).notifications
+    assert (first.group, second.group, first.truncated) == (("page", "a"), ("page", "b"), 2)

@@ -3,6 +3,7 @@ import pytest
 from harness.evidence import Interval, read_evidence
 from harness.evidence.vouch import blind, cut, planned
 from tests.evidence.build import SIGNALS, START, asked, build, fault, firing, notice, steady, together
+from tests.evidence.rendered import alert, write
 
 UP = 'up{job="ml-inference", instance="model:80"}'
 OTHER = 'up{job="prometheus", instance="prometheus:80"}'
@@ -259,3 +260,20 @@ def test_a_signal_left_out_of_the_stack_is_blind(tmp_path, signal):
 def test_an_unknown_stream_is_refused(tmp_path):
     with pytest.raises(ValueError, match="'grafana' is not a stream; expected one of metrics"):
         blind(build(tmp_path / "run"), "grafana", span(0, 60))
+
+
+def test_a_job_with_a_slower_scrape_of_its_own_is_not_blind(tmp_path):
+    series = {UP: steady(1, 0.2, 60, every=5), OTHER: steady(1, 0, 60)}
+    assert asked_of(build(tmp_path / "run", series=series), "metrics") != []
+    write(tmp_path / "own", alert(), jobs={"ml-inference": "5s", "prometheus": "1s"})
+    assert asked_of(build(tmp_path / "own", series=series), "metrics") == []
+    write(tmp_path / "gap", alert(), jobs={"ml-inference": "5s", "prometheus": "1s"})
+    gap = {**series, UP: steady(1, 0.2, 20, every=5) + steady(1, 40.2, 60, every=5)}
+    assert asked_of(build(tmp_path / "gap", series=gap), "metrics") == [(15.2, 40.2)]
+
+
+def test_a_watchdog_in_a_slower_group_is_not_blind(tmp_path):
+    beats = firing("Watchdog", start=0.4, end=61, every=5)
+    assert asked_of(build(tmp_path / "run", series=beats), "alerts") != []
+    write(tmp_path / "own", alert("Watchdog"), group={"interval": "5s"})
+    assert asked_of(build(tmp_path / "own", series=beats), "alerts") == []

@@ -1,0 +1,86 @@
+"""alerts/muted: does a silence, or a mute time, keep an alert from paging?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+from harness.check import AlertName, Args, Check, Finding, failed, passed, unknown
+from harness.evidence import Evidence, Interval
+from harness.evidence.bounds import named, plain
+from harness.evidence.firings import Firings, firings, moment, notice_reach, notices, told_while_held, whither
+
+
+class Muted(Args):
+    """The alert (name and labels, others are free), and what must keep it back."""
+
+    alert: AlertName
+    labels: Mapping[str, str] = {}
+    by: Literal["silence", "mute_time"] = "silence"
+
+
+def judge(evidence: Evidence, args: Muted) -> Finding:
+    """It fired, was kept back, and nobody was told meanwhile."""
+    seen = firings(evidence, args, args.alert, args.labels)
+    if not seen.episodes:
+        return unknown(f"{named(args.alert, args.labels)} never fired, so there was nothing to mute.")
+    return _mute_time(evidence, args, seen) if args.by == "mute_time" else _silence(evidence, args, seen)
+
+
+def window(evidence: Evidence, args: Muted) -> Interval:
+    """Where the arguments point, until the alert that fired there has ended."""
+    return firings(evidence, args, args.alert, args.labels).reach
+
+
+def _silence(evidence: Evidence, args: Muted, seen: Firings) -> Finding:
+    name = named(args.alert, args.labels)
+    loud = [one for one in seen.episodes if not one.silenced]
+    if loud:
+        instead = whither(evidence, args.alert, loud[0].labels, loud[0])
+        return failed(f"{named(args.alert, loud[0].labels)} fired and was not silenced: {instead}.")
+    held = [when for one in seen.episodes for when in one.silenced]
+    told = told_while_held(evidence, args.alert, args.labels, held)
+    if told:
+        where = f"{told[0].receiver} {moment(evidence, told[0].at)}"
+        return failed(f"{name} was silenced, and yet {where} was told.", notices=len(told))
+    held_s = sum(when.seconds for when in held) * evidence.speed
+    return passed(f"{name} was silenced for {plain(held_s)} s and nobody was told.", held_s=round(held_s, 3))
+
+
+def _mute_time(evidence: Evidence, args: Muted, seen: Firings) -> Finding:
+    """Alertmanager does not tell which alerts a mute time holds: that nobody is told must show it."""
+    name = named(args.alert, args.labels)
+    if not any(_muting(evidence.configuration.alertmanager.get("route") or {})):
+        return failed(f"{name} cannot be muted: no route of Alertmanager names a mute time.")
+    told = notices(evidence, args.alert, args.labels, notice_reach(evidence, seen.place, args.alert))
+    if told:
+        where = f"{told[0].receiver} {moment(evidence, told[0].at)}"
+        return failed(f"{name} was not muted: {where} was told.", notices=len(told))
+    held = [one for one in seen.episodes if one.inhibited or one.silenced]
+    if held:
+        return unknown(f"{name} was also inhibited or silenced, so nothing shows what the mute time did.")
+    until = min(seen.place.end, max(one.end if one.end is not None else seen.reach.end for one in seen.episodes))
+    fired_s = (until - max(seen.episodes[0].start, seen.place.start)) * evidence.speed
+    due_s = float(evidence.run["group_interval_s"])
+    if fired_s < due_s:
+        return unknown(f"{name} fired for {plain(fired_s)} s only, and a notice may take {plain(due_s)} s.")
+    return passed(
+        f"{name} fired for {plain(fired_s)} s in its mute time and nobody was told.", fired_s=round(fired_s, 3)
+    )
+
+
+def _muting(route: Mapping[str, Any]) -> Iterator[bool]:
+    yield bool(route.get("mute_time_intervals") or route.get("active_time_intervals"))
+    for child in route.get("routes") or ():
+        yield from _muting(child)
+
+
+CHECK = Check(
+    id="alerts/muted",
+    summary="The alert fires, a silence or a mute time keeps it back, and nobody is told meanwhile.",
+    args=Muted,
+    judge=judge,
+    streams=("alerts", "notifications"),
+    window=window,
+    files=("alerts.jsonl", "notifications.jsonl"),
+)

@@ -1,0 +1,48 @@
+"""alerts/order: does the cause fire before its symptom?"""
+
+from __future__ import annotations
+
+from harness.check import AlertName, Args, Check, Finding, failed, passed, unknown
+from harness.evidence import Evidence
+from harness.evidence.bounds import evaluation_s, plain
+from harness.evidence.firings import firings
+
+
+class Order(Args):
+    """The alert that names the cause, and the one that names its symptom."""
+
+    first: AlertName
+    then: AlertName
+
+
+def judge(evidence: Evidence, args: Order) -> Finding:
+    """Compare the first firing samples. Groups are evaluated at offsets of their own: one evaluation is no order."""
+    starts = {}
+    for name in (args.first, args.then):
+        seen = firings(evidence, args, name)
+        if seen.episodes and not seen.begun:
+            return unknown(f"{name} was already firing, so nothing shows the order.")
+        if seen.begun:
+            starts[name] = seen.begun[0].start
+    if args.then not in starts:
+        return unknown(f"{args.then} never fired, so there was no order.")
+    if args.first not in starts:
+        return failed(f"{args.then} fired, and {args.first} never did.")
+    after_s = (starts[args.then] - starts[args.first]) * evidence.speed
+    tolerance_s = max(evaluation_s(evidence, name) for name in starts) * evidence.speed
+    figures = {"after_s": round(after_s, 3), "tolerance_s": round(tolerance_s, 3)}
+    if after_s < -tolerance_s:
+        return failed(f"{args.then} fired {plain(-after_s)} s before {args.first}.", **figures)
+    if after_s <= tolerance_s:
+        return passed(f"{args.first} and {args.then} fired within one evaluation ({plain(tolerance_s)} s).", **figures)
+    return passed(f"{args.first} fired {plain(after_s)} s before {args.then}.", **figures)
+
+
+CHECK = Check(
+    id="alerts/order",
+    summary="The alert of the cause fires before that of the symptom, or within one evaluation of it.",
+    args=Order,
+    judge=judge,
+    streams=("alerts",),
+    files=("metrics/",),
+)

@@ -1,0 +1,120 @@
+"""rules/valid: do the tools accept the configuration, does every alert reach somebody, does every metric exist?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+
+from harness.check import Args, Check, Finding, ReceiverName, failed, passed, unknown
+from harness.evidence import Evidence, Interval
+from harness.evidence.bounds import placed
+from harness.evidence.configuration import LoadedRule, declared_metrics, tool_output
+from harness.evidence.expressions import metric_names
+
+TOOLS = ("promtool_rules.txt", "promtool_config.txt", "amtool_config.txt")
+NOBODY = "none"
+"""The severity of alerts that are for machines, such as the Watchdog."""
+
+
+class Valid(Args):
+    """`may_lack`: metrics (globs) that need not exist; annotations that every alert has; severity -> its receivers."""
+
+    may_lack: tuple[str, ...] = ()
+    annotations: tuple[str, ...] = ("summary", "description", "runbook_url")
+    routes: Mapping[str, tuple[ReceiverName, ...]] = {}
+
+
+def judge(evidence: Evidence, args: Valid) -> Finding:
+    """Read what the tools said of the rendered files, and the files themselves."""
+    rules = evidence.configuration.rules
+    if not rules:
+        return failed("Prometheus was told to load no rule at all.")
+    routes = tool_output(evidence.folder, "routes.json")
+    outputs = {name: tool_output(evidence.folder, name) for name in TOOLS}
+    absent = [name for name, text in outputs.items() if text is None or _exit(text) is None]
+    problems = [
+        f"{name.partition('.')[0]} refuses: {_complaint(text)}" for name, text in outputs.items() if _refused(text)
+    ]
+    problems += [problem for rule in evidence.configuration.alerts() for problem in _lacks(rule, args)]
+    problems += list(_routing(evidence, args, routes or []))
+    problems += list(_unknown_metrics(evidence, args))
+    figures = {"rules": len(rules), "problems": len(problems)}
+    if problems:
+        more = f" (and {len(problems) - 3} more)" if len(problems) > 3 else ""
+        return failed(f"{'; '.join(problems[:3])}{more}.", **figures)
+    if absent or not isinstance(routes, list):
+        lost = [*absent, *(["routes.json"] if not isinstance(routes, list) else [])]
+        return unknown(f"promtool or amtool left no answer for {', '.join(lost)}, so the files are not proved valid.")
+    alerts = len(evidence.configuration.alerts())
+    return passed(
+        f"{len(rules)} rules, {alerts} of them alerts: valid, routed, and every metric they read exists.", **figures
+    )
+
+
+def window(evidence: Evidence, args: Valid) -> Interval:
+    """The whole of play: a metric may come late."""
+    return placed(evidence, None)
+
+
+def _exit(text: str) -> int | None:
+    last = text.rstrip().rpartition("\n")[2]
+    return int(last.removeprefix("exit ")) if last.startswith("exit ") and last[5:].isdigit() else None
+
+
+def _refused(text: str | None) -> bool:
+    return text is not None and _exit(text) not in (0, None)
+
+
+def _complaint(text: str | None) -> str:
+    lines = [line.strip() for line in (text or "").splitlines() if line.strip() and not line.startswith("exit ")]
+    told = [line for line in lines if any(word in line.lower() for word in ("fail", "error", "lint", "duplicate"))]
+    return " ".join((told or lines)[-1:])[:300].rstrip(".") or "it gave no reason"
+
+
+def _lacks(rule: LoadedRule, args: Valid) -> Iterator[str]:
+    if not rule.labels.get("severity"):
+        yield f"{rule.name} has no severity"
+    missing = [name for name in args.annotations if not rule.annotations.get(name, "").strip()]
+    if missing:
+        yield f"{rule.name} has no {', '.join(missing)}"
+
+
+def _routing(evidence: Evidence, args: Valid, routes: list[Mapping[str, Any]]) -> Iterator[str]:
+    """Compare where amtool leads each alert with what is declared; undeclared, the root's receiver is an accident."""
+    default = str((evidence.configuration.alertmanager.get("route") or {}).get("receiver", ""))
+    for row in routes:
+        severity = str(row["labels"].get("severity", ""))
+        found = [str(name) for name in row.get("receivers") or ()]
+        declared = args.routes.get(severity)
+        if not found:
+            yield f"{row['alert']} reaches no receiver ({row.get('output') or 'amtool gave no reason'})"
+        elif declared is not None and sorted(found) != sorted(declared):
+            yield f"{row['alert']} ({severity}) reaches {', '.join(found)}, not {', '.join(declared)}"
+        elif declared is None and severity and severity != NOBODY and row.get("by_default"):
+            yield f"no route leads {row['alert']} ({severity}) anywhere, it falls to the root's receiver {default}"
+
+
+def _unknown_metrics(evidence: Evidence, args: Valid) -> Iterator[str]:
+    known = set(evidence.metrics.names()) | declared_metrics(evidence.folder)
+    for rule in evidence.configuration.rules:
+        try:
+            names = metric_names(rule.expr)
+        except ValueError as error:
+            yield f"{rule.name} is not PromQL ({' '.join(str(error).split())[:120]})"
+            continue
+        for name in sorted(names - known):
+            if not any(fnmatchcase(name, glob) for glob in args.may_lack):
+                yield f"{rule.name} reads {name}, which no target exposes"
+
+
+CHECK = Check(
+    id="rules/valid",
+    summary="promtool and amtool accept the files, every alert is routed, every metric that a rule reads exists.",
+    args=Valid,
+    judge=judge,
+    streams=("metrics",),
+    needs_load=False,
+    window=window,
+    files=("config/tools/", "config/"),
+)

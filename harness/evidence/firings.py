@@ -1,0 +1,102 @@
+"""Firings: what fired where a check looks, and which notices of it reached whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from harness.evidence import Evidence, Interval
+from harness.evidence.alerts import Episode
+from harness.evidence.bounds import Pointing, clock_slack_s, missed_evaluation_s, plain, pointed
+from harness.evidence.notifications import Notification
+
+SEEN_LATE_S = 1.0
+"""Wall seconds after which a change inside Alertmanager, asked each half second, has certainly been seen."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Firings:
+    """The episodes that fired in `place`, by start, and `reach`: from there until the last of them had ended.
+
+    `begun` are those that began to fire there; the others fired already.
+    """
+
+    place: Interval
+    reach: Interval
+    episodes: tuple[Episode, ...]
+
+    @property
+    def begun(self) -> tuple[Episode, ...]:
+        """The episodes that began in `place`."""
+        return tuple(one for one in self.episodes if one.start >= self.place.start)
+
+
+def firings(evidence: Evidence, args: Pointing, alert: str, labels: Mapping[str, str] | None = None) -> Firings:
+    """Return what fired of an alert where `args` point; EvidenceError if that was never played."""
+    place = pointed(evidence, args)
+    episodes = tuple(
+        one
+        for one in evidence.alerts.episodes(alert, labels)
+        if one.start <= place.end and (one.end is None or one.end > place.start)
+    )
+    last = evidence.alerts.last_evaluation
+    ends = [one.end if one.end is not None else last for one in episodes]
+    end = max([place.end, *(end for end in ends if end is not None)])
+    return Firings(place=place, reach=Interval(start=place.start, end=end), episodes=episodes)
+
+
+def notices(
+    evidence: Evidence,
+    alert: str,
+    labels: Mapping[str, str] | None,
+    when: Interval,
+    *,
+    status: str = "firing",
+    receiver: str | None = None,
+) -> list[Notification]:
+    """Return the delivered messages that hold this alert in this status, by time; the Watchdog's are none."""
+    early, late = when.start - clock_slack_s(evidence), when.end + clock_slack_s(evidence)
+    return [
+        one
+        for one in evidence.notifications
+        if one.delivered
+        and early <= one.at <= late
+        and receiver in (None, one.receiver)
+        and one.names(alert, labels, status)
+    ]
+
+
+def told_while_held(
+    evidence: Evidence, alert: str, labels: Mapping[str, str], held: Iterable[Interval]
+) -> list[Notification]:
+    """Return the delivered firing messages about an alert while Alertmanager certainly held it back.
+
+    That it was let go is seen up to a poll later, so the last second of each stretch proves nothing.
+    """
+    certain = [Interval(start=when.start, end=when.end - SEEN_LATE_S) for when in held if when.seconds > SEEN_LATE_S]
+    return [notice for when in certain for notice in notices(evidence, alert, labels, when)]
+
+
+def notice_reach(evidence: Evidence, reach: Interval, alert: str) -> Interval:
+    """Return `reach` and the evaluation after it: what was sent just before the end arrives just after it."""
+    return Interval(start=reach.start, end=reach.end + missed_evaluation_s(evidence, alert))
+
+
+def whither(evidence: Evidence, alert: str, labels: Mapping[str, str], episode: Episode) -> str:
+    """Say where an alert went that did not arrive: to others, or nowhere because Alertmanager held it back."""
+    held = [(word, one.start) for word in ("inhibited", "silenced") for one in getattr(episode, word)][:1]
+    late_s = (held[0][1] - episode.start) * evidence.speed if held else 0.0
+    parts = [f"it was {word} {f'{plain(late_s)} s later' if late_s >= 1 else 'at once'}" for word, _ in held]
+    since = episode.start - clock_slack_s(evidence)
+    told = [one for one in evidence.notifications if one.at >= since and one.names(alert, labels, "firing")]
+    others = sorted({one.receiver for one in told if one.delivered})
+    refused = sorted({f"{one.receiver} ({one.answered})" for one in told if not one.delivered})
+    parts += [f"it went to {', '.join(others)}"] if others else []
+    parts += [f"it was refused by {', '.join(refused)}"] if refused and not others else []
+    return " and ".join(parts) or "no notification of it was seen at all"
+
+
+def moment(evidence: Evidence, at: float) -> str:
+    """Return in words when something was: `at 1320 s of play`."""
+    start = evidence.play.start if evidence.play else at
+    return f"at {plain((at - start) * evidence.speed)} s of play"

@@ -1,0 +1,60 @@
+"""tocsin plan: floors beside bounds, and the largest honest speed; --speed max."""
+
+import math
+
+import pytest
+
+from harness.cli import main
+from harness.cli.options import speed_of
+from tests.small_stack import SERVICE, write_scenario
+
+RATIO = SERVICE.replace("rate(e[5m]) > 0.05", 'rate(n{s="e"}[5m]) / rate(n[5m]) > LIMIT')
+DURING = ("in: trouble", "during: failing")
+
+
+@pytest.mark.parametrize(("text", "speed"), [("1", 1), ("30", 30), ("2.5", 2.5), ("max", math.inf), (1.0, 1)])
+def test_a_speed_is_a_number_or_max(text: str, speed: float) -> None:
+    assert speed_of(text) == speed
+
+
+@pytest.mark.parametrize("text", ["0.5", "-3", "inf", "nan", "fast", ""])
+def test_any_other_speed_is_refused(fakes, tmp_path, capsys, text: str) -> None:
+    assert main(["plan", str(write_scenario(tmp_path)), f"--speed={text}"]) == 64
+    assert "neither `max` nor a number of 1 or more" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("limit", "within", "words"),
+    [
+        ("0.05", "6m", "2m38s 4m38s 6m yes"),
+        ("0.05", "3m", "2m38s 4m38s 3m perhaps, up to 1m38s too late"),
+        ("0.05", "1m", "2m38s 4m38s 1m NO, 1m38s too late"),
+        ("0.5", "6m", "never never 6m NO, it cannot fire"),
+    ],
+)
+def test_a_bound_is_marked_by_how_much_it_is_missed(fakes, tmp_path, capsys, limit, within, words) -> None:
+    path = write_scenario(tmp_path, DURING, ("within: 6m", f"within: {within}"), service=RATIO.replace("LIMIT", limit))
+    assert main(["plan", str(path), "--speed", "30"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert f"HighErrorRate failing {words}" in told
+    assert "scrape 0s..15s + evaluation 0s..30s" in told
+    assert "witness -9s..0s" in told
+
+
+def test_max_takes_the_largest_honest_speed_and_says_what_sets_it(fakes, tmp_path, capsys) -> None:
+    assert main(["plan", str(write_scenario(tmp_path)), "--speed", "max"]) == 0
+    told = capsys.readouterr().out
+    assert "20m of production time at speed 150: 8s of play" in told
+    assert "The largest honest speed is 150; its limit: scrapes every 15 s cannot be closer than 0.1 s." in told
+    assert "refuses" not in told
+
+
+def test_run_refuses_a_speed_that_is_not_honest(fakes, tmp_path, capsys) -> None:
+    assert main(["run", str(write_scenario(tmp_path)), "--speed", "200", "--runs", str(tmp_path / "runs")]) == 64
+    assert "the largest honest speed is 150" in capsys.readouterr().err
+    assert fakes.played == []
+
+
+def test_run_takes_the_largest_honest_speed(fakes, tmp_path, capsys) -> None:
+    main(["run", str(write_scenario(tmp_path)), "--speed", "max", "--runs", str(tmp_path / "runs")])
+    assert "20m of production time at speed 150 play in 8s" in capsys.readouterr().err
