@@ -10,6 +10,7 @@ def catalogue() -> Catalogue:
     from assertions import ALL as CHECKS
     from harness import faults
     from harness.traffic import USERS
+    from harness.traffic.pacers import CATALOGUE as PACERS
     from harness.traffic.payloads import CATALOGUE as PAYLOADS
     from harness.traffic.payloads import DECLARATIONS
 
@@ -18,6 +19,7 @@ def catalogue() -> Catalogue:
         faults=faults.catalogue(),
         payloads=PAYLOADS,
         users=USERS,
+        pacers=PACERS,
         kinds=tuple(DECLARATIONS),
         blinds=faults.blinds(),
     )

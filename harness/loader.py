@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +16,13 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from harness.errors import Mistake, UsageError
 from harness.mistakes import Page, pieces
 from harness.resolve import unresolved
-from harness.scenario import Catalogue, Expectation, FaultPlan, Scenario
+from harness.scenario import Catalogue, Expectation, FaultPlan, Scenario, Waiver
 from harness.stack import Stack
 
 STACKS = Path(__file__).resolve().parent.parent / "stacks"
 _PLACE = ("at", "for", "name")
+_WAIVE = "waive"
+_DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
 
 
 def load(path: Path, catalogue: Catalogue, stack_name: str | None = None) -> tuple[Scenario, Stack]:
@@ -28,7 +33,7 @@ def load(path: Path, catalogue: Catalogue, stack_name: str | None = None) -> tup
     faults = [
         _faults(page, index, phase, catalogue, mistakes) for index, phase in enumerate(_list(raw.get("timeline")))
     ]
-    expect = _expect(page, raw, catalogue, mistakes)
+    expect = expectations(page, raw, catalogue.checks, mistakes)
     skeleton = {**raw, "expect": [{"check": "load/delivered", "args": {}}]}
     skeleton["timeline"] = [_without_faults(phase) for phase in _list(raw.get("timeline"))]
     bare = pieces(page, (), Scenario, skeleton, mistakes)
@@ -44,7 +49,8 @@ def load(path: Path, catalogue: Catalogue, stack_name: str | None = None) -> tup
     phases = [
         phase.model_copy(update={"faults": tuple(mine)}) for phase, mine in zip(bare.timeline, faults, strict=True)
     ]
-    return bare.model_copy(update={"timeline": tuple(phases), "expect": tuple(line for line, _ in expect)}), stack
+    whole = bare.model_copy(update={"timeline": tuple(phases), "expect": tuple(line for line, _ in expect)})
+    return whole.at(path.resolve().parent), stack
 
 
 def load_stack(name: str) -> Stack:
@@ -64,19 +70,28 @@ def load_stack(name: str) -> Stack:
                 )
             ]
         )
+    stamp = path.stat()
+    return _read_stack(path, folder.resolve(), (stamp.st_mtime_ns, stamp.st_size, stamp.st_ino))
+
+
+@lru_cache(maxsize=16)
+def _read_stack(path: Path, folder: Path, stamp: object) -> Stack:
+    """Read a stack.yaml, once as long as its stamp stays the same: a suite names it in every scenario."""
     page = read_page(path)
     mistakes: list[Mistake] = []
     stack = pieces(page, (), Stack, page.content, mistakes)
     if stack is None:
         raise UsageError(mistakes)
-    return stack.at(folder.resolve())
+    return stack.at(folder)
 
 
 def read_page(path: Path) -> Page:
     """Read a YAML file with the line of every key and item; UsageError if it is missing or not a YAML mapping."""
     try:
         text = path.read_text(encoding="utf-8")
-        content, lines = YAML(typ="safe").load(text), YAML().load(text)
+        yaml = YAML(typ="safe", pure=True)
+        lines = yaml.compose(text)
+        content = yaml.constructor.construct_document(lines) if lines is not None else None
     except OSError as error:
         raise UsageError(
             [
@@ -92,6 +107,11 @@ def read_page(path: Path) -> Page:
     except UnicodeDecodeError:
         raise UsageError(
             [Mistake(file=str(path), line=0, where="file", value="bytes that are not UTF-8", expected="UTF-8 text")]
+        ) from None
+    except ValueError as error:  # YAML takes 2027-02-31 for a date
+        line = next((at for at, row in enumerate(text.splitlines(), start=1) if _no_date(row)), 0)
+        raise UsageError(
+            [Mistake(file=str(path), line=line, where="YAML", value=str(error), expected="a date such as 2027-01-31")]
         ) from None
     except YAMLError as error:
         mark = error.problem_mark if isinstance(error, MarkedYAMLError) else None
@@ -120,6 +140,15 @@ def read_page(path: Path) -> Page:
             ]
         )
     return Page(file=str(path), content=content, lines=lines)
+
+
+def _no_date(row: str) -> bool:
+    for found in _DATE.findall(row):
+        try:
+            date.fromisoformat(found)
+        except ValueError:
+            return True
+    return False
 
 
 def _list(value: object) -> list[Any]:
@@ -166,23 +195,25 @@ def _faults(page: Page, index: int, phase: Any, catalogue: Catalogue, mistakes: 
     return plans
 
 
-def _expect(
-    page: Page, raw: Mapping[str, Any], catalogue: Catalogue, mistakes: list[Mistake]
+def expectations(
+    page: Page, raw: Mapping[str, Any], checks: Mapping[str, type[BaseModel]], mistakes: list[Mistake]
 ) -> list[tuple[Expectation, BaseModel | None]]:
+    """Return each line of `expect` with its validated arguments, None where they are wrong; `checks`: id -> model."""
     found: list[tuple[Expectation, BaseModel | None]] = []
     if raw.get("expect") is not None and not isinstance(raw["expect"], list):
         mistakes.append(page.mistake(("expect",), "expect", repr(raw["expect"]), "a list of checks"))
     for index, entry in enumerate(_list(raw.get("expect"))):
         path = ("expect", index)
-        if not isinstance(entry, dict) or len(entry) != 1:
+        lines = [(key, value) for key, value in entry.items() if key != _WAIVE] if isinstance(entry, dict) else []
+        if len(lines) != 1:
             mistakes.append(
                 page.mistake(path, "expect", repr(entry), "one check with its arguments, `- alerts/quiet: {}`")
             )
             continue
-        (name, args), *_ = entry.items()
-        model = page.known(path, "check", name, catalogue.checks, mistakes)
+        (name, args), *_ = lines
+        waived = pieces(page, (*path, _WAIVE), Waiver, entry[_WAIVE], mistakes) if _WAIVE in entry else None
+        model = page.known(path, "check", name, checks, mistakes)
         parsed = pieces(page, (*path, name), model, args or {}, mistakes) if model else None
-        found.append(
-            (Expectation(check=str(name), args=args if isinstance(args, dict) else {}, line=page.line(path)), parsed)
-        )
+        given = args if isinstance(args, dict) else {}
+        found.append((Expectation(check=str(name), args=given, line=page.line(path), waive=waived), parsed))
     return found

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
+from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
 from harness.check import Ref
 from harness.errors import Mistake
@@ -34,23 +35,22 @@ _DURATION = "a duration such as 90s, 15m or 1h30m"
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """A YAML file twice: its plain content, and the same with line numbers."""
+    """A YAML file twice: its plain content, and the nodes it was made from, which know their lines."""
 
     file: str
     content: Mapping[str, Any]
-    lines: Any
+    lines: Node | None
 
     def line(self, path: Path) -> int:
         """Return the line (from 1) of the deepest part of `path` that stands in the file."""
-        node: Any = self.lines
+        node: Node | None = self.lines
         line = 1
         for part in path:
-            try:
-                marks = node.lc
-                position = marks.key(part) if isinstance(node, dict) else marks.item(part)
-                node, line = node[part], position[0] + 1
-            except (KeyError, IndexError, AttributeError, TypeError):
+            found = _within(node, part)
+            if found is None:
                 break
+            mark, node = found
+            line = mark.line + 1
         return line
 
     def mistake(self, path: Path, where: str, value: str, expected: str, hint: str = "") -> Mistake:
@@ -66,6 +66,15 @@ class Page:
             self.mistake((*path, str(name)), what, str(name), f"one of: {listed}", did_you_mean(str(name), options))
         )
         return None
+
+
+def _within(node: Node | None, part: str | int) -> tuple[Any, Node] | None:
+    """Return where a key or an item of a node stands, and its value; None if it is not there."""
+    if isinstance(node, MappingNode):
+        return next(((key.start_mark, value) for key, value in node.value if key.value == str(part)), None)
+    if isinstance(node, SequenceNode) and isinstance(part, int) and -len(node.value) <= part < len(node.value):
+        return node.value[part].start_mark, node.value[part]
+    return None
 
 
 def did_you_mean(name: str, options: Iterable[str]) -> str:
@@ -137,6 +146,7 @@ class Names:
     feature: list[str] = field(default_factory=list)
     receiver: list[str] = field(default_factory=list)
     role: list[str] = field(default_factory=list)
+    edge: list[str] = field(default_factory=list)
     kind: list[str] = field(default_factory=list)
 
 
@@ -156,12 +166,17 @@ def references(page: Page, base: Path, args: BaseModel, names: Names) -> list[Mi
                             path, info.alias or name, item, f"a known {kind}: {listed}", did_you_mean(item, known)
                         )
                     )
+        path = (*base, info.alias or name)
+        for place, item in enumerate(value) if isinstance(value, (list, tuple)) else ():
+            mistakes += references(page, (*path, place), item, names) if isinstance(item, BaseModel) else []
     return mistakes
 
 
 def _strings(value: object) -> list[str]:
     if isinstance(value, str):
         return [value]
+    if isinstance(value, Mapping):
+        return [item for part in value.values() for item in _strings(part)]
     if isinstance(value, (list, tuple)):
         return [item for item in value if isinstance(item, str)]
     return []

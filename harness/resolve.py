@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
+from harness import user_file
 from harness.check import Bounded
 from harness.clock import format_duration, parse_duration
 from harness.errors import Mistake, UsageError
 from harness.mistakes import Names, Page, pieces, references
 from harness.rules.monitoring import read_monitoring
-from harness.scenario import Catalogue, Expectation, FaultPlan
+from harness.scenario import Catalogue, Expectation, FaultPlan, pacer_of
 from harness.stack import Stack
 
 Where = tuple[str | int, ...]
@@ -40,26 +42,50 @@ def unresolved(
         feature=list(stack.payload.features),
         receiver=list(monitoring.receivers),
         role=list(stack.roles),
+        edge=list(stack.all_edges),
         kind=list(catalogue.kinds),
     )
-    traffic = page.content.get("traffic")
-    mistakes: list[Mistake] = []
+    traffic, folder = page.content.get("traffic"), Path(page.file).parent
+    mistakes: list[Mistake] = _answers(stack, names)
     if isinstance(traffic, dict) and "users" in traffic:
-        page.known(("traffic", "users"), "users", traffic["users"], dict.fromkeys(catalogue.users, True), mistakes)
+        if user_file.split(str(traffic["users"]), folder) is not None:
+            mistakes += user_file.mistakes(page, str(traffic["users"]), folder)
+        else:
+            page.known(("traffic", "users"), "users", traffic["users"], dict.fromkeys(catalogue.users, True), mistakes)
     twice = [index for index, label in enumerate(labels) if label in labels[:index]]
     mistakes += [page.mistake(("timeline", index), "phase", labels[index], "a name used once") for index in twice]
     lengths = {
         label: length_s for label, phase in zip(labels, phases, strict=True) if (length_s := _length(phase)) is not None
     }
+    folders = (folder, stack.folder)
+    whole_s = sum(lengths.values()) if set(lengths) == set(labels) else None
+    mistakes += _arrivals(page, ("traffic",), traffic, whole_s, catalogue, folders)
+    for index, (label, phase) in enumerate(zip(labels, phases, strict=True)):
+        place = ("timeline", index, "traffic")
+        mistakes += _arrivals(page, place, phase.get("traffic"), lengths.get(label), catalogue, folders)
     rooms = _rooms(labels, lengths, faults)
     for index, (label, phase) in enumerate(zip(labels, phases, strict=True)):
-        mistakes += _payload(page, ("timeline", index, "payload"), phase.get("payload"), catalogue, names)
+        mistakes += _payload(page, ("timeline", index, "payload"), phase.get("payload"), catalogue, names, stack)
+        mistakes += _told_truth(page, index, phase, traffic)
         for number, fault in enumerate(faults[index]):
             where = ("timeline", index, "faults", number)
             mistakes += _fault(page, where, fault, label, lengths.get(label), catalogue, names)
     for expectation, args in expect:
         mistakes += _expectation(page, expectation, args, rooms, names)
     return mistakes
+
+
+def _told_truth(page: Page, index: int, phase: Mapping[str, Any], traffic: object) -> list[Mistake]:
+    """Return a mistake if closed users are to send delayed truth: nobody knows before when they ask."""
+    asked = [
+        part["arrivals"] for part in (phase.get("traffic"), traffic) if isinstance(part, dict) and "arrivals" in part
+    ]
+    closed = bool(asked) and (asked[0] == "closed" or isinstance(asked[0], dict) and "closed" in asked[0])
+    payload = phase.get("payload")
+    if not closed or not isinstance(payload, dict) or "feedback" not in payload:
+        return []
+    where = ("timeline", index, "payload", "feedback")
+    return [page.mistake(where, "feedback", "closed users", "an open loop: when closed users ask is not known before")]
 
 
 def _length(phase: Mapping[str, Any]) -> float | None:
@@ -69,16 +95,54 @@ def _length(phase: Mapping[str, Any]) -> float | None:
         return None
 
 
-def _payload(page: Page, path: Where, payload: object, catalogue: Catalogue, names: Names) -> list[Mistake]:
+def _arrivals(
+    page: Page, path: Where, traffic: object, length_s: float | None, catalogue: Catalogue, folders: tuple[Path, ...]
+) -> list[Mistake]:
+    """Return what is wrong with the pacer of `traffic`: its name, its arguments, or that they do not fit here."""
+    mistakes: list[Mistake] = []
+    arrivals = traffic.get("arrivals") if isinstance(traffic, dict) else None
+    if not isinstance(arrivals, str) and not (isinstance(arrivals, dict) and len(arrivals) == 1):
+        return mistakes  # not there, or a mistake of another kind, which the scenario's own model names
+    name, content = pacer_of(arrivals)
+    where = (*path, "arrivals")
+    pacer = page.known(where, "arrivals", name, catalogue.pacers, mistakes)
+    inside = where if isinstance(arrivals, str) else (*where, name)
+    args = pieces(page, inside, pacer.args, content, mistakes) if pacer else None
+    if args is None or length_s is None:
+        return mistakes
+    rate = traffic.get("rate_per_s", 100.0) if isinstance(traffic, dict) else 100.0
+    rate_per_s = float(rate) if isinstance(rate, int | float) else 100.0
+    for key, value, expected in pacer.wrong(args, rate_per_s=rate_per_s, length_s=length_s, folders=folders):
+        mistakes.append(page.mistake((*where, name, key), key, value, expected))
+    return mistakes
+
+
+def _answers(stack: Stack, names: Names) -> list[Mistake]:
+    """Return a mistake for each kind that stack.yaml's `payload.answers` names and nobody knows."""
+    file, known = str(stack.folder / "stack.yaml"), ", ".join(sorted(names.kind))
+    return [
+        Mistake(file=file, line=0, where="payload.answers", value=kind, expected=f"one of: {known}")
+        for kind in stack.payload.answers
+        if kind not in names.kind
+    ]
+
+
+def _payload(
+    page: Page, path: Where, payload: object, catalogue: Catalogue, names: Names, stack: Stack
+) -> list[Mistake]:
     mistakes: list[Mistake] = []
     if not isinstance(payload, dict) or not payload:
         return mistakes
-    kind = next((key for key in payload if key in catalogue.payloads), None)
+    kind = next((key for key in catalogue.payloads if key in payload), None)
     if kind is None:
         page.known(path, "payload", next(iter(payload)), catalogue.payloads, mistakes)
         return mistakes
     args = pieces(page, path, catalogue.payloads[kind], payload, mistakes)
-    return mistakes + (references(page, path, args, names) if args else [])
+    if args is None:
+        return mistakes
+    for name, expected in args.unfit(stack.payload) if hasattr(args, "unfit") else ():
+        mistakes.append(page.mistake((*path, name), name, str(payload.get(name, "nothing")), expected))
+    return mistakes + references(page, path, args, names)
 
 
 def _fault(

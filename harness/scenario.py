@@ -4,26 +4,53 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field, PrivateAttr
 
+from harness.alerting import AlertRule as AlertRule
+from harness.alerting import Floor as Floor
 from harness.stack import Frozen, Seconds, Stack
+
+if TYPE_CHECKING:
+    from harness.evidence.asked import Asked
+
+
+def _name_or_one_key(value: object) -> object:
+    if isinstance(value, str) or (isinstance(value, Mapping) and len(value) == 1):
+        return value
+    raise ValueError("a name such as `poisson`, or one name with its arguments, `{ramp: {to_per_s: 300}}`")
+
+
+Arrivals = Annotated[str | Mapping[str, Any], BeforeValidator(_name_or_one_key)]
+"""A pacer by its name, or a mapping of one name to its arguments."""
+
+
+def pacer_of(arrivals: str | Mapping[str, Any]) -> tuple[str, Any]:
+    """Return the pacer's name and its arguments as written, none: an empty mapping."""
+    if isinstance(arrivals, str):
+        return arrivals, {}
+    name, args = next(iter(arrivals.items()))
+    return name, {} if args is None else args
 
 
 class Traffic(Frozen):
-    """Who sends, how many requests per wall second, and how they are spaced."""
+    """Who sends, how, from how many processes, how many requests per wall second, and how they are spaced."""
 
     users: str = "predict"
+    client: Literal["keepalive", "fasthttp", "http"] = "keepalive"
+    workers: int = Field(default=1, ge=1, le=64)
     rate_per_s: float = Field(default=100.0, gt=0, le=100_000)
-    arrivals: Literal["poisson", "constant"] = "poisson"
+    arrivals: Arrivals = "poisson"
 
 
 class TrafficOverride(Frozen):
     """What a phase changes of the scenario's traffic."""
 
     rate_per_s: float | None = Field(default=None, gt=0, le=100_000)
-    arrivals: Literal["poisson", "constant"] | None = None
+    arrivals: Arrivals | None = None
 
 
 class FaultPlan(Frozen):
@@ -46,12 +73,27 @@ class Phase(Frozen):
     faults: tuple[FaultPlan, ...] = ()
 
 
+def _day(value: object) -> object:
+    try:
+        return date.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        raise ValueError("a date such as 2027-01-31") from None
+
+
+class Waiver(Frozen):
+    """A known gap: until the end of this day (UTC) a line of `expect` may fail, for this reason."""
+
+    until: Annotated[date, BeforeValidator(_day)]
+    reason: str = Field(min_length=1)
+
+
 class Expectation(Frozen):
     """One line of `expect`: a check's id and its arguments as written; `line` in the scenario file."""
 
     check: str
     args: Mapping[str, Any]
     line: int = 0
+    waive: Waiver | None = None
 
 
 class Scenario(Frozen):
@@ -65,6 +107,32 @@ class Scenario(Frozen):
     traffic: Traffic = Traffic()
     timeline: tuple[Phase, ...] = Field(min_length=1)
     expect: tuple[Expectation, ...] = Field(min_length=1)
+    _folder: Path = PrivateAttr(default=Path())
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the scenario file."""
+        return self._folder
+
+    def at(self, folder: Path) -> Scenario:
+        """Return the same scenario, knowing where its file lies."""
+        copy = self.model_copy()
+        copy._folder = folder
+        return copy
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paced:
+    """The load of one phase as its pacer plans it: `asked` in wall seconds, `words` for a plan.
+
+    `args` are the pacer's, validated; `from_s` production seconds of its shape are over when the phase begins.
+    """
+
+    asked: Asked
+    words: str
+    args: BaseModel
+    from_s: float = 0.0
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +144,7 @@ class PlannedPhase:
     end_s: float
     traffic: Traffic
     payload: Mapping[str, Any]
+    paced: Paced
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,33 +170,6 @@ class Step:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AlertRule:
-    """An alerting rule of the stack folder. `loaded`: prometheus.yml names its file. Production seconds."""
-
-    name: str
-    file: str
-    expr: str
-    for_s: float
-    labels: Mapping[str, str]
-    loaded: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class Floor:
-    """The soonest an expected alert can be seen: the parts in production seconds, and the bound asked."""
-
-    alert: str
-    where: str
-    parts: Mapping[str, float]
-    bound_s: float
-
-    @property
-    def total_s(self) -> float:
-        """The sum of the parts."""
-        return sum(self.parts.values())
-
-
-@dataclass(frozen=True, kw_only=True)
 class Timeline:
     """The plan: a pure function of scenario, stack, seed and speed."""
 
@@ -148,6 +190,10 @@ class Timeline:
     warnings: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
     """Why this speed is not honest; empty when it is. `run` refuses a timeline with limits."""
+    largest_speed: float = 1.0
+    """The largest honest speed, rounded down to a whole number."""
+    limited_by: str = ""
+    """What keeps the speed from being larger, in words."""
 
     @property
     def length_s(self) -> float:
@@ -172,6 +218,8 @@ class Catalogue:
     faults: Mapping[str, type[BaseModel]]
     payloads: Mapping[str, type[BaseModel]]
     users: tuple[str, ...]
+    pacers: Mapping[str, Any] = field(default_factory=dict)
+    """Name -> harness.traffic.pacers.Pacer: `args` (model), `wrong`, `plan`."""
     kinds: tuple[str, ...] = ()
     """Every kind of request that a payload can send."""
     blinds: Mapping[str, Any] = field(default_factory=dict)

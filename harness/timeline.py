@@ -2,59 +2,92 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+import math
+from collections.abc import Iterator
 
-from harness.clock import format_duration, parse_duration
-from harness.rules.compress import NotCompressible, compress_expr
+from harness.rules.floors import Plan, floors, warnings
 from harness.rules.monitoring import Monitoring, read_monitoring
+from harness.rules.speed import limits
 from harness.scenario import (
     Catalogue,
-    Floor,
     PlannedFault,
     PlannedPhase,
     Scenario,
     Step,
     Timeline,
     Traffic,
+    pacer_of,
 )  # fmt: skip
 from harness.stack import Stack
 
-SMALLEST_SCRAPE_S = 0.1
-"""Wall seconds between scrapes below which Prometheus no longer keeps up (measured)."""
+FASTEST = math.inf
+"""The speed that stands for the largest honest one."""
 
 
 def plan(scenario: Scenario, stack: Stack, catalogue: Catalogue, seed: int | None, speed: float) -> Timeline:
-    """Return the timeline; its `limits` say why this speed is not honest. `seed` None keeps the scenario's."""
+    """Return the timeline; its `limits` say why this speed is not honest. `seed` None keeps the scenario's.
+
+    The speed `FASTEST` is replaced by the largest honest one.
+    """
     monitoring = read_monitoring(stack)
-    phases = tuple(_phases(scenario))
-    faults = tuple(_faults(scenario, phases, stack, catalogue))
-    floors = tuple(_floors(scenario, monitoring))
+    seed = scenario.seed if seed is None else seed
+    first = _placed(scenario, stack, catalogue, monitoring, seed, 1.0 if speed == FASTEST else speed)
+    found = limits(first, catalogue)
+    largest = math.floor(found[0].largest + 1e-9)
+    placed = _placed(scenario, stack, catalogue, monitoring, seed, largest) if speed == FASTEST else first
+    expected = tuple(floors(placed))
     return Timeline(
         scenario=scenario,
         stack=stack,
-        seed=scenario.seed if seed is None else seed,
-        speed=speed,
-        phases=phases,
-        faults=faults,
-        steps=_steps(phases, faults),
+        seed=seed,
+        speed=placed.speed,
+        phases=tuple(placed.phases),
+        faults=tuple(placed.faults),
+        steps=_steps(tuple(placed.phases), tuple(placed.faults)),
         alerts=monitoring.alerts,
-        floors=floors,
+        floors=expected,
         scrape_interval_s=monitoring.scrape_interval_s,
         evaluation_interval_s=monitoring.evaluation_interval_s,
         group_interval_s=monitoring.group_interval_s,
-        warnings=tuple(_warnings(floors, scenario, monitoring)),
-        limits=tuple(_limits(monitoring, speed)),
+        warnings=(
+            *warnings(placed, expected),
+            *dict.fromkeys(warning for phase in placed.phases for warning in phase.paced.warnings),
+        ),
+        limits=tuple(str(one) for one in found if placed.speed > 1 and placed.speed > one.largest + 1e-9),
+        largest_speed=float(largest),
+        limited_by=found[0].why,
     )
 
 
-def _phases(scenario: Scenario) -> Iterator[PlannedPhase]:
-    start_s = 0.0
+def _placed(
+    scenario: Scenario, stack: Stack, catalogue: Catalogue, monitoring: Monitoring, seed: int, speed: float
+) -> Plan:
+    phases = tuple(_phases(scenario, stack, catalogue, seed, speed))
+    faults = tuple(_faults(scenario, phases, stack, catalogue))
+    return Plan(scenario=scenario, stack=stack, monitoring=monitoring, phases=phases, faults=faults, speed=speed)
+
+
+def _phases(scenario: Scenario, stack: Stack, catalogue: Catalogue, seed: int, speed: float) -> Iterator[PlannedPhase]:
+    """Arrivals of the scenario run over the whole drill, those of a phase from its own start."""
+    start_s, whole_s = 0.0, sum(phase.lasts for phase in scenario.timeline)
     for phase in scenario.timeline:
         override = phase.traffic.model_dump(exclude_none=True)
         traffic = Traffic.model_validate({**scenario.traffic.model_dump(), **override})
-        end_s = start_s + phase.lasts
-        yield PlannedPhase(name=phase.phase, start_s=start_s, end_s=end_s, traffic=traffic, payload=phase.payload)
+        end_s, own = start_s + phase.lasts, phase.traffic.arrivals is not None
+        name, args = pacer_of(traffic.arrivals)
+        paced = catalogue.pacers[name].plan(
+            args,
+            start_s=0.0 if own else start_s,
+            end_s=phase.lasts if own else end_s,
+            rate_per_s=traffic.rate_per_s,
+            length_s=phase.lasts if own else whole_s,
+            speed=speed,
+            seed=seed,
+            folders=(scenario.folder, stack.folder),
+        )
+        yield PlannedPhase(
+            name=phase.phase, start_s=start_s, end_s=end_s, traffic=traffic, payload=phase.payload, paced=paced
+        )
         start_s = end_s
 
 
@@ -83,50 +116,3 @@ def _steps(phases: tuple[PlannedPhase, ...], faults: tuple[PlannedFault, ...]) -
     steps.append(Step(at_s=phases[-1].end_s, action="end", name="end"))
     order = {"heal": 0, "phase": 1, "inject": 2, "end": 3}
     return tuple(sorted(steps, key=lambda step: (step.at_s, order[step.action])))
-
-
-def _floors(scenario: Scenario, monitoring: Monitoring) -> Iterator[Floor]:
-    for expectation in scenario.expect:
-        if expectation.check == "alerts/fire":
-            yield _floor(expectation.args, monitoring)
-
-
-def _floor(args: Mapping[str, Any], monitoring: Monitoring) -> Floor:
-    rules = monitoring.alert(str(args["alert"]))
-    parts = {
-        "scrape": monitoring.scrape_interval_s,
-        "evaluation": monitoring.evaluation_interval_s,
-        "for": min((rule.for_s for rule in rules), default=0.0),
-    }
-    receiver = args.get("delivered_to")
-    if receiver:
-        parts["group_wait"] = monitoring.group_wait_s.get(str(receiver), 0.0)
-    where = str(args.get("during") or args.get("in") or "play")
-    return Floor(alert=str(args["alert"]), where=where, parts=parts, bound_s=parse_duration(str(args["within"])))
-
-
-def _warnings(floors: tuple[Floor, ...], scenario: Scenario, monitoring: Monitoring) -> Iterator[str]:
-    for floor in floors:
-        if floor.total_s > floor.bound_s:
-            over = format_duration(floor.total_s - floor.bound_s)
-            bound = format_duration(floor.bound_s)
-            yield f"{floor.alert} in {floor.where} cannot be seen within {bound}: its floor is {over} later."
-    expected = {str(line.args.get("alert")) for line in scenario.expect if line.check == "alerts/fire"}
-    for name in sorted(expected):
-        rules = monitoring.alert(name)
-        if rules and not any(rule.loaded for rule in rules):
-            yield f"{name} stands in {rules[0].file}, which prometheus.yml does not load."
-
-
-def _limits(monitoring: Monitoring, speed: float) -> Iterator[str]:
-    largest = int(monitoring.scrape_interval_s / SMALLEST_SCRAPE_S + 1e-9)
-    if monitoring.scrape_interval_s / speed < SMALLEST_SCRAPE_S:
-        yield (
-            f"A scrape every {monitoring.scrape_interval_s:g} s cannot be divided by {speed:g}; "
-            f"the largest honest speed is {largest}."
-        )
-    for file, expr in monitoring.expressions if speed != 1 else ():
-        try:
-            compress_expr(expr, speed)
-        except NotCompressible as error:
-            yield f"{file}: {error} The largest honest speed is 1."

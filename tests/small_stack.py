@@ -9,6 +9,7 @@ from harness.check import AlertName, Args, Bounded, FeatureName, ReceiverName, R
 from harness.faults.base import Params
 from harness.scenario import Catalogue
 from harness.stack import Frozen
+from harness.traffic.pacers import CATALOGUE as PACERS
 
 STACK = """
 version: 1
@@ -90,6 +91,7 @@ class Shift(Frozen):
 
 
 CATALOGUE = Catalogue(
+    pacers=PACERS,
     checks={"alerts/fire": Fire, "alerts/end": End, "drift/flat": Flat, "logs/ledger": Ledger, "alerts/quiet": Args},
     faults={"model_raises": Raises, "kill": Kill},
     payloads={"shift": Shift},

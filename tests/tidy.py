@@ -13,7 +13,7 @@ from pathlib import Path
 LARGEST_FILE, LARGEST_FUNCTION, LARGEST_P90 = 250, 70, 30
 
 BASE = {"errors", "clock", "statistics"}
-VALUES = {"scenario", "stack", "evidence", "check", "journal"}
+VALUES = {"alerting", "frozen", "shape", "scenario", "stack", "evidence", "check", "journal"}
 READING = {
     "loader",
     "mistakes",
@@ -23,12 +23,13 @@ READING = {
     "programs",
     "recipes",
     "sighting",
+    "user_file",
     "provision",
     "unpack",
     "maven",
 }
 DOING = {"faults", "traffic", "collectors", "pager", "proxy"}
-STAGES = {"engines", "ready", "play", "settle", "collect", "store", "judge", "stages"}
+STAGES = {"engines", "ready", "play", "settle", "collect", "store", "judge", "suite", "verdicts", "stages", "senders"}
 ABOVE_DOING = BASE | VALUES | READING
 MAY_IMPORT: dict[str, set[str]] = {
     **{name: BASE for name in BASE},
@@ -49,7 +50,7 @@ PROCESSES = (
     "harness/traffic/canary.py",
     "harness/engines/guardian.py",
     "harness/pager.py",
-    "harness/proxy.py",
+    "harness/proxy/__main__.py",
     "stacks/",
 )
 """What prints and exits: the command line, and programs that run as processes of their own."""

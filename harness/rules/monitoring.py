@@ -5,7 +5,8 @@ from __future__ import annotations
 import glob
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,12 @@ from ruamel.yaml.error import YAMLError
 
 from harness.clock import parse_duration
 from harness.errors import Mistake, UsageError
+from harness.rules.analysis import analyse
+from harness.rules.expression import NotCompressible
+from harness.rules.recorded import read_as_counters, recorded
+from harness.rules.routes import Reached, Route, all_routes, reached, read_route
+from harness.rules.rulefiles import alert_rules
+from harness.rules.scale import Scales
 from harness.scenario import AlertRule
 from harness.stack import Stack
 
@@ -25,37 +32,137 @@ class Monitoring:
     alerts: tuple[AlertRule, ...]
     scrape_interval_s: float
     evaluation_interval_s: float
-    group_wait_s: Mapping[str, float]
-    """Receiver -> the largest group_wait of the routes that lead to it."""
-    group_interval_s: float
+    route: Route
     receivers: tuple[str, ...]
     expressions: tuple[tuple[str, str], ...]
     """Every expression of a loaded rule file with the file's name: what a speed must be able to divide."""
+    intervals_s: Mapping[str, float] = field(default_factory=dict)
+    """What must not become too short, in words -> how long it is: scrapes of each job, evaluations of each group."""
+    external_labels: Mapping[str, str] = field(default_factory=dict)
+    scales: Scales = field(default_factory=Scales)
+    """What division of time does to each metric: declared by stack.yaml, or recorded by a loaded rule file."""
+
+    @property
+    def group_wait_s(self) -> Mapping[str, float]:
+        """Receiver -> the largest group_wait of the routes that lead to it."""
+        waits: dict[str, float] = {}
+        for route in all_routes(self.route):
+            waits[route.receiver] = max(route.group_wait_s, waits.get(route.receiver, 0.0))
+        return waits
+
+    @property
+    def group_interval_s(self) -> float:
+        """The largest group_interval of all routes."""
+        return max(route.group_interval_s for route in all_routes(self.route))
+
+    @cached_property
+    def indivisible(self) -> tuple[tuple[str, str], ...]:
+        """Every loaded file with an expression that cannot be kept at a speed, and why, each once."""
+        found = []
+        for file, expr in dict.fromkeys(self.expressions):
+            try:
+                analyse(expr, self.scales)
+            except NotCompressible as error:
+                found.append((file, error.message))
+        return tuple(found)
 
     def alert(self, name: str) -> tuple[AlertRule, ...]:
         """Return the rules of that alert name."""
         return tuple(rule for rule in self.alerts if rule.name == name)
 
+    def reached(self, rule: AlertRule, labels: Mapping[str, str]) -> tuple[Reached, ...]:
+        """Return the routes where an alert of this rule ends, as far as its labels and those given are known."""
+        own = {name: value for name, value in rule.labels.items() if "{{" not in value}
+        return reached(self.route, {**self.external_labels, **labels, **own, "alertname": rule.name})
+
 
 def read_monitoring(stack: Stack) -> Monitoring:
-    """Read prometheus.yml, all rule files and alertmanager.yml of the stack folder; UsageError names what is broken."""
-    prometheus = _yaml(stack.folder / stack.prometheus)
-    alertmanager = _yaml(stack.folder / stack.alertmanager)
+    """Read prometheus.yml, all rule files and alertmanager.yml of the stack folder; UsageError names what is broken.
+
+    What was read is kept until one of the files changes.
+    """
+    files = _files(stack)
+    stamps = tuple((path, _stamp(path)) for path in (*files, stack.folder / stack.alertmanager))
+    key = (stack.model_dump_json(include={"prometheus", "alertmanager", "paths", "scales"}), stamps)
+    if key not in _READ:
+        if len(_READ) >= _KEPT:
+            _READ.clear()
+        _READ[key] = _read(stack, files)
+    return _READ[key]
+
+
+_READ: dict[object, Monitoring] = {}
+_KEPT = 16
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return (found.st_mtime_ns, found.st_size, found.st_ino)
+
+
+def read_scales(stack: Stack) -> Scales:
+    """Return what division of time does to each metric, from stack.yaml, prometheus.yml and the rule files it loads."""
+    prometheus = _mapping(stack.folder / stack.prometheus)
+    loaded = _loaded(stack, prometheus.get("rule_files") or ())
+    return _scales(stack, [group for _, group in _rules(_files(stack), loaded, 60.0)[1]])
+
+
+def _scales(stack: Stack, groups: list[Mapping[str, Any]]) -> Scales:
+    exprs = [str(rule.get("expr", "")) for group in groups for rule in group.get("rules") or ()]
+    return Scales(recorded=recorded(groups), counters=read_as_counters(exprs), **stack.scales.model_dump())
+
+
+def _files(stack: Stack) -> list[Path]:
+    return sorted((stack.folder / stack.prometheus).parent.rglob("*.y*ml"))
+
+
+def _read(stack: Stack, files: list[Path]) -> Monitoring:
+    prometheus = _mapping(stack.folder / stack.prometheus)
+    alertmanager = _mapping(stack.folder / stack.alertmanager)
     settings = prometheus.get("global") or {}
-    alerts, expressions = _rules(stack, _loaded(stack, prometheus.get("rule_files") or ()))
-    waits, largest_interval_s = _routes(alertmanager.get("route") or {})
+    scrape = str(settings.get("scrape_interval", "1m"))
+    evaluation_s = parse_duration(str(settings.get("evaluation_interval", "1m")))
+    alerts, loaded = _rules(files, _loaded(stack, prometheus.get("rule_files") or ()), evaluation_s)
+    groups = [group for _, group in loaded]
+    jobs = prometheus.get("scrape_configs") or ()
+    own = {f"evaluations of group {one.get('name')}": one["interval"] for one in groups if one.get("interval")}
+    each = {f"scrapes of job {job.get('job_name')}": job.get("scrape_interval", scrape) for job in jobs}
     return Monitoring(
-        alerts=alerts,
-        scrape_interval_s=parse_duration(str(settings.get("scrape_interval", "1m"))),
-        evaluation_interval_s=parse_duration(str(settings.get("evaluation_interval", "1m"))),
-        group_wait_s=waits,
-        group_interval_s=largest_interval_s,
+        alerts=tuple(alerts),
+        scrape_interval_s=parse_duration(scrape),
+        evaluation_interval_s=evaluation_s,
+        route=read_route(alertmanager.get("route") or {}),
         receivers=tuple(str(receiver["name"]) for receiver in alertmanager.get("receivers") or ()),
-        expressions=expressions,
+        expressions=tuple(
+            (file, str(rule.get("expr", ""))) for file, group in loaded for rule in group.get("rules") or ()
+        ),
+        intervals_s={
+            "scrapes": parse_duration(scrape),
+            "evaluations": evaluation_s,
+            **{what: parse_duration(str(interval)) for what, interval in (each | own).items()},
+        },
+        external_labels={str(key): str(value) for key, value in (settings.get("external_labels") or {}).items()},
+        scales=_scales(stack, groups),
     )
 
 
+def _mapping(path: Path) -> Mapping[str, Any]:
+    content = _yaml(path)
+    if not isinstance(content, Mapping):
+        expected = "a mapping, as upstream documents it"
+        raise UsageError([Mistake(file=str(path), line=0, where="file", value=repr(content)[:40], expected=expected)])
+    return content
+
+
 def _yaml(path: Path) -> Any:
+    return _content(path, _stamp(path))
+
+
+@lru_cache(maxsize=256)
+def _content(path: Path, stamp: object) -> Any:
     try:
         return YAML(typ="safe").load(path.read_text(encoding="utf-8")) or {}
     except (OSError, YAMLError) as error:
@@ -83,43 +190,17 @@ def _as_python(pattern: str) -> str:
     return re.sub(r"\[\^", "[!", re.sub(r"\[!([^\]]*)\]", r"[\1!]", pattern))
 
 
-def _rules(stack: Stack, loaded: set[Path]) -> tuple[tuple[AlertRule, ...], tuple[tuple[str, str], ...]]:
-    alerts, expressions = [], []
-    for path in sorted((stack.folder / stack.prometheus).parent.rglob("*.y*ml")):
+def _rules(
+    files: Iterable[Path], loaded: set[Path], evaluation_s: float
+) -> tuple[list[AlertRule], list[tuple[str, Mapping[str, Any]]]]:
+    """Return the alerts of all rule files, and the groups of those that are loaded, each with its file."""
+    alerts: list[AlertRule] = []
+    groups: list[tuple[str, Mapping[str, Any]]] = []
+    for path in files:
         content = _yaml(path)
         if not isinstance(content, dict) or "groups" not in content:
             continue
-        named = path.resolve() in loaded
-        for rule in (rule for group in content["groups"] or () for rule in group.get("rules") or ()):
-            if named:
-                expressions.append((path.name, str(rule.get("expr", ""))))
-            if "alert" in rule:
-                alerts.append(_alert(rule, path.name, loaded=named))
-    return tuple(alerts), tuple(expressions)
-
-
-def _alert(rule: Any, file: str, *, loaded: bool) -> AlertRule:
-    return AlertRule(
-        name=str(rule["alert"]),
-        file=file,
-        expr=str(rule.get("expr", "")),
-        for_s=parse_duration(str(rule.get("for", "0s"))),
-        labels={str(key): str(value) for key, value in (rule.get("labels") or {}).items()},
-        loaded=loaded,
-    )
-
-
-def _routes(root: Any) -> tuple[dict[str, float], float]:
-    """Walk the routing tree with Alertmanager's defaults: group_wait 30s, group_interval 5m, inherited downwards."""
-    waits: dict[str, float] = {}
-    intervals = []
-    todo = [(root, "", 30.0, 300.0)]
-    while todo:
-        route, receiver, wait_s, interval_s = todo.pop()
-        receiver = str(route.get("receiver", receiver))
-        wait_s = parse_duration(str(route["group_wait"])) if "group_wait" in route else wait_s
-        interval_s = parse_duration(str(route["group_interval"])) if "group_interval" in route else interval_s
-        waits[receiver] = max(wait_s, waits.get(receiver, 0.0))
-        intervals.append(interval_s)
-        todo += [(child, receiver, wait_s, interval_s) for child in route.get("routes") or ()]
-    return waits, max(intervals)
+        named, own = path.resolve() in loaded, content["groups"] or ()
+        alerts += alert_rules(own, file=path.name, loaded=named, evaluation_s=evaluation_s)
+        groups += [(path.name, group) for group in own] if named else []
+    return alerts, groups
