@@ -8,7 +8,7 @@ LINKED := $(VENV)/.linked
 PROVIDED := $(VENV)/.provided
 UPGRADE ?=
 
-.PHONY: help setup run drills test unit e2e soak check lock clean
+.PHONY: help setup run drills test unit e2e soak bench-proxy bench-traffic check corpus lock clean
 .NOTPARALLEL:
 
 help:
@@ -17,7 +17,10 @@ help:
 	@echo "make drills   every drill of scenarios/, at 30 times the speed"
 	@echo "make test     unit tests, then drills of real servers;  make unit, make e2e: one half"
 	@echo "make soak     the tests that take many minutes"
+	@echo "make bench-proxy    the proxy on an edge, beside toxiproxy"
+	@echo "make bench-traffic   the load generator beside k6, wrk, hey and Locust's own, in about 8 minutes"
 	@echo "make check    lint, format, types"
+	@echo "make corpus   compresses every rule below CORPUS=DIR, a folder of public rule collections, and prints a table"
 	@echo "make lock     requirements.in -> requirements.lock (UPGRADE=--upgrade for newer versions)"
 	@echo "make clean    removes what was made in this tree"
 
@@ -41,10 +44,20 @@ e2e: $(PROVIDED)
 soak: $(PROVIDED)
 	@$(BIN)/pytest -m soak
 
+bench-proxy: $(LINKED)
+	@$(BIN)/python -m tests.benchmarks.proxy
+
+bench-traffic: $(LINKED)
+	@$(BIN)/python -m tests.benchmarks.traffic
+
 check: $(LINKED)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+
+corpus: $(LINKED)
+	@test -d "$(CORPUS)" || { echo "Name a folder of rule files: make corpus CORPUS=DIR" >&2; exit 64; }
+	@$(BIN)/python tests/corpus/table.py "$(CORPUS)"
 
 lock:
 	@$(PYTHON) -m venv build/lock && build/lock/bin/pip install -q uv

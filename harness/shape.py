@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import ssl
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from harness.errors import StackError
 from harness.frozen import Frozen
 
 
@@ -62,6 +65,39 @@ def _set(headers: Mapping[str, str]) -> Mapping[str, str]:
     return headers
 
 
+class Tls(Frozen):
+    """How to speak https. `ca` replaces the system's authorities, `certificate` and `key` (PEM) are the client's own.
+
+    Files are relative to the stack folder. `verify: false` trusts every server; it is for a test system whose
+    certificate is of its own making.
+    """
+
+    verify: bool = True
+    ca: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+
+    def context(self) -> ssl.SSLContext:
+        """Return what a client wraps its sockets with; StackError if a file is not one."""
+        try:
+            context = ssl.create_default_context(cafile=self.ca)
+            if self.certificate:
+                context.load_cert_chain(self.certificate, self.key)
+        except OSError as error:
+            raise StackError(f"The files of `tls` ({self.ca}, {self.certificate}) cannot be used: {error}.") from None
+        if not self.verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        return context
+
+    def below(self, folder: Path) -> Tls:
+        """Return the same with every file named from `folder`."""
+        return Tls(verify=self.verify, **{name: folder / file for name in _FILES if (file := getattr(self, name))})
+
+
+_FILES = ("ca", "certificate", "key")
+
+
 class Shape(Frozen):
     """What a request and its answer look like.
 
@@ -93,6 +129,8 @@ class Payload(Shape):
     source: str | None = None
     reference: str | None = None
     answers: Mapping[str, Otherwise] = {}
+    tls: Tls | None = None
+    """None: plain http."""
 
     @property
     def rows(self) -> str:

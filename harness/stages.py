@@ -189,15 +189,16 @@ def _breakage(fault: Any) -> Breakage:
 
 
 def _sending(drill: Drill, live: LiveStack, caller: str | None = None) -> dict[str, Any]:
-    payload = drill.timeline.stack.payload
+    payload, folder = drill.timeline.stack.payload, drill.timeline.stack.folder.absolute()
     return {
         "run_id": drill.run.id,
         "address": live.address(payload.role, caller=caller),
         "records": str(drill.run.folder / "requests"),
-        "sample": str(drill.timeline.stack.folder / payload.rows),
-        "reference": str(drill.timeline.stack.folder / payload.reference) if payload.reference else None,
+        "sample": str(folder / payload.rows),
+        "reference": str(folder / payload.reference) if payload.reference else None,
         "payload": payload.shape,
         "speed": drill.timeline.speed,
+        "tls": payload.tls.below(folder).model_dump(mode="json") if payload.tls else None,
         "timeout_s": 10.0,
         "seed": drill.timeline.seed,
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -11,7 +10,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from harness.errors import StackError
 from harness.evidence.asked import Asked
-from harness.shape import Shape
+from harness.shape import Shape, Tls
 from harness.stack import Frozen
 from harness.traffic import USERS
 from harness.traffic.payloads.base import in_one_line
@@ -21,31 +20,6 @@ def _known_user(name: str) -> str:
     if name not in USERS and ".py:" not in name:
         raise ValueError(f"{name!r} is neither one of {', '.join(USERS)} nor FILE.py:CLASS")
     return name
-
-
-class Tls(Frozen):
-    """How to speak https. `ca` replaces the system's authorities, `certificate` and `key` (PEM) are the client's own.
-
-    `verify: false` trusts every server; it is for a test system with a certificate of its own making.
-    """
-
-    verify: bool = True
-    ca: Path | None = None
-    certificate: Path | None = None
-    key: Path | None = None
-
-    def context(self) -> ssl.SSLContext:
-        """Return what a client wraps its sockets with; StackError if a file is not one."""
-        try:
-            context = ssl.create_default_context(cafile=self.ca)
-            if self.certificate:
-                context.load_cert_chain(self.certificate, self.key)
-        except OSError as error:
-            raise StackError(f"The TLS files of the plan cannot be used: {error}.") from None
-        if not self.verify:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        return context
 
 
 class Sending(Frozen):

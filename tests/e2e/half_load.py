@@ -11,7 +11,7 @@ whole = stages.traffic_plan
 def half(timeline, sending):  # type: ignore[no-untyped-def]
     plan = whole(timeline, sending)
     for phase in plan["phases"]:
-        phase["rate_per_s"] /= 2
+        phase["asked"]["rate_per_s"] = [rate / 2 for rate in phase["asked"]["rate_per_s"]]
     return plan
 
 

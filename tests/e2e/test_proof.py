@@ -4,26 +4,14 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.drills import Change, Played, copy_stack, play
+from tests.e2e.mutants import SAMPLE, Broken
 
 pytestmark = pytest.mark.e2e
-
-
-@dataclass(frozen=True, kw_only=True)
-class Broken:
-    """A stack that differs in one thing: its exit code, and a verdict (check, answer, words of the sentence)."""
-
-    name: str
-    changes: tuple[Change, ...]
-    code: int
-    check: str
-    answer: str
-    words: str
 
 
 SHIPPER = """    local:
@@ -40,28 +28,7 @@ ALERTING = """alerting:
         - targets: ["alertmanager:9093"]
 """
 BROKEN = (
-    Broken(
-        name="threshold of HighErrorRate 100 times too high",
-        changes=(
-            Change(
-                file="prometheus/rules/service.yml",
-                old="/ (sum by (model_name) (rate(ml_predictions_total[5m])) > 0)\n            > 0.05",
-                new="/ (sum by (model_name) (rate(ml_predictions_total[5m])) > 0)\n            > 5",
-            ),
-        ),
-        code=1,
-        check="alerts/fire",
-        answer="fail",
-        words="HighErrorRate",
-    ),
-    Broken(
-        name="rule file with HighErrorRate not loaded",
-        changes=(Change(file="prometheus/prometheus.yml", old="rules/*.yml", new="rules/[^s]*.yml"),),
-        code=1,
-        check="alerts/fire",
-        answer="fail",
-        words="loaded",
-    ),
+    *SAMPLE,
     Broken(
         name="Alertmanager not configured in Prometheus",
         changes=(Change(file="prometheus/prometheus.yml", old=ALERTING, new=""),),
@@ -119,6 +86,20 @@ BROKEN = (
         check="metrics/agree",
         answer="fail",
         words="error",
+    ),
+    Broken(
+        name="latency not observed on exceptions",
+        changes=(
+            Change(
+                file="service/inference.py",
+                old="metrics.latency[model].observe(took_s)",
+                new="answer.outcome != ERROR and metrics.latency[model].observe(took_s)",
+            ),
+        ),
+        code=1,
+        check="latency/metric_agrees",
+        answer="fail",
+        words="observations, clients account for",
     ),
 )
 

@@ -10,10 +10,10 @@ import pytest
 
 from harness.errors import StackError
 from harness.evidence.requests import ANSWERED, DROPPED, FAILED, OUTCOMES, UNKNOWN
+from harness.shape import Tls
 from harness.traffic.clients.keepalive import KeepAlive
 from harness.traffic.clients.wire import traceparent
 from harness.traffic.payloads.base import Form
-from harness.traffic.plan import Tls
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
 HANG, CLOSE = b"hang", b""
@@ -308,5 +308,11 @@ def test_https_is_verified_unless_told_otherwise_and_its_connection_kept(https, 
 
 
 def test_a_certificate_that_is_no_file_is_a_sentence(tmp_path):
-    with pytest.raises(StackError, match="TLS files of the plan cannot be used"):
+    with pytest.raises(StackError, match="files of `tls`.* cannot be used"):
         Tls(ca=tmp_path / "none.pem").context()
+
+
+def test_the_files_of_tls_are_named_from_the_stack_folder(tmp_path):
+    declared = Tls(ca="certificates/ca.pem", key="own.key")
+    assert declared.below(tmp_path) == Tls(ca=tmp_path / "certificates/ca.pem", key=tmp_path / "own.key")
+    assert Tls(verify=False).below(tmp_path) == Tls(verify=False)

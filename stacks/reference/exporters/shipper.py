@@ -1,5 +1,7 @@
 """Exports what rsyslog's impstats writes: `python -m exporters.shipper --port 9481 --stats stats.json`.
 
+With `--folder NAME=PATH` it also tells how full the file systems of the stack's folders are.
+
 Every line of that file is a date, a colon and a JSON object; the newest object of each name counts.
 """
 
@@ -17,12 +19,15 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from exporters.folders import FolderCollector
 from exporters.serve import serve
 
 TAIL_BYTES = 64 * 1024
 QUEUES = ("ship", "answer")
 _OUTPUT = "omelasticsearch"
+_OWN_COUNTERS = "lines"
 _RETRY_SNAPSHOTS = 6  # the configuration tries again at least every 5 s and writes statistics every second
+STATS_INTERVAL_S = 1.0
 _COUNTERS = (
     ("submitted", "Log lines read and taken into the first queue.", "ship", ("enqueued",)),
     ("processed", "Documents that Elasticsearch has.", _OUTPUT, ("response.success", "response.duplicate")),
@@ -73,10 +78,17 @@ class ShipperCollector(Collector):
             if queue in snapshots:
                 sizes.add_metric([queue], _sum(snapshots[queue][-1], ("size",)))
         yield sizes
+        for counted in snapshots.get(_OWN_COUNTERS, ())[-1:]:
+            unparsed = float(counted.get("values", {}).get("unparsed", 0))
+            yield CounterMetricFamily("shipper_unparsed", "Lines that are no valid event, put aside.", value=unparsed)
         if _OUTPUT in snapshots:
             text = "1 while Elasticsearch does not answer and lines wait."
             yield GaugeMetricFamily("shipper_suspended", text, float(is_suspended(snapshots[_OUTPUT])))
         yield from _age(self.path)
+        up_to = delivered_up_to(snapshots, self.path)
+        if up_to is not None:
+            text = "Everything read before this time is in Elasticsearch; no earlier than the statistics kept."
+            yield GaugeMetricFamily("shipper_delivered_up_to_timestamp_seconds", text, up_to)
 
 
 def is_suspended(outputs: Sequence[Mapping[str, Any]]) -> bool:
@@ -85,6 +97,24 @@ def is_suspended(outputs: Sequence[Mapping[str, Any]]) -> bool:
     failures = [_sum(stats, ("failed.checkConn",)) for stats in recent]
     answered = [_sum(stats, ("response.success", "response.duplicate")) for stats in recent]
     return failures[-1] > failures[0] and answered[-1] == answered[-2]
+
+
+def delivered_up_to(snapshots: Snapshots, path: Path) -> float | None:
+    """Return the epoch seconds until which all lines read are in Elasticsearch, None without statistics.
+
+    That is when as many lines had been read as documents are there now. Statistics are a second apart, and the newest
+    was written when the file was. A restart of the shipper begins both counts anew.
+    """
+    read, answers = snapshots.get("ship", ()), snapshots.get(_OUTPUT, ())
+    if not read or not answers:
+        return None
+    try:
+        written_s = path.stat().st_mtime
+    except OSError:
+        return None
+    there = _sum(answers[-1], ("response.success", "response.duplicate"))
+    behind = sum(_sum(stats, ("enqueued",)) > there for stats in read)
+    return written_s - behind * STATS_INTERVAL_S
 
 
 def _sum(stats: Mapping[str, Any], fields: Sequence[str]) -> float:
@@ -105,9 +135,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m exporters.shipper", description=__doc__.splitlines()[0])
     parser.add_argument("--port", type=int, default=9481)
     parser.add_argument("--stats", type=Path, required=True, help="the file that impstats writes, in JSON")
+    parser.add_argument("--folder", action="append", default=[], metavar="NAME=PATH", help="tell how full it is")
     options = parser.parse_args(argv)
     registry = CollectorRegistry()
     registry.register(ShipperCollector(options.stats))
+    folders = {name: Path(path) for name, _, path in (text.partition("=") for text in options.folder)}
+    registry.register(FolderCollector(folders))
     return serve(registry, options.port)
 
 

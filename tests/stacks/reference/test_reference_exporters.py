@@ -1,6 +1,7 @@
 """The exporters: DCGM's names and units for real and simulated GPUs, and rsyslog's statistics."""
 
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -171,3 +172,42 @@ def test_suspended_means_no_answer_lately(history, suspended):
 
     outputs = [{"response.success": success, "failed.checkConn": failures} for success, failures in history]
     assert is_suspended(outputs) is suspended
+
+
+@pytest.mark.parametrize(
+    ("history", "behind_s"),
+    [
+        ([(5, 5)], 0),
+        ([(5, 5), (9, 5), (12, 5)], 2),
+        ([(5, 0), (9, 3), (12, 9)], 1),
+        ([(5, 5), (0, 5)], 0),
+        ([(5, 0), (9, 0)], 2),
+    ],
+)
+def test_delivered_up_to_when_as_many_had_been_read(tmp_path, history, behind_s):
+    from exporters.shipper import delivered_up_to, read_stats
+
+    path = tmp_path / "stats.json"
+    path.write_text("".join(line("ship", enqueued=read) + output(there) for read, there in history))
+    assert delivered_up_to(read_stats(path), path) == path.stat().st_mtime - behind_s
+
+
+def test_lines_that_are_no_events_are_counted_from_the_start(tmp_path):
+    path = tmp_path / "stats.json"
+    path.write_text(line("lines", values={}))
+    assert shipper_values(path)["shipper_unparsed_total", None] == 0
+    path.write_text(line("lines", values={}) + line("lines", values={"unparsed": 3}))
+    assert shipper_values(path)["shipper_unparsed_total", None] == 3
+
+
+def test_folders_tell_how_full_they_are(tmp_path):
+    from exporters.folders import FolderCollector
+
+    registry = CollectorRegistry()
+    registry.register(FolderCollector({"spool": tmp_path, "none": tmp_path / "none", "all": Path("/")}))
+
+    def value(what, folder):
+        return registry.get_sample_value(f"stack_filesystem_{what}", {"folder": folder})
+
+    assert 0 <= value("avail_bytes", "spool") <= value("size_bytes", "spool")
+    assert (value("own_mount", "spool"), value("own_mount", "all"), value("own_mount", "none")) == (0, 1, None)

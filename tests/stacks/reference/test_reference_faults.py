@@ -48,6 +48,29 @@ def test_a_raising_model_gives_500_counts_errors_and_keeps_the_inputs(service, c
     assert service.post("/predict", {"features": ROW})[0] == 200
 
 
+def test_a_slow_model_holds_up_its_share_and_nothing_else(service, control):
+    assert control("PUT", "/faults/model_slow", b'{"share": 0.5, "delay_ms": 30}')[0] == 200
+    assert [service.post("/predict", {"features": ROW})[0] for _ in range(4)] == [200] * 4
+    buckets = {
+        le: service.metric("ml_prediction_latency_seconds_bucket", model_name="shuttle", le=le)
+        for le in ("0.02", "10.0")
+    }
+    assert buckets == {"0.02": 2, "10.0": 4}
+    assert control("GET", "/faults")[1]["model_slow"] == {"share": 0.5, "delay_ms": 30, "calls": 4, "hits": 2}
+    control("DELETE", "/faults/model_slow")
+    assert service.parts.faults.delay_s() == 0
+
+
+def test_wrong_answers_are_as_sure_as_right_ones(service, control):
+    right = service.post("/predict", {"features": ROW})[2]
+    assert control("PUT", "/faults/wrong_answers", b'{"share": 1}')[0] == 200
+    wrong = service.post("/predict", {"features": ROW})[2]
+    right, wrong = json.loads(right), json.loads(wrong)
+    assert wrong["prediction"] == 1 - right["prediction"]
+    assert wrong["score"] == pytest.approx(1 - right["score"])
+    assert service.counts() == {("shuttle", "success"): 2}
+
+
 @pytest.mark.parametrize(
     "body",
     [b"", b"{", b"[]", b"{}", b'{"share": 0}', b'{"share": 1.1}', b'{"share": "x"}', b'{"share": true}',

@@ -1,5 +1,6 @@
 """Requests, good and bad: what is answered, counted and logged."""
 
+import asyncio
 import json
 import re
 
@@ -96,6 +97,36 @@ def test_a_model_nobody_serves_is_counted_under_one_name(service):
         assert service.post(f"/v2/models/{name}/infer", tensor())[0] == 404
     assert service.counts() == {("unknown", "rejected"): 2}
     assert {line["model"] for line in service.lines()} == {"unknown"}
+
+
+@pytest.mark.parametrize("path", ["/predict", "/feedback"])
+def test_a_huge_body_is_refused_when_it_is_announced(service, path):
+    announced = {**JSON, "content-length": "9999999999"}
+    status, headers, _ = service.call("POST", path, [None], announced)  # None: the client says nothing more
+    assert (status, headers["connection"]) == (413, "close")
+
+
+@pytest.mark.parametrize(("length", "status"), [("50", 408), ("70000", 413)])
+def test_a_body_that_never_comes_holds_no_place_for_ever(monkeypatch, length, status):
+    from service import bodies
+
+    monkeypatch.setattr(bodies, "READ_WITHIN_S", 0.02)
+
+    async def never():
+        await asyncio.Event().wait()
+
+    with pytest.raises(bodies.Refused) as refused:
+        asyncio.run(bodies.read_body({b"content-length": length.encode()}, never))
+    assert refused.value.status == status
+
+
+def test_a_version_nobody_serves_is_counted_as_the_models(service):
+    document = tensor()
+    version = service.parts.model.version
+    assert service.post(f"/v2/models/shuttle/versions/{version}/infer", document)[0] == 200
+    assert service.post("/v2/models/shuttle/versions/0/infer", document)[0] == 404
+    assert service.counts() == {("shuttle", "success"): 1, ("shuttle", "rejected"): 1}
+    assert {line["route"] for line in service.lines()} == {"/v2/models/{name}/infer"}
 
 
 def test_a_client_that_goes_away_is_counted_once(service):
