@@ -33,6 +33,11 @@ def judge(evidence: Evidence, args: Inhibited) -> Finding:
         return failed(f"{name} was inhibited by {', '.join(sorted(sources)) or 'nobody named'}, not by {args.by}.")
     held = [when for one in seen.episodes for when in one.inhibited]
     told = told_while_held(evidence, args.alert, args.labels, held)
+    if told is None:
+        longest_s = max(when.seconds for when in held) * evidence.speed
+        return unknown(
+            f"{name} was inhibited by {args.by} for {plain(longest_s)} s only, too short to show that nobody is told."
+        )
     if told:
         where = f"{told[0].receiver} {moment(evidence, told[0].at)}"
         return failed(f"{name} was inhibited by {args.by}, and yet {where} was told.", notices=len(told))

@@ -40,6 +40,9 @@ def _silence(evidence: Evidence, args: Muted, seen: Firings) -> Finding:
         return failed(f"{named(args.alert, loud[0].labels)} fired and was not silenced: {instead}.")
     held = [when for one in seen.episodes for when in one.silenced]
     told = told_while_held(evidence, args.alert, args.labels, held)
+    if told is None:
+        longest_s = max(when.seconds for when in held) * evidence.speed
+        return unknown(f"{name} was silenced for {plain(longest_s)} s only, too short to show that nobody is told.")
     if told:
         where = f"{told[0].receiver} {moment(evidence, told[0].at)}"
         return failed(f"{name} was silenced, and yet {where} was told.", notices=len(told))

@@ -23,7 +23,8 @@ def hollow(templates: Iterable[str], text: str) -> str:
     """Return, in words, what a text lacks that its template asks for, a value or a label; empty if it lacks nothing.
 
     Prometheus writes nothing at all for a label that a series does not have. `templates` are those of all rules of that
-    name: one that fits is enough. That a text is empty is for others to say. Of a template with control structures only the presence of any number is asked.
+    name: one that fits is enough. That a text is empty is for others to say. Of a template with control structures only
+    the presence of any number is asked.
     """
     problems = [_problem(template, text) for template in templates]
     return "" if not problems or "" in problems else problems[0]

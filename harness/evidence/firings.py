@@ -68,12 +68,15 @@ def notices(
 
 def told_while_held(
     evidence: Evidence, alert: str, labels: Mapping[str, str], held: Iterable[Interval]
-) -> list[Notification]:
+) -> list[Notification] | None:
     """Return the delivered firing messages about an alert while Alertmanager certainly held it back.
 
-    That it was let go is seen up to a poll later, so the last second of each stretch proves nothing.
+    That it was let go is seen up to a poll later, so the last second of each stretch proves nothing; None if no stretch
+    was longer.
     """
     certain = [Interval(start=when.start, end=when.end - SEEN_LATE_S) for when in held if when.seconds > SEEN_LATE_S]
+    if not certain:
+        return None
     return [notice for when in certain for notice in notices(evidence, alert, labels, when)]
 
 

@@ -42,6 +42,7 @@ OTHER = {"at": 65, "labels": {"alertname": "Other"}, "fingerprint": "other"}
         ),
         (held(70.5, "down", until=90), [notice(89.5, "page", ERRORS)], "pass", "1 notice"),  # let go, and seen later
         (held(70.5, "down", until=90), [notice(88.5, "page", ERRORS)], "fail", "and yet page at 88.5 s"),
+        (held(70.5, "down", until=71), [], "unknown", "too short to show that nobody is told"),
         (held(70.5, "down", word="silencedBy"), [], "fail", "was not inhibited: it was silenced at once"),
     ],
 )

@@ -23,6 +23,7 @@ MUTED = {"receiver": "page", "routes": [{"receiver": "page", "mute_time_interval
             "and yet page at 80 s of play was told",
         ),
         ([], [notice(80, "page", ERRORS)], "fail", "fired and was not silenced: it went to page"),
+        (held(70.5, "s1", until=71, word="silencedBy"), [], "unknown", "too short to show that nobody is told"),
         ([], [], "fail", "fired and was not silenced: no notification"),
         (held(70.5, "other"), [], "fail", "was not silenced: it was inhibited at once"),
     ],
