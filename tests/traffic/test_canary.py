@@ -13,6 +13,8 @@ from harness.errors import StackError
 from harness.evidence.requests import KINDS, OUTCOMES, read_requests
 from harness.traffic.control import CanaryProcess
 
+pytestmark = pytest.mark.e2e
+
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
 OOPS = b"HTTP/1.1 500 Oops\r\ncontent-length: 0\r\n\r\n"
 HANG, CLOSE = b"hang", b""

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.e2e
+
 STACK = Path(__file__).resolve().parents[3] / "stacks" / "reference"
 ROW = [50, 21, 77, 0, 28, 0, 27, 48, 22]
 

@@ -9,6 +9,8 @@ from ruamel.yaml import YAML
 
 from tests.stacks.reference.test_reference_monitoring import ALERTS, RULE_FILES, tool
 
+pytestmark = pytest.mark.e2e
+
 CASES = Path(__file__).with_name("rules")
 FILES = sorted(CASES.glob("*.test.yml"))
 
