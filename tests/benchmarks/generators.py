@@ -37,6 +37,8 @@ class Sample:
 
     rps: float
     rps_per_cpu_s: float
+    cores: float = 0.0
+    """Processors kept busy by the generator and the server together."""
 
 
 @dataclass(frozen=True)
@@ -68,12 +70,15 @@ def observe(
         _await_requests(server, before + 100, processes)
         time.sleep(_WARM_S)
         began, spent, count = time.monotonic(), _cpu_s(processes), server.requests()
+        served = server.cpu_s()
         time.sleep(seconds)
         ended, spent_then, count_then = time.monotonic(), _cpu_s(processes), server.requests()
+        served = server.cpu_s() - served
     finally:
         for process in processes:
             end(process)
-    return Sample((count_then - count) / (ended - began), (count_then - count) / (spent_then - spent))
+    seconds, spent, count = ended - began, spent_then - spent, count_then - count
+    return Sample(count / seconds, count / spent, (spent + served) / seconds)
 
 
 def pinned(argv: list[str], cores: set[int]) -> subprocess.Popen[bytes]:

@@ -11,6 +11,8 @@ import time
 import urllib.request
 from pathlib import Path
 
+import psutil
+
 from tests.benchmarks import programs
 
 _CONFIGURATION = """
@@ -54,6 +56,12 @@ class Nginx:
             found = re.search(r"(\d+) (\d+) (\d+)", answer.read().decode())
         assert found
         return int(found[3])
+
+    def cpu_s(self) -> float:
+        """Return the processor time it has used, in seconds."""
+        master = psutil.Process(self._process.pid)
+        times = [one.cpu_times() for one in (master, *master.children())]
+        return float(sum(one.user + one.system for one in times))
 
     def freeze(self) -> None:
         """Stop it: connections are accepted by the system, nothing is answered."""

@@ -40,10 +40,10 @@ def test_a_drill_is_faithful_and_another_rule_is_not(tmp_path: Path) -> None:
 
 @pytest.mark.soak
 @pytest.mark.parametrize("scenario", DRILLS)
-def test_every_drill_is_faithful_at_speed_30(tmp_path: Path, scenario: str) -> None:
+def test_every_drill_passes_and_is_faithful_at_speed_30(tmp_path: Path, scenario: str) -> None:
     process = start(tmp_path, "run", f"scenarios/{scenario}.yaml", "--speed", "30")
     played = finished(process, tmp_path, scenario, within_s=600)
-    assert played.folder is not None, played.output
+    assert played.folder is not None and played.code == 0, played.output
     verdicts = json.loads((played.folder / "verdicts.json").read_text(encoding="utf-8"))
     assert verdicts["wall_s"] <= verdicts["production_s"] / 30 + AROUND_PLAY_S
     code, told = compared(played.folder)
