@@ -88,7 +88,8 @@ class TrafficCrew(TrafficProcess):
         whole = {"plan": dict(plan), "local": local, "remote": remote.workers, "bind": remote.bind}
 
         def spawned(argv: Sequence[str], **popen: Any) -> subprocess.Popen[bytes]:
-            return spawn(argv, env=secret, **popen)
+            # what they put aside goes with the stack's folder, however they end
+            return spawn(argv, env={**secret, "TMPDIR": str(work)}, **popen)
 
         super().__init__(whole, work, spawned, name="traffic-master")
         port = self._await("listening", 1, _LISTENING_S)["port"]

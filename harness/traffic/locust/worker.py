@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -55,6 +56,7 @@ class Worker:
         self._given: dict[str, Any] = {}
         self._process: Process | None = None
         self._runner: WorkerRunner | None = None
+        self._folder = ""
         self.failure = ""
 
     def run(self) -> int:
@@ -104,12 +106,14 @@ class Worker:
         self.stop()
         gevent.sleep(2.0)  # records are written meanwhile
         sys.stderr.write(self.failure + "\n")
+        if self._folder:
+            shutil.rmtree(self._folder, ignore_errors=True)
         os._exit(UNKNOWN)
 
     def _play(self) -> int:
-        with tempfile.TemporaryDirectory(prefix="tocsin-worker-") as folder:
+        with tempfile.TemporaryDirectory(prefix="tocsin-worker-") as self._folder:
             try:
-                self._process = Process(self._own_plan(Path(folder)), say=self._say, **self._elsewhere())
+                self._process = Process(self._own_plan(Path(self._folder)), say=self._say, **self._elsewhere())
             except StackError as error:
                 self._say("error", message=str(error))
                 return self._fail(str(error), error.exit_code)
