@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.check import Args, Check, Finding, failed, passed, unknown
 from harness.evidence import Evidence, FaultRecord
-from harness.evidence.bounds import RESTARTING
+from harness.evidence.growth import grown, restarting, restarts_of
 from harness.evidence.metrics import Series
 from harness.evidence.requests import KINDS, OUTCOMES
 
@@ -47,15 +47,18 @@ def judge(evidence: Evidence, args: Agree) -> Finding:
     absent = [f'{signal.metric}{{{signal.label}="{names[what]}"}}' for what, series in found.items() if not series]
     if absent:
         return unknown(f"No series {', '.join(absent)}.")
-    kills = _kills(evidence, found["answered"])
+    kills = restarting(evidence, found["answered"])
     gap = _unscraped(rows, found["answered"], kills)
     last = min(max(float(one.t[-1]) for one in series) for series in found.values())
     if last < np.nanmax(np.where(np.isnan(rows["done"]), rows["sent"], rows["done"])):
         return unknown("The counters were not scraped after the last request.")
     start = float(np.nanmin(rows["sent"]))
-    grown = {what: [_grown(one, start, kills) for one in series] for what, series in found.items()}
-    fell = sum(falls for pairs in grown.values() for _, falls in pairs)
-    counted = {what: round(sum(growth for growth, _ in pairs), 6) for what, pairs in grown.items()}
+    restarts = restarts_of(evidence, found["answered"])
+    growths = {
+        what: [grown(one, start, float(one.t[-1]), restarts) for one in series] for what, series in found.items()
+    }
+    fell = sum(growth.falls for some in growths.values() for growth in some)
+    counted = {what: round(sum(growth.amount for growth in some), 6) for what, some in growths.items()}
     return _compare(names, counted, _ranges(evidence, rows, gap), fell, _why(rows, gap, kills))
 
 
@@ -92,16 +95,6 @@ def _ranges(evidence: Evidence, rows: np.ndarray, gap: np.ndarray) -> dict[str, 
     return ranges
 
 
-def _kills(evidence: Evidence, series: list[Series]) -> list[FaultRecord]:
-    """Return the planned kills and restarts of the roles that count, as injected."""
-    roles = {evidence.run["jobs"].get(one.labels.get("job", "")) for one in series}
-    return [
-        one
-        for one in evidence.faults.values()
-        if one.kind in RESTARTING and one.params.get("role") in roles and one.injected_at is not None
-    ]
-
-
 def _unscraped(rows: np.ndarray, series: list[Series], kills: list[FaultRecord]) -> np.ndarray:
     """Mark the answers between the last scrape before a kill and the kill: the process may have died uncounted."""
     gap = np.zeros(len(rows), dtype=bool)
@@ -113,28 +106,6 @@ def _unscraped(rows: np.ndarray, series: list[Series], kills: list[FaultRecord])
         gap |= (rows["done"] >= since - RACE_S) & (rows["sent"] <= dead + RACE_S)
     gap &= rows["outcome"] == _ANSWERED
     return gap
-
-
-def _grown(series: Series, start: float, kills: list[FaultRecord]) -> tuple[float, int]:
-    """Return a counter's growth since `start`, restarts included, and how often it fell without a planned one.
-
-    Without a sample at or before `start` the counter was born with the run, at 0.
-    """
-    first = max(int(np.searchsorted(series.t, start, side="right")) - 1, 0)
-    t, v = series.t[first:], series.v[first:]
-    born = float(v[0]) if t[0] > start else 0.0
-    steps = np.diff(v)
-    falls, planned = steps < 0, np.zeros(len(steps), dtype=bool)
-    for kill in kills:
-        low = max(int(np.searchsorted(t, kill.injected_at or 0.0, side="right")) - 1, 0)
-        high = int(np.searchsorted(t, kill.effective_at or kill.injected_at or 0.0, side="left"))
-        if high >= len(t) or high <= low:
-            continue
-        if not falls[low:high].any():  # the new process overtook the old value before its first scrape
-            falls[high - 1] = True
-        planned[low:high] = True
-    growth = float(np.where(falls, v[1:], steps).sum())
-    return born + growth, int(np.count_nonzero(falls & ~planned))
 
 
 def _why(rows: np.ndarray, gap: np.ndarray, kills: list[FaultRecord]) -> str:

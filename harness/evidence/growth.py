@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.evidence import Evidence, Interval
+from harness.evidence import Evidence, FaultRecord, Interval
 from harness.evidence.bounds import RESTARTING
 from harness.evidence.metrics import Series
 
@@ -46,11 +46,20 @@ def grown(series: Series, start: float, end: float, restarts: Sequence[Interval]
     return Growth(amount=round(amount, 6), falls=int(np.count_nonzero(fell & ~planned)))
 
 
-def restarts_of(evidence: Evidence, series: Sequence[Series]) -> list[Interval]:
-    """Return when the drill killed or restarted what these series are scraped from: injection to effect."""
+def restarting(evidence: Evidence, series: Sequence[Series]) -> list[FaultRecord]:
+    """Return the faults that killed or restarted what these series are scraped from, as injected."""
     roles = {evidence.run["jobs"].get(one.labels.get("job", "")) for one in series}
     return [
-        Interval(start=one.injected_at, end=max(one.effective_at or one.injected_at, one.injected_at))
+        one
         for one in evidence.faults.values()
         if one.kind in RESTARTING and one.params.get("role") in roles and one.injected_at is not None
+    ]
+
+
+def restarts_of(evidence: Evidence, series: Sequence[Series]) -> list[Interval]:
+    """Return when that was: injection to effect."""
+    return [
+        Interval(start=one.injected_at, end=max(one.effective_at or one.injected_at, one.injected_at))
+        for one in restarting(evidence, series)
+        if one.injected_at is not None
     ]

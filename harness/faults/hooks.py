@@ -1,16 +1,41 @@
-"""Faults inside the service: turned on and off through a hook that stack.yaml declares."""
+"""What faults inside the service share: they are turned on and off through a hook that stack.yaml declares."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from harness.errors import HealError, StackError
 from harness.faults.calls import call
-from harness.stack import Hook, LiveStack
+from harness.stack import Hook, LiveStack, Stack
 
 _MISSED = 0.01
+
+
+class HookFault:
+    """A fault with a hook of its own name, which takes its parameters as they stand; the witness is left to say."""
+
+    kind: ClassVar[str]
+
+    def __init__(self, params: Any) -> None:
+        self.params = params
+
+    def needs(self) -> tuple[str, ...]:
+        """Return the hook it works through."""
+        return (f"hook:{self.kind}",)
+
+    def blinds(self, stack: Stack) -> tuple[tuple[str, str], ...]:
+        """Return nothing: a wrong, late or failing answer is counted and logged."""
+        return ()
+
+    def inject(self, live: LiveStack) -> None:
+        """Turn the hook on; StackError if the service does not take it."""
+        turn_on(live, self.kind, self.params.model_dump())
+
+    def heal(self, live: LiveStack) -> None:
+        """Turn the hook off; HealError if a service that is up refuses."""
+        turn_off(live, self.kind)
 
 
 def turn_on(live: LiveStack, name: str, params: Mapping[str, Any]) -> None:

@@ -3,39 +3,21 @@
 from __future__ import annotations
 
 import socket
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
-from harness.check import Ref
 from harness.faults.base import Params, Witness
-from harness.faults.roles import blinded, health
-from harness.stack import LiveStack, Stack
+from harness.faults.roles import RoleFault, RoleParams, health
+from harness.stack import LiveStack
 
 _CONNECT_S = 2.0
 
 
-class KillParams(Params):
-    """`role` that is killed."""
-
-    role: Annotated[str, Ref(kind="role")]
-
-
-class Kill:
+class Kill(RoleFault):
     """Ends a role without warning; the witness connects to its address as its callers do."""
 
     kind: ClassVar[str] = "kill"
     summary: ClassVar[str] = "A role is killed, and started again at the end."
-    Params: ClassVar[type[Params]] = KillParams
-
-    def __init__(self, params: KillParams) -> None:
-        self.params = params
-
-    def needs(self) -> tuple[str, ...]:
-        """Return the role."""
-        return (f"role:{self.params.role}",)
-
-    def blinds(self, stack: Stack) -> tuple[tuple[str, str], ...]:
-        """Return the signals that come out of the role, or through it."""
-        return blinded(self.params.role, stack)
+    Params: ClassVar[type[Params]] = RoleParams
 
     def inject(self, live: LiveStack) -> None:
         """Kill it."""

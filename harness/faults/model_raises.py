@@ -7,10 +7,9 @@ from typing import ClassVar
 from pydantic import Field
 
 from harness.faults.base import Params, Witness
-from harness.faults.hooks import enough_probes, turn_off, turn_on
-from harness.stack import LiveStack, Stack
+from harness.faults.hooks import HookFault, enough_probes
+from harness.stack import LiveStack
 
-HOOK = "model_raises"
 _FEWEST, _MOST = 20, 200
 
 
@@ -20,31 +19,12 @@ class ModelRaisesParams(Params):
     share: float = Field(gt=0, le=1)
 
 
-class ModelRaises:
+class ModelRaises(HookFault):
     """Switches the fault on and off through the service's hook; the witness asks the service as a client does."""
 
     kind: ClassVar[str] = "model_raises"
     summary: ClassVar[str] = "The model raises for a share of the requests."
     Params: ClassVar[type[Params]] = ModelRaisesParams
-
-    def __init__(self, params: ModelRaisesParams) -> None:
-        self.params = params
-
-    def needs(self) -> tuple[str, ...]:
-        """Return the hook it works through."""
-        return (f"hook:{HOOK}",)
-
-    def blinds(self, stack: Stack) -> tuple[tuple[str, str], ...]:
-        """Return nothing: a failing answer is counted and logged."""
-        return ()
-
-    def inject(self, live: LiveStack) -> None:
-        """Turn the hook on; StackError if the service does not take it."""
-        turn_on(live, HOOK, {"share": self.params.share})
-
-    def heal(self, live: LiveStack) -> None:
-        """Turn the hook off; HealError if a service that is up refuses."""
-        turn_off(live, HOOK)
 
     def witness(self, live: LiveStack) -> Witness:
         """Send normal requests: any 500 shows the fault, all 200 its absence.

@@ -8,10 +8,9 @@ from typing import ClassVar
 from pydantic import Field
 
 from harness.faults.base import Params, Witness
-from harness.faults.hooks import enough_probes, turn_off, turn_on
-from harness.stack import LiveStack, Stack
+from harness.faults.hooks import HookFault, enough_probes
+from harness.stack import LiveStack
 
-HOOK = "model_slow"
 _FEWEST, _MOST = 5, 60
 _SLOW = 0.8
 
@@ -23,31 +22,12 @@ class ModelSlowParams(Params):
     share: float = Field(default=1.0, gt=0, le=1)
 
 
-class ModelSlow:
+class ModelSlow(HookFault):
     """Switches the delay on and off through the service's hook; the witness times requests as a client does."""
 
     kind: ClassVar[str] = "model_slow"
     summary: ClassVar[str] = "The model takes longer for a share of the requests."
     Params: ClassVar[type[Params]] = ModelSlowParams
-
-    def __init__(self, params: ModelSlowParams) -> None:
-        self.params = params
-
-    def needs(self) -> tuple[str, ...]:
-        """Return the hook it works through."""
-        return (f"hook:{HOOK}",)
-
-    def blinds(self, stack: Stack) -> tuple[tuple[str, str], ...]:
-        """Return nothing: a late answer is counted and logged."""
-        return ()
-
-    def inject(self, live: LiveStack) -> None:
-        """Turn the hook on; StackError if the service does not take it."""
-        turn_on(live, HOOK, {"delay_ms": self.params.delay_ms, "share": self.params.share})
-
-    def heal(self, live: LiveStack) -> None:
-        """Turn the hook off; HealError if a service that is up refuses."""
-        turn_off(live, HOOK)
 
     def witness(self, live: LiveStack) -> Witness:
         """Time single requests until one takes four fifths of the delay; none of 5 to 60 does: absent."""

@@ -4,40 +4,22 @@ from __future__ import annotations
 
 import signal
 from contextlib import suppress
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 import psutil
 
-from harness.check import Ref
 from harness.errors import StackError
 from harness.faults.base import Params, Witness
-from harness.faults.roles import blinded, family, health, pid_of
-from harness.stack import LiveStack, Stack
+from harness.faults.roles import RoleFault, RoleParams, family, health, pid_of
+from harness.stack import LiveStack
 
 
-class PauseParams(Params):
-    """`role` that is frozen."""
-
-    role: Annotated[str, Ref(kind="role")]
-
-
-class Pause:
+class Pause(RoleFault):
     """Stops a role's processes and lets them go on; the witness asks the kernel what state they are in."""
 
     kind: ClassVar[str] = "pause"
     summary: ClassVar[str] = "A role is frozen, and goes on at the end."
-    Params: ClassVar[type[Params]] = PauseParams
-
-    def __init__(self, params: PauseParams) -> None:
-        self.params = params
-
-    def needs(self) -> tuple[str, ...]:
-        """Return the role."""
-        return (f"role:{self.params.role}",)
-
-    def blinds(self, stack: Stack) -> tuple[tuple[str, str], ...]:
-        """Return the signals that come out of the role, or through it."""
-        return blinded(self.params.role, stack)
+    Params: ClassVar[type[Params]] = RoleParams
 
     def inject(self, live: LiveStack) -> None:
         """Stop its processes; StackError if it has none."""

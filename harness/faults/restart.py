@@ -3,39 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 import psutil
 
-from harness.check import Ref
 from harness.faults.base import Params, Witness
-from harness.faults.roles import blinded, health, pid_of
-from harness.stack import LiveStack, Stack
+from harness.faults.roles import RoleFault, RoleParams, health, pid_of
+from harness.stack import LiveStack
 
 
-class RestartParams(Params):
-    """`role` that starts anew."""
-
-    role: Annotated[str, Ref(kind="role")]
-
-
-class Restart:
+class Restart(RoleFault):
     """Ends a role and starts it on the same ports; the witness compares the process that runs with the one before."""
 
     kind: ClassVar[str] = "restart"
     summary: ClassVar[str] = "A role is killed and started again at once."
-    Params: ClassVar[type[Params]] = RestartParams
-
-    def __init__(self, params: RestartParams) -> None:
-        self.params = params
-
-    def needs(self) -> tuple[str, ...]:
-        """Return the role."""
-        return (f"role:{self.params.role}",)
-
-    def blinds(self, stack: Stack) -> tuple[tuple[str, str], ...]:
-        """Return the signals that come out of the role, or through it."""
-        return blinded(self.params.role, stack)
+    Params: ClassVar[type[Params]] = RoleParams
 
     def inject(self, live: LiveStack) -> None:
         """Write down when the process began, kill it, and start it again."""

@@ -1,12 +1,14 @@
-"""What is known of a role's process from outside: its pid, whether it is stopped, and whether it is well."""
+"""What faults of a role share, and what is known of its process from outside: pid, whether it is stopped, or well."""
 
 from __future__ import annotations
 
 import json
+from typing import Annotated, Any
 
 import psutil
 
-from harness.faults.base import Witness
+from harness.check import Ref
+from harness.faults.base import Params, Witness
 from harness.faults.calls import call
 from harness.stack import LiveStack, Stack
 
@@ -32,6 +34,27 @@ def blinded(role: str, stack: Stack) -> tuple[tuple[str, str], ...]:
 def _edges(stack: Stack) -> set[tuple[str, str]]:
     halves = (edge.partition("->") for edge in stack.edges)
     return {(caller.strip(), called.strip()) for caller, _, called in halves}
+
+
+class RoleParams(Params):
+    """`role` that is broken."""
+
+    role: Annotated[str, Ref(kind="role")]
+
+
+class RoleFault:
+    """A fault of a whole role: what comes out of the role, or through it, is not seen meanwhile."""
+
+    def __init__(self, params: Any) -> None:
+        self.params = params
+
+    def needs(self) -> tuple[str, ...]:
+        """Return the role."""
+        return (f"role:{self.params.role}",)
+
+    def blinds(self, stack: Stack) -> tuple[tuple[str, str], ...]:
+        """Return the signals that come out of the role, or through it."""
+        return blinded(self.params.role, stack)
 
 
 def pid_of(live: LiveStack, role: str) -> int | None:

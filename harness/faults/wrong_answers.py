@@ -10,10 +10,9 @@ from pydantic import Field
 from harness.errors import StackError
 from harness.faults.base import Params, Witness
 from harness.faults.calls import call
-from harness.faults.hooks import turn_off, turn_on
-from harness.stack import LiveStack, Stack
+from harness.faults.hooks import HookFault
+from harness.stack import LiveStack
 
-HOOK = "wrong_answers"
 _FALLEN, _LEAST = 0.1, 0.02
 """A tenth of the share shows the fault, but never less than two in a hundred: a good model is wrong now and then."""
 
@@ -24,31 +23,12 @@ class WrongAnswersParams(Params):
     share: float = Field(gt=0, le=1)
 
 
-class WrongAnswers:
+class WrongAnswers(HookFault):
     """Switches the fault through the service's hook; the witness reads what comes of it: the accuracy by labels."""
 
     kind: ClassVar[str] = "wrong_answers"
     summary: ClassVar[str] = "The model answers wrongly for a share of the requests."
     Params: ClassVar[type[Params]] = WrongAnswersParams
-
-    def __init__(self, params: WrongAnswersParams) -> None:
-        self.params = params
-
-    def needs(self) -> tuple[str, ...]:
-        """Return the hook it works through."""
-        return (f"hook:{HOOK}",)
-
-    def blinds(self, stack: Stack) -> tuple[tuple[str, str], ...]:
-        """Return nothing: a wrong answer is counted and logged as any other."""
-        return ()
-
-    def inject(self, live: LiveStack) -> None:
-        """Turn the hook on; StackError if the service does not take it."""
-        turn_on(live, HOOK, {"share": self.params.share})
-
-    def heal(self, live: LiveStack) -> None:
-        """Turn the hook off; HealError if a service that is up refuses."""
-        turn_off(live, HOOK)
 
     def witness(self, live: LiveStack) -> Witness:
         """Read the accuracy gauge: a tenth of the share missing shows the fault. Without labels nobody can tell."""
