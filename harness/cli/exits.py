@@ -28,7 +28,10 @@ from harness.errors import BROKEN, INTERRUPTED, PASS, TERMINATED, UNKNOWN, USAGE
 
 # Typer carries the command-line parser under a private name; its base class is reached through a public one.
 _WrongCommand: type[Exception] = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
-_ENDING = "Ending: healing and taking the stack down, about 10 s. A third signal leaves that to the guardian.\n"
+_ENDING = (
+    "Already ending, about 10 s: a stack that is up is healed and taken down. "
+    "A third signal leaves that to the guardian.\n"
+)
 
 
 class Signals:

@@ -186,3 +186,21 @@ def test_a_reader_that_goes_away_costs_nothing():
     process.stdout.close()
     assert (process.wait(timeout=30), process.stderr.read()) == (1, b"")
     process.stderr.close()
+
+
+def test_a_second_signal_is_answered_and_a_third_ends_at_once(capfd):
+    seen = []
+
+    def action():
+        for _ in range(3):
+            try:
+                signal.raise_signal(signal.SIGINT)
+                seen.append("went on")
+            except KeyboardInterrupt:
+                seen.append("interrupted")
+        return 0
+
+    assert exits.guarded(action) == 0
+    assert seen == ["interrupted", "went on", "interrupted"]
+    told = capfd.readouterr().err
+    assert told.count("Already ending") == 1 and "A third signal leaves that to the guardian." in told
