@@ -36,7 +36,7 @@ drills: $(PROVIDED)
 test: unit e2e
 
 unit: $(LINKED)
-	@$(BIN)/pytest -q -m "not e2e and not soak"
+	@$(BIN)/pytest -q -n 2 -m "not e2e and not soak"
 
 e2e: $(PROVIDED)
 	@$(BIN)/pytest -m "e2e and not soak"
