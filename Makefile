@@ -8,7 +8,7 @@ LINKED := $(VENV)/.linked
 PROVIDED := $(VENV)/.provided
 UPGRADE ?=
 
-.PHONY: help setup run drills test unit e2e soak bench-proxy bench-traffic check corpus lock clean
+.PHONY: help setup run drills test unit e2e soak bench-proxy bench-traffic docker-up docker-down docker-clean check corpus lock clean
 .NOTPARALLEL:
 
 help:
@@ -19,6 +19,8 @@ help:
 	@echo "make soak     the tests that take many minutes"
 	@echo "make bench-proxy    the proxy on an edge, beside toxiproxy"
 	@echo "make bench-traffic   the load generator beside k6, wrk, hey and Locust's own, in about 8 minutes"
+	@echo "make docker-up    a Docker engine of the tests' own with stand-in images (root on Debian 12); docker-down ends it,"
+	@echo "             docker-clean removes it and its images"
 	@echo "make check    lint, format, types"
 	@echo "make corpus   compresses every rule below CORPUS=DIR, a folder of public rule collections, and prints a table"
 	@echo "make lock     requirements.in -> requirements.lock (UPGRADE=--upgrade for newer versions)"
@@ -50,6 +52,17 @@ bench-proxy: $(LINKED)
 bench-traffic: $(LINKED)
 	@$(BIN)/python -m tests.benchmarks.traffic
 
+docker-up: $(LINKED)
+	@tests/docker/engine.sh start
+	@set -e; found=$$(tests/docker/engine.sh env); eval "$$found"; $(BIN)/python tests/docker/images.py --prune >/dev/null
+	@echo 'eval "$$(tests/docker/engine.sh env)"; eval "$$($(BIN)/python tests/docker/images.py)"    # leads this shell to it'
+
+docker-down:
+	@tests/docker/engine.sh stop
+
+docker-clean:
+	@tests/docker/engine.sh clean
+
 check: $(LINKED)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -74,7 +87,7 @@ clean:
 $(LOCKED): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	    echo "$(PYTHON) is not Python 3.11 or later. Name one that is: make PYTHON=/path/to/python3.11" >&2; exit 1; }
-	@echo "Making $(VENV) from requirements.lock (about 300 MB)."
+	@echo "Making $(VENV) from requirements.lock (about 400 MB)."
 	@$(PYTHON) -m venv $(VENV) || { echo "On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $@

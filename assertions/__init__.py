@@ -7,6 +7,7 @@ from harness.check import Check, SuiteCheck
 ALL: tuple[Check, ...] = tuple(
     import_module(f"assertions.{name}").CHECK
     for name in (
+        "alerts_deadman",
         "alerts_delivered",
         "alerts_fire",
         "alerts_grouped",
@@ -16,6 +17,7 @@ ALL: tuple[Check, ...] = tuple(
         "alerts_order",
         "alerts_quiet",
         "alerts_resolve",
+        "dashboards_alive",
         "drift_flat",
         "drift_rises",
         "latency_metric_agrees",

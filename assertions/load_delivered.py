@@ -70,15 +70,20 @@ def judge(evidence: Evidence, args: Delivered) -> Finding:
         return failed(f"The load was not sent whole: {'; '.join(lost)}.")
     if not len(Load.of(evidence)):
         return unknown("No request of the traffic is recorded.")
-    gaps = blind(evidence, "requests", window)
+    cut = cut_off(evidence)
+    gaps = blind(evidence, "requests", _until(window, math.inf if cut is None else cut[0]))
     if gaps:
         return unknown(f"The records of the requests are not whole: {gaps[0][1].rstrip('.')}.")
-    cut = cut_off(evidence)
     never = [] if cut or args.during else _never_played(evidence, args)
     found = list(pieces(evidence, window, math.inf if cut is None else cut[0]))
     if never or not found:
         return unknown(f"Never played: {', '.join(never) or args.phase or 'any phase'}.")
     return _judged(evidence, found, args.tolerance)
+
+
+def _until(window: Interval, end: float) -> Interval:
+    """Return the part of a window that was played: what follows the end of play was never asked for."""
+    return Interval(start=window.start, end=max(min(window.end, end), window.start))
 
 
 def _judged(evidence: Evidence, found: Sequence[Piece], tolerance: float) -> Finding:

@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.check import Args, Check, Finding, failed, passed, unknown
 from harness.evidence import Evidence, FaultRecord
-from harness.evidence.growth import grown, restarting, restarts_of
+from harness.evidence.growth import grown, last_death, restarting, restarts_of
 from harness.evidence.metrics import Series
 from harness.evidence.requests import KINDS, OUTCOMES
 
@@ -100,7 +100,7 @@ def _unscraped(rows: np.ndarray, series: list[Series], kills: list[FaultRecord])
     gap = np.zeros(len(rows), dtype=bool)
     times = np.unique(np.concatenate([one.t for one in series]))
     for kill in kills:
-        injected, dead = kill.injected_at or 0.0, kill.effective_at or kill.injected_at or 0.0
+        injected, dead = kill.injected_at or 0.0, last_death(kill)
         before = times[times <= injected]
         since = float(before[-1]) if len(before) else -np.inf
         gap |= (rows["done"] >= since - RACE_S) & (rows["sent"] <= dead + RACE_S)

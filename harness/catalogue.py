@@ -9,6 +9,7 @@ def catalogue() -> Catalogue:
     """Return the catalogue from the explicit `ALL` tuples."""
     from assertions import ALL as CHECKS
     from harness import faults
+    from harness.faults.targets import reaches
     from harness.traffic import USERS
     from harness.traffic.pacers import CATALOGUE as PACERS
     from harness.traffic.payloads import CATALOGUE as PAYLOADS
@@ -22,4 +23,5 @@ def catalogue() -> Catalogue:
         pacers=PACERS,
         kinds=tuple(DECLARATIONS),
         blinds=faults.blinds(),
+        reach=reaches(),
     )

@@ -74,7 +74,7 @@ def unknown(reason: str, **figures: Any) -> Finding:
 
 @dataclass(frozen=True, kw_only=True)
 class Ref:
-    """Marks an argument as a name: of an `alert`, `phase`, `fault`, `feature`, `receiver`, `role`, `edge` or `kind`."""
+    """Marks an argument as a name: of an alert, dashboard, edge, fault, feature, kind, panel, phase, receiver, role."""
 
     kind: str
 

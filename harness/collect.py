@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from harness.collectors.panels import record_panels
 from harness.collectors.tools import record_tools
 from harness.evidence import Window
 from harness.journal import Journal
 from harness.stack import LiveStack
 
 TOOLS_WITHIN_S = 30.0
-"""Wall seconds after which the stack goes down although a tool has not answered."""
+"""Wall seconds after which the stack goes down although a tool or a panel's query has not answered."""
 
 
 def collect(window: Window, live: LiveStack, run: Any, journal: Journal, recorders: Sequence[Any]) -> None:
-    """Ask every recorder for its stream, and the tools for their word on the configuration, side by side.
+    """Ask every recorder for its stream, the tools for their word, and the panels of the dashboards, side by side.
 
     One that fails is noted; the others are still collected.
     """
-    tools = threading.Thread(target=_ask_tools, args=(live, run, journal), name="tools", daemon=True)
-    tools.start()
+    asked = {"tools": record_tools, "panels": record_panels}
+    threads = [
+        threading.Thread(target=_ask, args=(name, ask, live, run, journal), name=name, daemon=True)
+        for name, ask in asked.items()
+    ]
+    for thread in threads:
+        thread.start()
+    deadline = time.monotonic() + TOOLS_WITHIN_S
     for recorder in recorders:
         try:
             recorder.stop()
@@ -30,11 +38,12 @@ def collect(window: Window, live: LiveStack, run: Any, journal: Journal, recorde
             journal.note("error", message=f"Collecting {recorder.name} failed: {type(error).__name__}: {error}.")
         else:
             journal.note("collected", stream=recorder.name, count=count)
-    tools.join(timeout=TOOLS_WITHIN_S)
+    for thread in threads:
+        thread.join(timeout=max(deadline - time.monotonic(), 0.0))
 
 
-def _ask_tools(live: LiveStack, run: Any, journal: Journal) -> None:
+def _ask(name: str, ask: Callable[..., Any], live: LiveStack, run: Any, journal: Journal) -> None:
     try:
-        record_tools(live, run, journal)
+        ask(live, run, journal)
     except Exception as error:  # what they would have said is then unknown
-        journal.note("error", message=f"Asking the tools failed: {type(error).__name__}: {error}.")
+        journal.note("error", message=f"Asking the {name} failed: {type(error).__name__}: {error}.")

@@ -122,7 +122,8 @@ def _streams(check: Check, args: Args) -> tuple[str, ...]:
 def _not_ready(evidence: Evidence, check: Check, args: Args) -> str:
     """Return why a stream of the check is absent: left out of stack.yaml, or not ready before play (--keep-going)."""
     signals = evidence.signals
-    declared = {
+    declared: dict[str, object] = {
+        "metrics": signals.jobs or None,
         "drift": signals.drift,
         "logs": signals.logs,
         "alerts": signals.watchdog,

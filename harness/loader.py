@@ -15,23 +15,29 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from harness.errors import Mistake, UsageError
 from harness.mistakes import Page, pieces
+from harness.placing import read_faults
 from harness.resolve import unresolved
-from harness.scenario import Catalogue, Expectation, FaultPlan, Scenario, Waiver
+from harness.scenario import Catalogue, Expectation, Scenario, Waiver
 from harness.stack import Stack
 
 STACKS = Path(__file__).resolve().parent.parent / "stacks"
-_PLACE = ("at", "for", "name")
 _WAIVE = "waive"
 _DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
 
 
-def load(path: Path, catalogue: Catalogue, stack_name: str | None = None) -> tuple[Scenario, Stack]:
-    """Read a scenario file and the stack it names (or `stack_name`, a name or folder); UsageError holds all."""
+def load(
+    path: Path, catalogue: Catalogue, stack_name: str | None = None, seed: int | None = None
+) -> tuple[Scenario, Stack]:
+    """Read a scenario file and the stack it names (or `stack_name`, a name or folder); UsageError holds all mistakes.
+
+    `seed` replaces the scenario's: names of drawn faults depend on it.
+    """
     page = read_page(path)
     raw = page.content
     mistakes: list[Mistake] = []
     faults = [
-        _faults(page, index, phase, catalogue, mistakes) for index, phase in enumerate(_list(raw.get("timeline")))
+        read_faults(page, index, phase, catalogue.faults, mistakes)
+        for index, phase in enumerate(_list(raw.get("timeline")))
     ]
     expect = expectations(page, raw, catalogue.checks, mistakes)
     skeleton = {**raw, "expect": [{"check": "load/delivered", "args": {}}]}
@@ -41,13 +47,12 @@ def load(path: Path, catalogue: Catalogue, stack_name: str | None = None) -> tup
         mistakes.append(page.mistake((), "expect", "nothing", "at least one line such as `- alerts/quiet: {}`"))
     stack = _stack(page, stack_name or raw.get("stack", "reference"), mistakes)
     if stack is not None:
-        mistakes += unresolved(
-            page, stack, catalogue, faults, [(line, args) for line, args in expect if args is not None]
-        )
+        mistakes += unresolved(page, stack, catalogue, faults, expect, bare, seed)
     if bare is None or stack is None or mistakes:
         raise UsageError(sorted(mistakes, key=lambda mistake: (mistake.file != page.file, mistake.line)))
     phases = [
-        phase.model_copy(update={"faults": tuple(mine)}) for phase, mine in zip(bare.timeline, faults, strict=True)
+        phase.model_copy(update={"faults": tuple(one.plan for one in mine if one.plan is not None)})
+        for phase, mine in zip(bare.timeline, faults, strict=True)
     ]
     whole = bare.model_copy(update={"timeline": tuple(phases), "expect": tuple(line for line, _ in expect)})
     return whole.at(path.resolve().parent), stack
@@ -165,34 +170,10 @@ def _stack(page: Page, name: object, mistakes: list[Mistake]) -> Stack | None:
     except UsageError as error:
         for mistake in error.mistakes:
             known = mistake.where == "stack"
-            mistakes.append(page.mistake(("stack",), "stack", mistake.value, mistake.expected) if known else mistake)
+            hint = 'The stack of that name is written `stack: "null"`, in quotation marks.' if name is None else ""
+            here = page.mistake(("stack",), "stack", mistake.value, mistake.expected, hint)
+            mistakes.append(here if known else mistake)
     return None
-
-
-def _faults(page: Page, index: int, phase: Any, catalogue: Catalogue, mistakes: list[Mistake]) -> list[FaultPlan]:
-    plans = []
-    listed = phase.get("faults", []) if isinstance(phase, dict) else []
-    if not isinstance(listed, list):
-        mistakes.append(page.mistake(("timeline", index, "faults"), "faults", repr(listed), "a list of faults"))
-    for number, entry in enumerate(_list(listed)):
-        path = ("timeline", index, "faults", number)
-        kinds = [key for key in entry if key not in _PLACE] if isinstance(entry, dict) else []
-        if len(kinds) != 1:
-            mistakes.append(
-                page.mistake(
-                    path, "fault", ", ".join(map(str, kinds)) or "nothing", "exactly one fault beside at, for, name"
-                )
-            )
-            continue
-        kind = kinds[0]
-        model = page.known(path, "fault", kind, catalogue.faults, mistakes)
-        params = entry[kind] or {}
-        if model is None or pieces(page, (*path, kind), model, params, mistakes) is None:
-            continue
-        place = {key: entry[key] for key in _PLACE if key in entry}
-        plan = pieces(page, path, FaultPlan, {"kind": kind, "params": params, "name": kind, **place}, mistakes)
-        plans += [plan] if plan else []
-    return plans
 
 
 def expectations(

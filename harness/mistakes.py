@@ -19,6 +19,7 @@ _EXPECTED = {
     "missing": "this key",
     "extra_forbidden": "no such key",
     "string_type": "text",
+    "too_short": "at least one item",
     "list_type": "a list",
     "tuple_type": "a list",
     "mapping_type": "a mapping",
@@ -148,27 +149,42 @@ class Names:
     role: list[str] = field(default_factory=list)
     edge: list[str] = field(default_factory=list)
     kind: list[str] = field(default_factory=list)
+    panel: list[str] = field(default_factory=list)
+    dashboard: list[str] = field(default_factory=list)
 
 
 def references(page: Page, base: Path, args: BaseModel, names: Names) -> list[Mistake]:
     """Return a mistake for each argument marked with a `Ref` that names nothing."""
-    mistakes = []
+    mistakes: list[Mistake] = []
     for name, info in type(args).model_fields.items():
         value = getattr(args, name)
-        for kind in _ref_kinds(info):
-            known = getattr(names, kind)
-            for item in _strings(value):
-                if item not in known:
-                    path = (*base, info.alias or name)
-                    listed = ", ".join(sorted(set(known))) or "none here"
-                    mistakes.append(
-                        page.mistake(
-                            path, info.alias or name, item, f"a known {kind}: {listed}", did_you_mean(item, known)
-                        )
-                    )
+        mistakes += _unknown(page, (*base, info.alias or name), _ref_kinds(info), value, names)
         path = (*base, info.alias or name)
         for place, item in enumerate(value) if isinstance(value, (list, tuple)) else ():
             mistakes += references(page, (*path, place), item, names) if isinstance(item, BaseModel) else []
+    return mistakes
+
+
+def raw_references(
+    page: Page, base: Path, model: type[BaseModel], content: Mapping[str, Any], names: Names
+) -> list[Mistake]:
+    """Return the same for arguments as written, of which others may be wrong: both mistakes come at once."""
+    mistakes: list[Mistake] = []
+    for name, info in model.model_fields.items():
+        key = info.alias or name
+        mistakes += _unknown(page, (*base, key), _ref_kinds(info), content.get(key), names)
+    return mistakes
+
+
+def _unknown(page: Page, path: Path, kinds: Iterable[str], value: object, names: Names) -> list[Mistake]:
+    mistakes = []
+    for kind in kinds:
+        known = getattr(names, kind)
+        for item in _strings(value):
+            if item not in known:
+                listed = ", ".join(sorted(set(known))) or "none here"
+                where, hint = str(path[-1]), did_you_mean(item, known)
+                mistakes.append(page.mistake(path, where, item, f"a known {kind}: {listed}", hint))
     return mistakes
 
 

@@ -35,7 +35,7 @@ class Breakage:
 
     def inject(self, live: LiveStack, journal: Journal, params: Mapping[str, Any]) -> None:
         """Write it down, then break it."""
-        live.guard(self.name, params)
+        live.guard(self.name, kind=self.fault.kind, params=params, outlives=getattr(self.fault, "outlives", False))
         journal.note("inject", fault=self.name)
         self.injected = True
         self.fault.inject(live)
@@ -47,6 +47,7 @@ class Breakage:
         journal.note("heal", fault=self.name)
         self.fault.heal(live)
         self.healed = True
+        live.healed(self.name)
         journal.note("healed", fault=self.name)
         self.awaited = "absent"
 
@@ -97,7 +98,7 @@ def _do(playing: Playing, step: Step) -> None:
         playing.journal.note("phase_started", phase=step.name)
     elif step.action == "inject":
         fault = next(fault for fault in playing.timeline.faults if fault.name == step.name)
-        playing.breakages[step.name].inject(playing.live, playing.journal, {"kind": fault.kind, **fault.params})
+        playing.breakages[step.name].inject(playing.live, playing.journal, fault.params)
     elif step.action == "heal":
         playing.breakages[step.name].heal(playing.live, playing.journal)
     else:

@@ -11,39 +11,53 @@ from pydantic import BaseModel
 from harness import user_file
 from harness.check import Bounded
 from harness.clock import format_duration, parse_duration
+from harness.dashboards.model import readable
 from harness.errors import Mistake, UsageError
-from harness.mistakes import Names, Page, pieces, references
+from harness.mistakes import Names, Page, pieces, raw_references, references
+from harness.placing import Placed, Rooms, Where, Written, misplaced, placements, reach_of, rooms, unguarded
+from harness.rules.expression import NotCompressible, parse
 from harness.rules.monitoring import read_monitoring
-from harness.scenario import Catalogue, Expectation, FaultPlan, pacer_of
+from harness.scenario import Catalogue, Expectation, Scenario, pacer_of
 from harness.stack import Stack
-
-Where = tuple[str | int, ...]
-Rooms = dict[tuple[str, str], tuple[float, str]]
 
 
 def unresolved(
     page: Page,
     stack: Stack,
     catalogue: Catalogue,
-    faults: list[list[FaultPlan]],
-    expect: list[tuple[Expectation, BaseModel]],
+    faults: list[list[Written]],
+    expect: list[tuple[Expectation, BaseModel | None]],
+    scenario: Scenario | None = None,
+    seed: int | None = None,
 ) -> list[Mistake]:
-    """Return what does not resolve: phases, faults, alerts, features, payloads, roles, and bounds that cannot hold."""
+    """Return what does not resolve: phases, faults, alerts, features, payloads, roles, and bounds that cannot hold.
+
+    `scenario` is the file without faults and expectations, None where it has mistakes of its own.
+    """
     try:
         monitoring = read_monitoring(stack)
     except UsageError as error:
         return list(error.mistakes)
     phases = [phase if isinstance(phase, dict) else {} for phase in (page.content.get("timeline") or [])]
     labels = [str(phase.get("phase", "")) for phase in phases]
+    lengths = {
+        label: length_s for label, phase in zip(labels, phases, strict=True) if (length_s := _length(phase)) is not None
+    }
+    reach, budget = reach_of(catalogue, stack), (scenario.budget if scenario else None) or stack.budget
+    asked = seed if seed is not None else (scenario.seed if scenario else 0)
+    placed = placements(faults, [(label, lengths.get(label, 0.0)) for label in labels], reach, asked, budget)
+    dashboards = readable(stack)
     names = Names(
         phase=labels,
-        fault=[fault.name for mine in faults for fault in mine],
+        fault=[plan.name for phase in placed for plan, _ in phase.faults],
         alert=[rule.name for rule in monitoring.alerts],
         feature=list(stack.payload.features),
         receiver=list(monitoring.receivers),
         role=list(stack.roles),
         edge=list(stack.all_edges),
         kind=list(catalogue.kinds),
+        panel=[panel.title for board in dashboards for panel in board.panels],
+        dashboard=[board.name for board in dashboards],
     )
     traffic, folder = page.content.get("traffic"), Path(page.file).parent
     mistakes: list[Mistake] = _answers(stack, names)
@@ -54,24 +68,22 @@ def unresolved(
             page.known(("traffic", "users"), "users", traffic["users"], dict.fromkeys(catalogue.users, True), mistakes)
     twice = [index for index, label in enumerate(labels) if label in labels[:index]]
     mistakes += [page.mistake(("timeline", index), "phase", labels[index], "a name used once") for index in twice]
-    lengths = {
-        label: length_s for label, phase in zip(labels, phases, strict=True) if (length_s := _length(phase)) is not None
-    }
     folders = (folder, stack.folder)
     whole_s = sum(lengths.values()) if set(lengths) == set(labels) else None
     mistakes += _arrivals(page, ("traffic",), traffic, whole_s, catalogue, folders)
     for index, (label, phase) in enumerate(zip(labels, phases, strict=True)):
         place = ("timeline", index, "traffic")
         mistakes += _arrivals(page, place, phase.get("traffic"), lengths.get(label), catalogue, folders)
-    rooms = _rooms(labels, lengths, faults)
-    for index, (label, phase) in enumerate(zip(labels, phases, strict=True)):
+    rooms_s = _rooms(labels, lengths, placed)
+    known = {index: lengths[label] for index, label in enumerate(labels) if label in lengths}
+    mistakes += misplaced(page, faults, known, labels, names)
+    mistakes += unguarded(page, placed, reach, budget) if len(known) == len(labels) else []
+    mistakes += _aborts(page, stack, scenario)
+    for index, phase in enumerate(phases):
         mistakes += _payload(page, ("timeline", index, "payload"), phase.get("payload"), catalogue, names, stack)
         mistakes += _told_truth(page, index, phase, traffic)
-        for number, fault in enumerate(faults[index]):
-            where = ("timeline", index, "faults", number)
-            mistakes += _fault(page, where, fault, label, lengths.get(label), catalogue, names)
     for expectation, args in expect:
-        mistakes += _expectation(page, expectation, args, rooms, names)
+        mistakes += _expectation(page, expectation, args, rooms_s, names, catalogue)
     return mistakes
 
 
@@ -145,54 +157,38 @@ def _payload(
     return mistakes + references(page, path, args, names)
 
 
-def _fault(
-    page: Page, where: Where, fault: FaultPlan, phase: str, length_s: float | None, catalogue: Catalogue, names: Names
-) -> list[Mistake]:
-    params = catalogue.faults[fault.kind].model_validate(fault.params)
-    mistakes = references(page, (*where, fault.kind), params, names)
-    until_s = fault.at + (fault.lasts or 0.0)
-    if length_s is not None and (until_s > length_s or fault.at >= length_s):
-        room = format_duration(length_s)
-        mistakes.append(
-            page.mistake(where, "fault", f"until {format_duration(until_s)}", f"inside phase `{phase}` of {room}")
-        )
-    if names.fault.count(fault.name) > 1:
-        mistakes.append(page.mistake(where, "name", fault.name, "a name no other fault has", "Add `name:`."))
+def _aborts(page: Page, stack: Stack, scenario: Scenario | None) -> list[Mistake]:
+    """Return what is wrong with the conditions that end a drill: no PromQL, or nobody to ask."""
+    mistakes = []
+    for index, abort in enumerate(scenario.abort if scenario else ()):
+        where = ("abort", index, "when")
+        if stack.prometheus is None:
+            expected = "no condition: this stack has no Prometheus to ask"
+            mistakes.append(page.mistake(where, "when", abort.when, expected))
+        try:
+            parse(abort.when)
+        except NotCompressible as error:
+            mistakes.append(page.mistake(where, "when", abort.when, "a PromQL expression", error.message))
     return mistakes
 
 
-def _rooms(labels: list[str], lengths: Mapping[str, float], faults: list[list[FaultPlan]]) -> Rooms:
+def _rooms(labels: list[str], lengths: Mapping[str, float], placed: list[Placed]) -> Rooms:
     """Return how long a bound may be, and why, by (place, from where it counts); nothing where a length is wrong."""
-    rooms = {
+    found = {
         (f"phase {label}", side): (length_s, f"the length of phase `{label}`")
         for label, length_s in lengths.items()
         for side in ("begin", "end")
     }
-    if set(labels) != set(lengths):
-        return rooms
-    total_s, start_s = sum(lengths[label] for label in labels), 0.0
-    for label, placed in zip(labels, faults, strict=True):
-        for fault in placed:
-            begin_s = start_s + fault.at
-            end_s = begin_s + fault.lasts if fault.lasts else start_s + lengths[label]
-            rooms[f"fault {fault.name}", "begin"] = (
-                total_s - begin_s,
-                f"what is left of the drill when `{fault.name}` begins",
-            )
-            rooms[f"fault {fault.name}", "end"] = (
-                total_s - end_s,
-                f"what is left of the drill when `{fault.name}` ends",
-            )
-        start_s += lengths[label]
-    return rooms
+    return found | rooms(placed) if set(labels) == set(lengths) else found
 
 
 def _expectation(
     page: Page,
     expectation: Expectation,
-    args: BaseModel,
+    args: BaseModel | None,
     rooms: Rooms,
     names: Names,
+    catalogue: Catalogue,
 ) -> list[Mistake]:
     entries = page.content["expect"]
     path: Where = next(
@@ -200,6 +196,9 @@ def _expectation(
         for index in range(len(entries))
         if page.line(("expect", index)) == expectation.line
     )
+    if args is None:
+        model = catalogue.checks.get(expectation.check)
+        return raw_references(page, path, model, expectation.args, names) if model else []
     mistakes = references(page, path, args, names)
     if isinstance(args, Bounded):
         room_s, reason = rooms.get(

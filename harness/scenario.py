@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, Field, PrivateAttr
 
 from harness.alerting import AlertRule as AlertRule
 from harness.alerting import Floor as Floor
+from harness.guardrails import Abort, Budget
 from harness.stack import Frozen, Seconds, Stack
 
 if TYPE_CHECKING:
@@ -54,7 +55,10 @@ class TrafficOverride(Frozen):
 
 
 class FaultPlan(Frozen):
-    """One fault placed in a phase: `kind` with `params`, `at` into the phase, `for` how long (production seconds)."""
+    """One fault placed in a phase: `kind` with `params`, `at` into the phase, `for` how long (production seconds).
+
+    The kind `random` stands for faults that harness.drawing draws.
+    """
 
     kind: str
     params: Mapping[str, Any]
@@ -105,6 +109,8 @@ class Scenario(Frozen):
     stack: str = "reference"
     seed: int = 0
     traffic: Traffic = Traffic()
+    budget: Budget | None = None
+    abort: tuple[Abort, ...] = ()
     timeline: tuple[Phase, ...] = Field(min_length=1)
     expect: tuple[Expectation, ...] = Field(min_length=1)
     _folder: Path = PrivateAttr(default=Path())
@@ -187,6 +193,8 @@ class Timeline:
     evaluation_interval_s: float
     group_interval_s: float
     """The largest group_interval of Alertmanager's routes, production seconds."""
+    aborts: tuple[tuple[Abort, str], ...] = ()
+    """The conditions that end the drill, each with its expression as it is evaluated at this speed."""
     warnings: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
     """Why this speed is not honest; empty when it is. `run` refuses a timeline with limits."""
@@ -224,3 +232,5 @@ class Catalogue:
     """Every kind of request that a payload can send."""
     blinds: Mapping[str, Any] = field(default_factory=dict)
     """Fault kind -> function (params, stack) -> pairs (signal, role)."""
+    reach: Mapping[str, Any] = field(default_factory=dict)
+    """Fault kind -> function (params, stack) -> harness.guardrails.Reach."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness.clock import Clock
-from harness.errors import HealError, StackError, WaitTimeout
+from harness.errors import HealError, WaitTimeout
 from harness.evidence import Interval, Window
 from harness.journal import Journal
 from harness.play import Breakage
@@ -28,8 +28,8 @@ def heal_all(breakages: Sequence[Breakage], live: LiveStack, journal: Journal, c
             if not breakage.healed:
                 breakage.heal(live, journal)
             _prove(breakage, live, journal, clock, within_s=HURRY_S if hurry else CATCH_UP_S)
-        except (OSError, StackError) as error:
-            left.append(f"{breakage.name} ({error})")
+        except Exception as error:  # whatever it is, the others are healed, too
+            left.append(f"{breakage.name} ({str(error).rstrip('.') or type(error).__name__})")
     if left:
         raise HealError(f"Not healed: {'; '.join(left)}.", hint="The stack goes down with it.")
 

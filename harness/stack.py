@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,30 +11,21 @@ from pydantic import Field, PrivateAttr
 
 from harness.frozen import Frozen as Frozen
 from harness.frozen import Seconds as Seconds
+from harness.guardrails import Allowed, Budget
 from harness.shape import Payload
-
-
-class Health(Frozen):
-    """How to tell that a role is up: an HTTP path that answers 200, or a file that exists; wall seconds."""
-
-    http: str | None = None
-    file: str | None = None
-    within_s: float = 30.0
-
-
-class LocalStart(Frozen):
-    """How the local engine starts a role. Strings may hold the placeholders listed in stack.yaml."""
-
-    argv: tuple[str, ...]
-    program: str | None = None
-    modules_flag: str | None = None
-    cwd: str | None = None
-    env: Mapping[str, str] = {}
-    folders: tuple[str, ...] = ()
-    copy_files: Mapping[str, str] = Field(default={}, alias="copy")
-    put: Mapping[str, str] = {}
-    health: Health = Health()
-    stop_s: float = 3.0
+from harness.signals import CheckedSignal as CheckedSignal
+from harness.signals import DriftSignal as DriftSignal
+from harness.signals import LabelledMetric as LabelledMetric
+from harness.signals import LatencySignal as LatencySignal
+from harness.signals import LogsSignal as LogsSignal
+from harness.signals import RequestsSignal as RequestsSignal
+from harness.signals import Signals as Signals
+from harness.signals import TimeScales as TimeScales
+from harness.signals import WatchdogSignal as WatchdogSignal
+from harness.starts import ComposeFiles as ComposeFiles
+from harness.starts import ComposeStart as ComposeStart
+from harness.starts import Health as Health
+from harness.starts import LocalStart as LocalStart
 
 
 class Role(Frozen):
@@ -44,97 +35,19 @@ class Role(Frozen):
     fixed_s: float = 0.0
     memory_mib: int = 50
     local: LocalStart | None = None
+    compose: ComposeStart = ComposeStart()
+    external: Mapping[str, str] = {}
+    """Port name -> `host:port`, or `${env:NAME}`, where the role is reached in a system that runs already."""
+
+    @property
+    def health(self) -> Health:
+        """How to tell that it is up, whichever engine started it; an empty one where nobody says."""
+        return self.compose.health or (self.local.health if self.local else Health())
 
     @property
     def primary(self) -> str:
         """The name of the port that other roles call."""
         return next(iter(self.ports))
-
-
-class LabelledMetric(Frozen):
-    """A metric and the label that splits it."""
-
-    metric: str
-    label: str
-
-
-class RequestsSignal(LabelledMetric):
-    """The request counter and its three label values: answered, failed (5xx) and refused (4xx)."""
-
-    answered: str
-    failed: str
-    refused: str
-    failed_share: float = Field(default=0.0, ge=0, lt=1)
-    """The share of requests that a healthy service fails by chance: what noise is reckoned from."""
-
-
-class LatencySignal(Frozen):
-    """The histogram, without `_bucket`, of how long the service took in seconds; one value per counted request."""
-
-    metric: str
-
-
-class CheckedSignal(Frozen):
-    """A gauge that holds the epoch seconds of the last drift check, and how often one is due."""
-
-    metric: str
-    every: Seconds
-
-
-class DriftSignal(Frozen):
-    """The drift gauges: effect size and 0/1 decision per feature, and the time of the last check."""
-
-    score: LabelledMetric
-    detected: LabelledMetric
-    checked: CheckedSignal
-    window: Seconds | None = None
-    """How far back a check looks."""
-    rows: int | None = Field(default=None, gt=0)
-    """The fewest requests in a window that a check judges."""
-
-
-class LogsSignal(Frozen):
-    """Where log lines come out: indices, the fields that hold id, time and status, and the files at the source."""
-
-    role: str
-    index: str
-    unparsed: str
-    id: str
-    time: str
-    status: str
-    files: str
-
-
-class WatchdogSignal(Frozen):
-    """The always-firing alert, the receiver it reaches and how often."""
-
-    alert: str
-    receiver: str
-    every: Seconds
-
-
-class TimeScales(Frozen):
-    """Metrics whose names do not tell what division of time does to them.
-
-    `ages` are gauges in seconds of the drill's own time (a lag), `moments` gauges that hold a time, and `events`
-    counters of what the drill does rather than of its traffic (restarts).
-    """
-
-    ages: tuple[str, ...] = ()
-    moments: tuple[str, ...] = ()
-    events: tuple[str, ...] = ()
-
-
-class Signals(Frozen):
-    """The names of everything Tocsin reads. A signal left out is absent; its checks are unknown."""
-
-    jobs: Mapping[str, str]
-    requests: RequestsSignal | None = None
-    latency: LatencySignal | None = None
-    drift: DriftSignal | None = None
-    logs: LogsSignal | None = None
-    accuracy: LabelledMetric | None = None
-    watchdog: WatchdogSignal | None = None
 
 
 CLIENTS = "clients"
@@ -155,23 +68,46 @@ class Hook(Frozen):
     path: str
 
 
+class Disk(Frozen):
+    """A folder of a role that can be a small file system of its own (`mib`), in drills that need it.
+
+    `path` is where it lies (with placeholders, locally); `inside` where the role's container has it.
+    """
+
+    role: str
+    path: str
+    mib: int = Field(gt=0, le=1024)
+    inside: str | None = None
+
+
 class Stack(Frozen):
-    """A stack folder, as declared by its stack.yaml; `folder` is where it lies."""
+    """A stack folder, as declared by its stack.yaml; `folder` is where it lies.
+
+    `prometheus` and `alertmanager` are the paths of their configuration, None for a stack without.
+    """
 
     version: int
     name: str
     summary: str = ""
     render: tuple[str, ...] = ()
     paths: Mapping[str, str] = {}
-    prometheus: str
-    alertmanager: str
+    prometheus: str | None = None
+    alertmanager: str | None = None
     roles: Mapping[str, Role]
     edges: tuple[str, ...] = ()
     timers: Mapping[str, Mapping[str, Seconds]] = {}
     scales: TimeScales = TimeScales()
     signals: Signals
     payload: Payload
+    compose: ComposeFiles | None = None
     hooks: Mapping[str, Hook] = {}
+    disks: Mapping[str, Disk] = {}
+    dashboards: tuple[str, ...] = ()
+    """Files, as patterns below the folder: Grafana's dashboards (JSON) and where data sources are (YAML)."""
+    budget: Budget | None = None
+    """For scenarios that have none of their own."""
+    allow_faults: tuple[str | Allowed, ...] = ()
+    """Kinds of faults, everywhere or on one role, that may be played on a system that is not ours."""
     _folder: Path = PrivateAttr(default=Path())
 
     @property
@@ -197,6 +133,9 @@ class Prober(Protocol):
     def probe(self, count: int) -> list[int]:
         """Send `count` normal requests one after the other; return their HTTP statuses, 0 for no answer."""
 
+    def answers(self, count: int) -> list[tuple[int, str]]:
+        """Send `count` normal requests; return status and body of each answer, the body up to some kilobytes."""
+
 
 class EdgeProxy(Protocol):
     """The proxy on an edge: `listens` is where its caller connects, `calls` the role's own address."""
@@ -211,13 +150,28 @@ class EdgeProxy(Protocol):
         """Return conditions and counters."""
 
 
+HANDLES: Mapping[str, str] = {
+    "start": "A role can be ended, and started again on the same ports.",
+    "signal": "Signals reach all processes of a role.",
+    "freeze": "SIGSTOP and SIGCONT freeze all of a role, and the kernel or the runtime tells whether it is frozen.",
+    "run_in": "A short command can run where the role's files are, as the role's user.",
+    "limit:memory": "The memory of a role can be limited while it runs; what exceeds it is killed by the kernel.",
+    "limit:open_files": "The number of files that a role may open can be limited while it runs.",
+    "slow:<name>": "The writes of its role to the disk of that name can be slowed.",
+    "disk:<name>": "The disk of that name in stack.yaml is a small file system of its own in drills that need it.",
+}
+"""What an engine may offer; a fault asks for it with the need `handle:<name>`."""
+
+
 class LiveStack(Protocol):
     """A stack that is up. Faults and the guardian need nothing else."""
 
+    engine: str
     stack: Stack
     work: Path
     run_id: str
     speed: float
+    handles: frozenset[str]
 
     def address(self, role: str, port: str | None = None, *, caller: str | None = None) -> str:
         """Return `127.0.0.1:port` of a role (its primary port by default), as `caller` reaches it if one is named."""
@@ -231,8 +185,17 @@ class LiveStack(Protocol):
     def stop(self, role: str, *, kill: bool = False) -> None:
         """End a role on purpose: SIGTERM and patience, or SIGKILL."""
 
-    def restart(self, role: str) -> None:
-        """Start a stopped role again on the same ports and wait until it is healthy."""
+    def restart(self, role: str, *, wait: bool = True) -> None:
+        """Start a role again on the same ports unless it runs, and wait until it is healthy if asked to."""
+
+    def repeat(self, name: str, do: Callable[[], float]) -> None:
+        """Call `do` at once and again in the background; it returns the wall seconds to the next call.
+
+        It ends with `cease`, with the stack, and with this process. A second one of the same name changes nothing.
+        """
+
+    def cease(self, name: str) -> None:
+        """End what repeats under this name, after its present call; nothing where nothing does."""
 
     def alive(self, role: str) -> bool:
         """Tell whether the role's process runs."""
@@ -240,8 +203,43 @@ class LiveStack(Protocol):
     def died(self) -> dict[str, str]:
         """Return role -> sentence with the log's tail, for each role that ended unasked."""
 
-    def guard(self, fault: str, params: Mapping[str, object]) -> None:
-        """Write down, before it is done, what is about to be broken."""
+    def expect_end(self, role: str) -> None:
+        """Take the end of the role's present process, whenever it comes, as asked for: a fault brings it about."""
+
+    def signal(self, role: str, number: int) -> int:
+        """Send a signal to all processes of a role; return how many got it. SIGSTOP and SIGCONT: handle `freeze`."""
+
+    def frozen(self, role: str) -> tuple[int, int]:
+        """Return (frozen, all) of a role's processes or containers, as the kernel or the runtime tells."""
+
+    def limit(self, role: str, **limits: float) -> None:
+        """Limit what a role may use: `memory_mib`, `open_files`, `writes_per_s`; without any, lift every limit.
+
+        While a limit is in force the role's end is taken as asked for. StackError for a limit that cannot be set here.
+        """
+
+    def usage(self, role: str) -> Mapping[str, float]:
+        """Return what the kernel says of a role, as far as it is known here.
+
+        `memory_mib`, `memory_limit_mib` (missing while there is none), `oom_kills` (since the stack is up),
+        `open_files` (of the process that has most), `open_files_limit` (the lowest of its processes) and `began`
+        (epoch seconds at which its first process started; missing while none runs).
+        """
+
+    def run_in(self, role: str, argv: Sequence[str], *, within_s: float = 5.0) -> tuple[int, str]:
+        """Run a short command where the role's files are, as its user; return exit status and output (both streams).
+
+        StackError if it cannot be run or takes longer.
+        """
+
+    def disk(self, name: str) -> str:
+        """Return the folder of a disk of stack.yaml as its role sees it; StackError if it is none of its own now."""
+
+    def guard(self, fault: str, *, kind: str, params: Mapping[str, object], outlives: bool) -> None:
+        """Write down, before it is done, what is about to be broken; safe on disk on return."""
+
+    def healed(self, fault: str) -> None:
+        """Write down that a fault was healed."""
 
     @property
     def prober(self) -> Prober:

@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from harness import store
+from harness.abort import AbortWatch, asking
 from harness.collect import collect
-from harness.errors import (
-    BROKEN,
-    INTERRUPTED,
-    PASS,
-    TERMINATED,
-    UNKNOWN,
-    HealError,
-    StackError,
-    Terminated,
-    TocsinError,
-)
+from harness.ending import Ending
 from harness.evidence import Evidence, Interval, read_evidence
 from harness.faults import make
 from harness.journal import Journal
@@ -49,17 +39,6 @@ class Drill:
     keep_going: bool
     deadline: float | None
     remote: Remote = field(default_factory=Remote)
-
-
-@dataclass
-class _Ending:
-    outcome: str = "completed"
-    exit_code: int = PASS
-
-    def worsen(self, outcome: str, exit_code: int) -> None:
-        """Keep the first reason why a drill ended early; a fault left unhealed outweighs it."""
-        if self.outcome == "completed" or exit_code == BROKEN:
-            self.outcome, self.exit_code = outcome, exit_code
 
 
 def run_drill(
@@ -91,14 +70,14 @@ def run_drill(
         deadline=deadline,
         remote=remote or Remote(),
     )
-    ending = _Ending()
+    ending = Ending()
     try:
         watch({"stage": "up", "note": f"starting {len(timeline.stack.roles)} servers"})
         with engine.up(timeline, run, journal) as live:
             _on_stack(drill, live, ending)
             watch({"stage": "down", "note": "taking the stack down"})
     except (KeyboardInterrupt, Exception) as error:
-        _name(error, run, journal, ending)
+        ending.name(error, run, journal)
     finally:
         _note_clock(journal)
         journal.note("stack_down")
@@ -111,28 +90,9 @@ def _note_clock(journal: Journal) -> None:
     journal.note("clock", process="harness", wall=time.time(), monotonic=time.monotonic())
 
 
-def _name(error: BaseException, run: Any, journal: Journal, ending: _Ending) -> None:
-    """Turn what ended a drill into an outcome and the exit code it means; a bug of ours leaves its traceback."""
-    if isinstance(error, KeyboardInterrupt):
-        signal, code = ("SIGTERM", TERMINATED) if isinstance(error, Terminated) else ("SIGINT", INTERRUPTED)
-        journal.note("interrupted", signal=signal)
-        ending.worsen(f"interrupted by {signal}", code)
-        return
-    journal.note("error", message=str(error) if isinstance(error, TocsinError) else f"{type(error).__name__}: {error}")
-    if isinstance(error, HealError):
-        ending.worsen(str(error), BROKEN)
-    elif isinstance(error, (StackError, TocsinError)):
-        ending.worsen(str(error), error.exit_code)
-    elif isinstance(error, OSError):
-        ending.worsen(f"{type(error).__name__}: {error}", UNKNOWN)
-    else:
-        (run.folder / "traceback.txt").write_text("".join(traceback.format_exception(error)), encoding="utf-8")
-        ending.worsen(f"Tocsin itself failed: {type(error).__name__}: {error}", BROKEN)
-
-
-def _on_stack(drill: Drill, live: Any, ending: _Ending) -> None:
+def _on_stack(drill: Drill, live: Any, ending: Ending) -> None:
     """Ready, play, settle, collect on a stack that is up. What ends play early is named, and the rest still happens."""
-    from harness.collectors import ALL as COLLECTORS
+    from harness.collectors import chosen
 
     timeline, run, journal = drill.timeline, drill.run, drill.journal
     recorders: list[Any] = []
@@ -140,7 +100,7 @@ def _on_stack(drill: Drill, live: Any, ending: _Ending) -> None:
     canary = traffic = None
     started = run.clock.now()
     try:
-        for collector in COLLECTORS:
+        for collector in chosen(live.stack.roles):
             recorder = collector()
             recorder.start(live, run, journal)
             recorders.append(recorder)  # one that could not be started has nothing to stop or to collect
@@ -151,33 +111,61 @@ def _on_stack(drill: Drill, live: Any, ending: _Ending) -> None:
         left_s = None if drill.deadline is None else drill.deadline - run.clock.now()
         ready(live, run, journal, recorders, run.clock, keep_going=drill.keep_going, within_s=left_s)
         traffic.ready()
-        playing = Playing(timeline=timeline, live=live, journal=journal, clock=run.clock, traffic=traffic,
-                          breakages=breakages, watch=_watching(drill, recorders), deadline=drill.deadline)  # fmt: skip
-        play(playing)
+        with _aborts(drill, live, breakages) as aborts:
+            watch = _watching(drill, recorders, aborts.check)
+            play(Playing(timeline=timeline, live=live, journal=journal, clock=run.clock, traffic=traffic,
+                         breakages=breakages, watch=watch, deadline=drill.deadline))  # fmt: skip
     except (KeyboardInterrupt, Exception) as error:
-        _name(error, run, journal, ending)
+        ending.name(error, run, journal)
     drill.watch({"stage": "settle", "note": "waiting until every signal has caught up"})
+    _heal(drill, breakages, live, ending)
     try:
-        heal_all(list(breakages.values()), live, journal, run.clock, hurry=ending.exit_code != PASS)
-        end_senders(journal, (traffic, canary), within_s=15.0 if ending.exit_code == PASS else 3.0)
+        end_senders(journal, (traffic, canary), within_s=3.0 if ending.hurry else 15.0)
     except (KeyboardInterrupt, Exception) as error:
-        _name(error, run, journal, ending)
+        ending.name(error, run, journal)
         end_senders(journal, (traffic, canary), within_s=3.0)
     play_s = Interval(start=started, end=run.clock.now())
     try:
-        window = settle(live, run, journal, recorders, run.clock, play_s, hurry=ending.exit_code != PASS)
+        window = settle(live, run, journal, recorders, run.clock, play_s, hurry=ending.hurry)
     except KeyboardInterrupt as error:  # what was seen until then is still collected
-        _name(error, run, journal, ending)
+        ending.name(error, run, journal)
         window = settle(live, run, journal, recorders, run.clock, play_s, hurry=True)
     collect(window, live, run, journal, recorders)
 
 
-def _watching(drill: Drill, recorders: Sequence[Any]) -> Watch:
-    """Return a watch that adds the names of the alerts that fire now, without the Watchdog."""
+def _heal(drill: Drill, breakages: Mapping[str, Breakage], live: LiveStack, ending: Ending) -> None:
+    """Heal what is left; a first Ctrl-C that comes meanwhile does not stop that (a second one is only answered)."""
+    for _ in range(2):
+        try:
+            heal_all(list(breakages.values()), live, drill.journal, drill.run.clock, hurry=ending.hurry)
+        except KeyboardInterrupt as error:
+            ending.name(error, drill.run, drill.journal)
+        except Exception as error:
+            ending.name(error, drill.run, drill.journal)
+            return
+        else:
+            return
+
+
+def _aborts(drill: Drill, live: LiveStack, breakages: Mapping[str, Breakage]) -> AbortWatch:
+    """Return the watch over the abort conditions; a fault that blinds the metrics may keep it from an answer."""
+    blinding = [breakages[fault.name] for fault in drill.timeline.faults if "metrics" in dict(fault.blinds)]
+
+    def excused() -> bool:
+        return any(one.injected and (not one.healed or one.awaited is not None) for one in blinding)
+
+    return AbortWatch(
+        drill.timeline.aborts, ask=asking(live), clock=drill.run.clock, journal=drill.journal, excused=excused
+    )
+
+
+def _watching(drill: Drill, recorders: Sequence[Any], check: Callable[[], None]) -> Watch:
+    """Return a watch that adds the names of the alerts that fire now, without the Watchdog; `check` may end play."""
     watchdog = drill.timeline.stack.signals.watchdog
     always = {watchdog.alert} if watchdog else set()
 
     def watch(update: Mapping[str, Any]) -> None:
+        check()
         firing = {name for recorder in recorders for name in getattr(recorder, "firing", ())}
         drill.watch({**update, "firing": sorted(firing - always)})
 

@@ -51,6 +51,17 @@ def binomial_at_most(hits: int, trials: int, share: float) -> float:
     return 0.0 if share == 1 else _beta_below(trials - hits, hits + 1, 1 - share)
 
 
+def beyond_all(hits: int, trials: int, others: int) -> float:
+    """Return the probability that at least `hits` of `trials` values lie above all of `others`, by chance.
+
+    All values are taken to be independent and from one distribution: then the `hits` largest are any of them alike
+    (Rosenbaum, Annals of Mathematical Statistics 25, 1954, p. 146).
+    """
+    if not 0 <= hits <= trials or others < 0:
+        raise ValueError(f"{hits} of {trials} values above {others} others; expected 0 <= hits <= trials")
+    return math.prod((trials - place) / (trials + others - place) for place in range(hits))
+
+
 def trials_needed(share_seen: float, share_allowed: float, confidence: float) -> int | None:
     """Return how many trials prove a share below `share_allowed` if `share_seen` of them hit; None: no number does.
 

@@ -62,7 +62,7 @@ def describe(timeline: Timeline, run: Any, command: Sequence[str]) -> dict[str, 
 
 def keep_original(stack: Stack, folder: Path) -> None:
     """Copy the monitoring's own configuration, as it is before times are divided, into `config/original`."""
-    for declared in (stack.prometheus, stack.alertmanager):
+    for declared in filter(None, (stack.prometheus, stack.alertmanager)):
         source = (stack.folder / declared).parent
         if source != stack.folder:  # a stack's own folder holds more than configuration
             keep_copy(source, folder / "config" / "original" / source.relative_to(stack.folder))

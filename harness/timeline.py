@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import suppress
 
+from harness.drawing import drawn
+from harness.guardrails import Abort
+from harness.placing import reach_of
+from harness.rules.compress import compress_expr
+from harness.rules.expression import NotCompressible
 from harness.rules.floors import Plan, floors, warnings
 from harness.rules.monitoring import Monitoring, read_monitoring
 from harness.rules.speed import limits
@@ -46,6 +52,7 @@ def plan(scenario: Scenario, stack: Stack, catalogue: Catalogue, seed: int | Non
         steps=_steps(tuple(placed.phases), tuple(placed.faults)),
         alerts=monitoring.alerts,
         floors=expected,
+        aborts=_aborts(placed),
         scrape_interval_s=monitoring.scrape_interval_s,
         evaluation_interval_s=monitoring.evaluation_interval_s,
         group_interval_s=monitoring.group_interval_s,
@@ -63,7 +70,7 @@ def _placed(
     scenario: Scenario, stack: Stack, catalogue: Catalogue, monitoring: Monitoring, seed: int, speed: float
 ) -> Plan:
     phases = tuple(_phases(scenario, stack, catalogue, seed, speed))
-    faults = tuple(_faults(scenario, phases, stack, catalogue))
+    faults = tuple(_faults(scenario, phases, stack, catalogue, seed))
     return Plan(scenario=scenario, stack=stack, monitoring=monitoring, phases=phases, faults=faults, speed=speed)
 
 
@@ -92,10 +99,11 @@ def _phases(scenario: Scenario, stack: Stack, catalogue: Catalogue, seed: int, s
 
 
 def _faults(
-    scenario: Scenario, phases: tuple[PlannedPhase, ...], stack: Stack, catalogue: Catalogue
+    scenario: Scenario, phases: tuple[PlannedPhase, ...], stack: Stack, catalogue: Catalogue, seed: int
 ) -> Iterator[PlannedFault]:
+    reach, budget = reach_of(catalogue, stack), scenario.budget or stack.budget
     for phase, placed in zip(scenario.timeline, phases, strict=True):
-        for fault in phase.faults:
+        for fault, _ in drawn(phase, seed, reach, budget):
             inject_s = placed.start_s + fault.at
             blinds = catalogue.blinds.get(fault.kind)
             yield PlannedFault(
@@ -107,6 +115,15 @@ def _faults(
                 heal_s=inject_s + fault.lasts if fault.lasts else placed.end_s,
                 blinds=tuple(blinds(fault.params, stack)) if blinds else (),
             )
+
+
+def _aborts(placed: Plan) -> tuple[tuple[Abort, str], ...]:
+    """Return the conditions that end the drill; one that cannot be kept at this speed is a limit of it."""
+    scales, found = placed.monitoring.scales, []
+    for abort in placed.scenario.abort:
+        with suppress(NotCompressible):
+            found.append((abort, compress_expr(abort.when, placed.speed, scales) if placed.speed > 1 else abort.when))
+    return tuple(found)
 
 
 def _steps(phases: tuple[PlannedPhase, ...], faults: tuple[PlannedFault, ...]) -> tuple[Step, ...]:

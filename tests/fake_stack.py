@@ -19,17 +19,24 @@ class FakeLive:
 
     dead: dict[str, str] = field(default_factory=dict)
     guarded: list[str] = field(default_factory=list)
+    mended: list[str] = field(default_factory=list)
     work: Path = Path("/nonexistent")
+    stack: Any = field(default_factory=lambda: SimpleNamespace(roles={}))
 
     def died(self) -> dict[str, str]:
         return self.dead
 
-    def guard(self, fault: str, params: Mapping[str, object]) -> None:
+    def guard(self, fault: str, *, kind: str, params: Mapping[str, object], outlives: bool) -> None:
         self.guarded.append(fault)
+
+    def healed(self, fault: str) -> None:
+        self.mended.append(fault)
 
 
 class FakeFault:
     """A fault whose witness says what `states` hold, the last one for ever. `heals`: how many heals fail first."""
+
+    kind = "fake"
 
     def __init__(self, *states: str, failing_heals: int = 0, crash: Exception | None = None) -> None:
         self.states, self.failing_heals, self.crash = list(states), failing_heals, crash

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from harness.check import AlertName, Args, Bounded, FeatureName, ReceiverName, Ref
 from harness.faults.base import Params
+from harness.guardrails import Reach
 from harness.scenario import Catalogue
 from harness.stack import Frozen
 from harness.traffic.pacers import CATALOGUE as PACERS
@@ -97,6 +98,10 @@ CATALOGUE = Catalogue(
     payloads={"shift": Shift},
     users=("predict",),
     blinds={"kill": lambda params, stack: (("logs", params["role"]),)},
+    reach={
+        "kill": lambda params, stack: Reach(targets=(params["role"],), roles=(params["role"],), restarts=True),
+        "model_raises": lambda params, stack: Reach(targets=("model",), roles=("model",)),
+    },
 )
 
 SCENARIO = """\

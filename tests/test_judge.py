@@ -193,10 +193,12 @@ def test_some_arguments_need_more_streams(tmp_path):
         ("drift", "drift", "The stack names no signal for drift."),
         ("alerts", "watchdog", "The stack names no signal for alerts."),
         ("notifications", "watchdog", "The stack names no signal for notifications."),
+        ("metrics", "jobs", "The stack names no signal for metrics."),
     ],
 )
 def test_a_signal_that_the_stack_leaves_out(tmp_path, stream, signal, words):
-    found = evidence(tmp_path, run={"signals": {**SIGNALS, signal: None}})
+    left_out = {key: value for key, value in SIGNALS.items() if key != signal}
+    found = evidence(tmp_path, run={"signals": left_out})
     (verdict,) = judged(found, check(streams=(stream,)))
     assert (verdict.answer, verdict.reason) == ("unknown", words)
 

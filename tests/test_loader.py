@@ -52,6 +52,12 @@ MISTAKES = [
     (("{model_raises: {share: 0.3}, at", "{kill: {role: modle}, at"), 10, "role", "Did you mean `model`?"),
     (("at: 2m, for: 5m", "at: 2m, for: 9m"), 10, "fault", "inside phase `trouble` of 10m"),
     (("{share: 0.3}, at: 2m", "{share: 0.3}, kill: {role: model}, at: 2m"), 10, "fault", "exactly one fault"),
+    (
+        ("faults: [{model_raises: {share: 0.3}, at: 2m, for: 5m, name: failing}]", "faults: kill"),
+        10,
+        "faults",
+        "a list",
+    ),
     (("alerts/fire", "alert/fire"), 13, "check", "Did you mean `alerts/fire`?"),
     (("alert: HighErrorRate", "alert: HighErorRate"), 13, "alert", "Did you mean `HighErrorRate`?"),
     (("in: trouble", "in: truble"), 13, "in", "Did you mean `trouble`?"),
@@ -194,6 +200,17 @@ def test_an_unknown_stack_names_the_known_ones(tmp_path: Path) -> None:
     assert raised.value.mistakes[-1].line == 4
 
 
+def test_the_stack_whose_name_is_a_word_of_yaml_needs_quotation_marks(tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text(SCENARIO.replace("STACK", "null"))
+    with pytest.raises(UsageError, match='is written `stack: "null"`, in quotation marks'):
+        load(path, CATALOGUE)
+    path.write_text(SCENARIO.replace("STACK", '"null"'))
+    with pytest.raises(UsageError) as raised:
+        load(path, CATALOGUE)
+    assert "quotation" not in str(raised.value)
+
+
 def test_another_stack_can_be_named_outside(tmp_path: Path) -> None:
     other = write_stack(tmp_path / "other")
     _, stack = load(write_scenario(tmp_path), CATALOGUE, str(other))
@@ -205,7 +222,8 @@ def test_a_broken_stack_file_is_named_by_its_own_line(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as raised:
         load_stack(str(tmp_path))
     words = str(raised.value)
-    assert "stack.yaml:3: roles.model.port: got port; expected one of: fixed_s, local, memory_mib, ports." in words
+    keys = "compose, external, fixed_s, local, memory_mib, ports"
+    assert f"stack.yaml:3: roles.model.port: got port; expected one of: {keys}." in words
     assert "`signals`" in words
 
 

@@ -40,7 +40,7 @@ def test_what_is_asked_for_is_locked(line: str) -> None:
     assert normal(re.match(r"[\w.-]+", line).group(0)) in requirements()  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("heavy", ["pandas", "scipy", "matplotlib", "cupy"])
+@pytest.mark.parametrize("heavy", ["pandas", "scipy", "cupy"])
 def test_what_a_newcomer_need_not_wait_for(heavy: str) -> None:
     assert heavy not in requirements()
 
@@ -88,7 +88,7 @@ def test_make_says_which_python_it_wants(tree: Path) -> None:
 def test_a_changed_lock_makes_the_environment_anew(tree: Path) -> None:
     python = f"PYTHON={tree}/python"
     make(tree, python, "setup")
-    assert make(tree, python, "unit").stdout == "pytest -q -m not e2e and not soak\n"
+    assert make(tree, python, "unit").stdout == "pytest -q -n 2 -m not e2e and not soak\n"
     later = (tree / ".venv/.provided").stat().st_mtime + 10
     os.utime(tree / "requirements.lock", (later, later))
     assert "pip install" in make(tree, python, "unit").stdout
@@ -97,7 +97,7 @@ def test_a_changed_lock_makes_the_environment_anew(tree: Path) -> None:
 def test_tests_run_from_the_cheap_to_the_dear(tree: Path) -> None:
     make(tree, f"PYTHON={tree}/python", "setup")
     assert make(tree, "test").stdout.splitlines() == [
-        "pytest -q -m not e2e and not soak",
+        "pytest -q -n 2 -m not e2e and not soak",
         "pytest -m e2e and not soak",
     ]
 

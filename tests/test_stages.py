@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -12,8 +13,9 @@ from typing import Any
 import pytest
 
 from harness import stages
-from harness.errors import MissingProgram, RoleDied, StackError, Terminated
+from harness.errors import HealError, MissingProgram, RoleDied, StackError, Terminated
 from harness.evidence import Evidence
+from harness.guardrails import Abort
 from harness.stack import WatchdogSignal
 from harness.traffic.crew import Remote
 from tests.fake_stack import FakeFault, FakeLive, FakeRecorder, FakeTraffic, Rig
@@ -72,7 +74,7 @@ class Table:
         self.recorder.start = lambda live, run, journal: None  # type: ignore[attr-defined]
         self.traffic, self.canary = Senders(**traffic), Senders()
         monkeypatch.setattr(stages, "make", lambda kind, params: self.fault)
-        monkeypatch.setattr("harness.collectors.ALL", (lambda: self.recorder,))
+        monkeypatch.setattr("harness.collectors.chosen", lambda roles: (lambda: self.recorder,))
         monkeypatch.setattr(stages, "_canary", lambda drill, live: self.canary)
         monkeypatch.setattr(stages, "_traffic", lambda drill, live: self.traffic)
         self.timeline = planned(folder)
@@ -278,3 +280,67 @@ def test_one_worker_here_needs_no_crew(
     ((name, more),) = seen
     assert (name, {key: more[key] for key in more if key == "local"}) == made
     assert "remote" not in more or (more["remote"].workers, more["note"]) == (remote, rig.journal.note)
+
+
+def test_an_abort_condition_ends_play_and_everything_is_healed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = Table(tmp_path, monkeypatch)
+    abort = Abort.model_validate({"when": "error_ratio > 0.5"})
+    table.timeline = replace(table.timeline, aborts=((abort, "error_ratio > 0.5"),))
+    monkeypatch.setattr(stages, "asking", lambda live: lambda expr: [(0.7, "")] if table.fault.calls else [])
+    monkeypatch.setattr("harness.abort.EVERY_S", 0.001)
+    monkeypatch.setattr(table.rig.clock, "sleep", real(table.rig.clock.sleep))
+    evidence = table.run()
+    said = "The drill was aborted: `error_ratio > 0.5` held for 0s, at 0.7."
+    assert (evidence.run["outcome"], evidence.run["exit_code"]) == (said, 2)
+    assert not evidence.facts("play_ended")
+    fault = evidence.faults["failing"]
+    assert None not in (fault.injected_at, fault.healed_at, fault.gone_at)
+    assert table.traffic.stopped == 1, "evidence is collected as ever"
+
+
+def real(sleep: Callable[[float], None]) -> Callable[[float], None]:
+    """Return a sleep of a fake clock that lets other threads run meanwhile."""
+
+    def slept(seconds: float) -> None:
+        time.sleep(0.001)
+        sleep(seconds)
+
+    return slept
+
+
+def test_a_fault_that_cannot_be_healed_is_named_and_the_others_are_healed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Stuck(FakeFault):
+        def heal(self, live: Any) -> None:
+            raise HealError("the hook refused")
+
+    table = Table(tmp_path, monkeypatch)
+    faults = {"failing": Stuck("present"), "other": FakeFault("present", "absent")}
+    one = table.timeline.faults[0]
+    planned_too = replace(one, name="other")
+    steps = [*table.timeline.steps, *(replace(s, name="other") for s in table.timeline.steps if s.action == "inject")]
+    steps.sort(key=lambda step: step.at_s)
+    table.timeline = replace(table.timeline, faults=(one, planned_too), steps=tuple(steps))
+    made = iter(faults.values())
+    monkeypatch.setattr(stages, "make", lambda kind, params: next(made))
+    evidence = table.run()
+    assert (evidence.run["outcome"], evidence.run["exit_code"]) == (
+        "Not healed: failing (the hook refused). The stack goes down with it.",
+        70,
+    )
+    assert evidence.faults["other"].healed_at is not None
+
+
+def test_a_ctrl_c_while_healing_does_not_stop_the_healing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupted(FakeFault):
+        def heal(self, live: Any) -> None:
+            super().heal(live)
+            if self.calls.count("heal") == 1:
+                raise KeyboardInterrupt
+
+    table = Table(tmp_path, monkeypatch, fault=Interrupted("present", "absent"), error=StackError("gone"), after=200)
+    evidence = table.run()
+    assert table.fault.calls.count("heal") == 2
+    assert evidence.faults["failing"].healed_at is not None
+    assert evidence.facts("interrupted")

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from harness.errors import UsageError
 from harness.loader import load
 from harness.scenario import Timeline
 from harness.timeline import FASTEST, plan
-from tests.small_stack import CATALOGUE, DRIFT, PROMETHEUS, SERVICE, write_scenario
+from tests.small_stack import CATALOGUE, DRIFT, PROMETHEUS, SERVICE, STACK, write_scenario
 
 
 def planned(
@@ -136,3 +137,18 @@ def test_the_fastest_speed_is_the_largest_honest_one(tmp_path: Path) -> None:
 
 def test_the_largest_speed_does_not_depend_on_the_one_asked(tmp_path: Path) -> None:
     assert [planned(tmp_path, speed=speed).largest_speed for speed in (1, 30, 1000)] == [150, 150, 150]
+
+
+BARE = STACK.replace("prometheus: prometheus/prometheus.yml\nalertmanager: alertmanager/alertmanager.yml\n", "")
+UNWATCHED = ("  - alerts/fire: {alert: HighErrorRate, in: trouble, within: 6m, delivered_to: page}\n", "")
+
+
+def test_a_stack_without_monitoring_is_limited_by_its_phases_alone(tmp_path: Path) -> None:
+    timeline = planned(tmp_path, UNWATCHED, speed=FASTEST, stack=BARE)
+    assert (timeline.alerts, timeline.floors, timeline.warnings) == ((), (), ())
+    assert (timeline.largest_speed, timeline.limited_by) == (300, "the phase baseline of 5m cannot be shorter than 1 s")
+
+
+def test_an_alert_of_a_stack_without_monitoring_is_a_mistake(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="a known alert: none here"):
+        planned(tmp_path, stack=BARE)

@@ -13,12 +13,28 @@ from pathlib import Path
 LARGEST_FILE, LARGEST_FUNCTION, LARGEST_P90 = 250, 70, 30
 
 BASE = {"errors", "clock", "statistics"}
-VALUES = {"alerting", "frozen", "shape", "scenario", "stack", "evidence", "check", "journal"}
+VALUES = {
+    "alerting",
+    "frozen",
+    "guardrails",
+    "shape",
+    "signals",
+    "starts",
+    "scenario",
+    "stack",
+    "evidence",
+    "check",
+    "journal",
+}
 READING = {
     "loader",
+    "draft",
+    "drawing",
+    "placing",
     "mistakes",
     "resolve",
     "rules",
+    "dashboards",
     "timeline",
     "programs",
     "recipes",
@@ -29,7 +45,21 @@ READING = {
     "maven",
 }
 DOING = {"faults", "traffic", "collectors", "pager", "proxy"}
-STAGES = {"engines", "ready", "play", "settle", "collect", "store", "judge", "suite", "verdicts", "stages", "senders"}
+STAGES = {
+    "engines",
+    "ready",
+    "play",
+    "settle",
+    "collect",
+    "store",
+    "judge",
+    "suite",
+    "verdicts",
+    "stages",
+    "senders",
+    "abort",
+    "ending",
+}
 ABOVE_DOING = BASE | VALUES | READING
 MAY_IMPORT: dict[str, set[str]] = {
     **{name: BASE for name in BASE},
@@ -49,8 +79,10 @@ PROCESSES = (
     "harness/traffic/locust/",
     "harness/traffic/canary.py",
     "harness/engines/guardian.py",
+    "harness/engines/undo.py",
     "harness/pager.py",
     "harness/proxy/__main__.py",
+    "harness/proxy/look.py",
     "stacks/",
 )
 """What prints and exits: the command line, and programs that run as processes of their own."""

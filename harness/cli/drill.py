@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.cli.exits import explained
+from harness.cli.leaving import under_way
 from harness.cli.output import say
 from harness.cli.prepare import Drill, lacking
+from harness.cli.sweep import sentences
 from harness.cli.view import view
 from harness.errors import INTERRUPTED, TERMINATED, NotPlayable, worst
 from harness.report.summary import Summary, summarise
@@ -59,18 +62,23 @@ def play(drill: Drill, options: Options) -> Played:
 
     folder: Path | None = None
     try:
-        if missing := lacking(drill):
+        if missing := lacking(drill, options.engine):
             error = NotPlayable(f"{drill.name} cannot be played here: {' '.join(missing)}")
             code = error.exit_code if drill.in_suite else explained(error)
             return Played(drill=drill, code=code, sentence=str(error), skipped=drill.in_suite)
         run = make_run(drill.name, runs=options.runs, clock=RunClock(drill.timeline.speed), programs=options.programs)
         folder = run.folder
+        for sentence in sentences(run.swept):
+            say(sentence)
         try:
-            _stages(drill, options, run)
+            with under_way(run, drill.timeline.stack.name):
+                _stages(drill, options, run)
         finally:
             run.close()
         summary = judged(folder, options.only)
         write(summary)
+        if summary.ended not in (INTERRUPTED, TERMINATED):
+            picture(summary)
     except BaseException as whatever:
         return Played(drill=drill, code=explained(whatever, folder), sentence=str(whatever) or type(whatever).__name__)
     return Played(drill=drill, code=worst([summary.code, summary.ended]), summary=summary)
@@ -117,3 +125,16 @@ def write(summary: Summary) -> None:
         (summary.folder / "junit.xml").write_text(junit.document([summary]), encoding="utf-8")
     except OSError as error:
         say(f"tocsin: The reports could not be written: {error}.")
+
+
+def picture(summary: Summary) -> None:
+    """Draw what the dashboards showed into the run directory; a drill is worth no less without."""
+    from harness.evidence import read_evidence
+    from harness.programs import cache_folder
+    from harness.report import contact
+
+    os.environ.setdefault("MPLCONFIGDIR", str(cache_folder() / "matplotlib"))  # its list of fonts, not in the home
+    try:
+        contact.draw(read_evidence(summary.folder))
+    except Exception as error:  # what was recorded stays, and can be drawn again
+        say(f"tocsin: The panels could not be drawn: {type(error).__name__}: {error}.")

@@ -23,15 +23,12 @@ from types import FrameType, TracebackType
 
 import typer
 
+from harness.cli import leaving
 from harness.cli.output import say
 from harness.errors import BROKEN, INTERRUPTED, PASS, TERMINATED, UNKNOWN, USAGE, Terminated, TocsinError, UsageError
 
 # Typer carries the command-line parser under a private name; its base class is reached through a public one.
 _WrongCommand: type[Exception] = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
-_ENDING = (
-    "Already ending, about 10 s: a stack that is up is healed and taken down. "
-    "A third signal leaves that to the guardian.\n"
-)
 
 
 class Signals:
@@ -57,7 +54,7 @@ class Signals:
     def _received(self, number: int, frame: FrameType | None) -> None:
         self._count += 1
         if self._count == 2:
-            os.write(2, _ENDING.encode())  # a print could meet itself half-way
+            os.write(2, f"{leaving.sentence()}\n".encode())  # a print could meet itself half-way
             return
         raise (KeyboardInterrupt if number == signal.SIGINT else Terminated)(signal.Signals(number).name)
 

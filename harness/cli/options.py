@@ -44,3 +44,9 @@ Seed = Annotated[int | None, typer.Option("--seed", metavar="N", help="Seed to u
 Runs = Annotated[Path, typer.Option("--runs", metavar="DIR", help="Where run directories are made.")]
 Only = Annotated[str | None, typer.Option("--only", metavar="GLOB", help="Judge only checks like this: 'alerts/*'.")]
 JUnit = Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Write all verdicts as JUnit XML, too.")]
+AllowFaults = Annotated[
+    bool, typer.Option("--allow-faults", help="Break what stack.yaml's allow_faults lists on a stack that is not ours.")
+]
+AllowPages = Annotated[
+    bool, typer.Option("--allow-pages", help="Play although people may be paged by a stack that is not ours.")
+]

@@ -10,17 +10,22 @@ if TYPE_CHECKING:
     from harness.stack import Stack
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-ENGINES = {"local": "Native processes on free loopback ports; programs from the PATH or the cache."}
+ENGINES = {
+    "local": "Native processes on free loopback ports; programs from the PATH or the cache.",
+    "compose": "Docker Compose on an engine of this machine; compose:VARIANT picks a variant of the stack.",
+    "external": "A system that runs already, at addresses of stack.yaml; starts nothing, breaks nothing without leave.",
+}
 AROUND_PLAY_S = 35
 """Wall seconds that starting, settling and collecting take beside play, roughly."""
 
 
 def engine(name: str) -> Any:
-    """Return the engine of that name; UsageError if there is none."""
+    """Return the engine of that name, `compose:VARIANT` with its variant; UsageError if there is none."""
     from harness.errors import Mistake, UsageError
     from harness.mistakes import did_you_mean
 
-    if name not in ENGINES:
+    kind, _, variant = name.partition(":")
+    if kind not in ENGINES or (variant and kind != "compose"):
         known = ", ".join(ENGINES)
         raise UsageError(
             [
@@ -34,13 +39,24 @@ def engine(name: str) -> Any:
                 )
             ]
         )
+    if kind == "compose":
+        from harness.cli.output import say
+        from harness.engines.compose import ComposeEngine
+
+        return ComposeEngine(variant=variant or None, report=say)
+    if kind == "external":
+        from harness.engines.external import ExternalEngine
+
+        return ExternalEngine()
     from harness.engines.local import LocalEngine
 
     return LocalEngine()
 
 
-def programs_of(stack: Stack) -> tuple[str, ...]:
-    """Return the names of the programs that the stack's roles run, sorted."""
+def programs_of(stack: Stack, engine: Any = None) -> tuple[str, ...]:
+    """Return the names of the programs that the stack's roles run, sorted; an engine may need others, or none."""
+    if (needed := getattr(engine, "programs", None)) is not None:
+        return tuple(needed(stack))
     return tuple(sorted({role.local.program for role in stack.roles.values() if role.local and role.local.program}))
 
 

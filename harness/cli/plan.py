@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from harness.cli.options import Scenarios, Seed, Speed, StackName
+from harness.cli.options import EngineName, Scenarios, Seed, Speed, StackName
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -13,29 +13,41 @@ if TYPE_CHECKING:
     from harness.scenario import Expectation, Floor, Timeline
 
 
-def plan(scenarios: Scenarios, stack: StackName = None, speed: Speed = 1.0, seed: Seed = None) -> int:
+def plan(
+    scenarios: Scenarios,
+    stack: StackName = None,
+    engine: EngineName = "local",
+    speed: Speed = 1.0,
+    seed: Seed = None,
+) -> int:
     """Print what a run would do: steps, detection floors, limits.
 
     For each expected alert, when it can be seen at the soonest and at the latest stands beside its bound, with
     warnings, the largest honest speed and what limits it. Touches no server.
     """
     from harness.catalogue import catalogue
+    from harness.cli import parts
     from harness.cli.output import show
-    from harness.cli.prepare import drills
+    from harness.cli.prepare import drills, gathered
     from harness.errors import PASS
 
-    for drill in drills(scenarios, catalogue=catalogue(), stack=stack, seed=seed, speed=speed):
-        show(*_parts(drill))
+    chosen, found = gathered(
+        lambda: parts.engine(engine),
+        lambda: drills(scenarios, catalogue=catalogue(), stack=stack, seed=seed, speed=speed),
+    )
+    for drill in found:
+        show(*_parts(drill, chosen))
     return PASS
 
 
-def _parts(drill: Drill) -> list[RenderableType]:
+def _parts(drill: Drill, engine: Any = None) -> list[RenderableType]:
     timeline = drill.timeline
-    parts: list[RenderableType] = [_head(timeline), "", _steps(timeline)]
+    parts: list[RenderableType] = [_head(timeline, engine), "", _steps(timeline)]
     if timeline.floors:
         parts += ["", _floors(timeline)]
         parts += dict.fromkeys(f"  {floor.alert} in {floor.where}: {_made_of(floor)}" for floor in timeline.floors)
     parts += ["", "Expected:"] + [f"  {_line(line)}" for line in timeline.scenario.expect]
+    parts += _guardrails(timeline)
     parts += [f"\n{_speed(timeline)}"]
     parts += [f"\nwarning: {warning}" for warning in timeline.warnings]
     parts += [f"\nlimit: {limit} `tocsin run` refuses this speed." for limit in timeline.limits]
@@ -47,21 +59,37 @@ def _line(line: Expectation) -> str:
     return f"{line.check} {_written(line.args)}".rstrip() + waived
 
 
+def _guardrails(timeline: Timeline) -> list[str]:
+    from harness.clock import format_duration
+
+    budget = timeline.scenario.budget or timeline.stack.budget
+    told = (
+        [] if budget is None else [f"\nAt most {budget.targets} broken at once, for {format_duration(budget.lasts)}."]
+    )
+    for abort, asked in timeline.aborts:
+        held = f" for {format_duration(abort.lasts)}" if abort.lasts else ""
+        told.append(
+            f"\nAborts when this holds{held}: {abort.when}" + (f"\n  asked as {asked}" if asked != abort.when else "")
+        )
+    return told
+
+
 def _speed(timeline: Timeline) -> str:
     return f"The largest honest speed is {timeline.largest_speed:g}; its limit: {timeline.limited_by}."
 
 
-def _head(timeline: Timeline) -> str:
+def _head(timeline: Timeline, engine: Any = None) -> str:
     from harness.cli.parts import AROUND_PLAY_S, memory_mib_of, programs_of
     from harness.clock import format_duration
 
     scenario, stack = timeline.scenario, timeline.stack
     length, wall = format_duration(round(timeline.length_s)), format_duration(round(timeline.wall_s))
+    programs = ", ".join(programs_of(stack, engine)) or "no further program"
     return (
         f"{scenario.name}: {scenario.summary}\n"
         f"stack {stack.name}, seed {timeline.seed}, {length} of production time at speed {timeline.speed:g}: "
         f"{wall} of play and about {AROUND_PLAY_S} s around it\n"
-        f"needs about {memory_mib_of(stack)} MiB of memory and {', '.join(programs_of(stack)) or 'no further program'}"
+        f"needs about {memory_mib_of(stack)} MiB of memory and {programs}"
     )
 
 

@@ -49,7 +49,7 @@ def drills(
     mistakes: list[Mistake] = []
     for path, in_suite in _files(paths, mistakes).items():
         try:
-            scenario, found = load(path, catalogue, stack)
+            scenario, found = load(path, catalogue, stack, seed)
             if workers is not None:
                 traffic = scenario.traffic.model_copy(update={"workers": workers})
                 scenario = scenario.model_copy(update={"traffic": traffic})
@@ -114,8 +114,20 @@ def _suggest(path: Path) -> str:
     return did_you_mean(path.stem, names) or "`tocsin ls` lists what there is."
 
 
-def refuse(found: Iterable[Drill], *, only: str | None, writes: Iterable[Path]) -> None:
-    """Refuse what cannot be played honestly or written down; UsageError with all reasons."""
+def refuse(
+    found: Iterable[Drill],
+    *,
+    only: str | None,
+    writes: Iterable[Path],
+    owns_stack: bool = True,
+    allow_faults: bool = False,
+    allow_pages: bool = False,
+) -> None:
+    """Refuse what cannot be played honestly, may not be broken, or cannot be written down; UsageError with all reasons.
+
+    `owns_stack`: the engine brings the stack up itself; elsewhere faults need `allow_faults` and stack.yaml's list, a
+    stack that can page somebody needs `allow_pages`, and time cannot be divided.
+    """
     mistakes: list[Mistake] = []
     for drill in found:
         for limit in drill.timeline.limits:
@@ -125,6 +137,7 @@ def refuse(found: Iterable[Drill], *, only: str | None, writes: Iterable[Path]) 
                     file=str(drill.path), line=0, where="--speed", value=speed, expected="an honest speed", hint=limit
                 )
             )
+        mistakes += [] if owns_stack else _not_ours(drill, allow_faults, allow_pages)
     checks = [line.check for drill in found for line in drill.timeline.scenario.expect]
     if only is not None and not any(fnmatchcase(check, only) for check in checks):
         known = ", ".join(sorted(set(checks)))
@@ -144,6 +157,33 @@ def refuse(found: Iterable[Drill], *, only: str | None, writes: Iterable[Path]) 
         raise UsageError(mistakes)
 
 
+def _not_ours(drill: Drill, allow_faults: bool, allow_pages: bool) -> list[Mistake]:
+    """Return what may not be done on somebody else's stack: each such fault, a speed, paging people without leave."""
+    from harness.faults.targets import reach
+    from harness.guardrails import Broken, forbidden
+
+    stack = drill.timeline.stack
+    planned = [
+        Broken(name=one.name, kind=one.kind, params=one.params, reach=reach(one.kind, one.params, stack),
+               start_s=one.inject_s, end_s=one.heal_s)
+        for one in drill.timeline.faults
+    ]  # fmt: skip
+    found = forbidden(planned, stack.allow_faults, owns_stack=False, asked=allow_faults)
+    expected = "harmless faults, or those that stack.yaml lists and --allow-faults asks for"
+    mistakes = [
+        Mistake(file=str(drill.path), line=0, where="faults", value=fault.kind, expected=expected, hint=sentence)
+        for fault, sentence in found
+    ]
+    speed, pages = drill.timeline.speed, stack.alertmanager is not None or "alertmanager" in stack.roles
+    if speed != 1:
+        expected = "1 on a stack that is not ours, whose times nobody divides"
+        mistakes.append(Mistake(file="--speed", line=0, where="speed", value=f"{speed:g}", expected=expected))
+    if pages and not allow_pages:
+        expected = "--allow-pages, since this drill may page the people who are on call"
+        mistakes.append(Mistake(file=str(drill.path), line=0, where="pages", value="no leave", expected=expected))
+    return mistakes
+
+
 def _made(folder: Path) -> list[Mistake]:
     """Make a folder to write in; return the mistake of naming one that cannot be."""
     try:
@@ -155,10 +195,16 @@ def _made(folder: Path) -> list[Mistake]:
     return [Mistake(file=str(folder), line=0, where="folder", value=refused, expected=expected)] if refused else []
 
 
-def lacking(drill: Drill) -> list[str]:
-    """Return what the drill's faults need and this stack or machine does not have; empty when it can be played."""
+def lacking(drill: Drill, engine: Any = None) -> list[str]:
+    """Return what the drill's faults need and this stack or engine does not have; empty when it can be played."""
     from harness import faults
 
     stack = drill.timeline.stack
     planned = drill.timeline.faults
-    return [sentence for one in planned for sentence in faults.lacking(one.kind, one.params, stack)]
+    handles = engine.handles(stack) if hasattr(engine, "handles") else None
+    found = [sentence for one in planned for sentence in faults.lacking(one.kind, one.params, stack, handles)]
+    if engine is not None and not getattr(engine, "owns_stack", False):
+        needed = {one.kind: faults.needs(one.kind, one.params) for one in planned}
+        edges = [kind for kind, needs in needed.items() if any(need.startswith("edge:") for need in needs)]
+        found += [f"Fault {kind} needs a proxy on an edge; none stands in a system that is not ours." for kind in edges]
+    return found

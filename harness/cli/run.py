@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.cli.options import EngineName, JUnit, Only, Runs, Scenarios, Seed, Speed, StackName
+from harness.cli.options import (
+    AllowFaults,
+    AllowPages,
+    EngineName,
+    JUnit,
+    Only,
+    Runs,
+    Scenarios,
+    Seed,
+    Speed,
+    StackName,
+)
 
 if TYPE_CHECKING:
     from harness.check import Answer
@@ -32,6 +43,8 @@ def run(
         typer.Option("--timeout", metavar="T", help="End a drill after T of wall time (5m, 90s); it is unknown."),
     ] = None,
     junit: JUnit = None,
+    allow_faults: AllowFaults = False,
+    allow_pages: AllowPages = False,
     keep_going: Annotated[
         bool,
         typer.Option("--keep-going", help="Play on when a signal's canary is not seen; only its checks are unknown."),
@@ -62,10 +75,11 @@ def run(
         lambda: worker.remote(remote_workers, bind),
         lambda: drills(scenarios, catalogue=catalogue(), stack=stack, seed=seed, speed=speed, workers=workers),
     )
-    refuse(found, only=only, writes=[runs] if junit is None else [runs, junit.parent])
+    owns, writes = getattr(chosen, "owns_stack", False), [runs] if junit is None else [runs, junit.parent]
+    refuse(found, only=only, writes=writes, owns_stack=owns, allow_faults=allow_faults, allow_pages=allow_pages)
     suite = suite_of(scenarios, (rule.name for drill in found for rule in drill.timeline.alerts))
-    announce(found)
-    needed = sorted({name for drill in found for name in parts.programs_of(drill.timeline.stack)})
+    announce(found, chosen)
+    needed = sorted({name for drill in found for name in parts.programs_of(drill.timeline.stack, chosen)})
     options = Options(
         command=("tocsin", *sys.argv[1:]),
         runs=runs,
@@ -98,7 +112,7 @@ def _seconds(timeout: str | None) -> float | None:
         raise UsageError([mistake]) from None
 
 
-def announce(found: tuple[Drill, ...]) -> None:
+def announce(found: tuple[Drill, ...], engine: Any = None) -> None:
     """Say how long it will take, and what it needs, before anything starts."""
     from harness import programs
     from harness.cli import parts
@@ -116,7 +130,7 @@ def announce(found: tuple[Drill, ...]) -> None:
         total_s = sum(drill.timeline.wall_s + parts.AROUND_PLAY_S for drill in found)
         say(f"{len(found)} drills, one after the other: about {format_duration(round(total_s))}.")
     needed = max((parts.memory_mib_of(drill.timeline.stack) for drill in found), default=0)
-    names = sorted({name for drill in found for name in parts.programs_of(drill.timeline.stack)})
+    names = sorted({name for drill in found for name in parts.programs_of(drill.timeline.stack, engine)})
     free = programs.memory_mib()
     say(
         f"Needs about {needed} MiB of memory ({free} MiB are available) and {', '.join(names) or 'no further program'}."

@@ -22,12 +22,14 @@ def schema() -> int:
 def scenario_schema(catalogue: Any) -> dict[str, Any]:
     """Return the JSON Schema of the file format: the models, with the short forms of faults, checks and payloads."""
     made = _Definitions()
+    from harness.drawing import RANDOM
     from harness.scenario import Scenario
 
     root = made.of(Scenario)
     phase = made.all["Phase"]["properties"]
+    faults = {kind: made.of(model) for kind, model in sorted(catalogue.faults.items())}
     phase["faults"]["items"] = {
-        "oneOf": [_fault(kind, made.of(model)) for kind, model in sorted(catalogue.faults.items())]
+        "oneOf": [*(_fault(kind, params) for kind, params in faults.items()), _fault(RANDOM, _draws(faults, made))]
     }
     payloads = [made.of(model) for _, model in sorted(catalogue.payloads.items())]
     phase["payload"] = {"anyOf": [{"type": "object", "maxProperties": 0}, *payloads]}
@@ -72,6 +74,15 @@ def _fault(kind: str, params: Mapping[str, Any]) -> dict[str, Any]:
     shape = _one_key(kind, params)
     place = {"at": _DURATION, "for": _DURATION, "name": {"type": "string"}}
     return {**shape, "properties": {**shape["properties"], **place}}
+
+
+def _draws(faults: Mapping[str, Mapping[str, Any]], made: _Definitions) -> dict[str, Any]:
+    """Return the shape of what a `random` fault draws from."""
+    from harness.drawing import Draws
+
+    shape = made.of(Draws)
+    shape["properties"]["from"]["items"] = {"oneOf": [_one_key(kind, params) for kind, params in faults.items()]}
+    return shape
 
 
 _DURATION = {

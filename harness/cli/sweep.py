@@ -2,13 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated
 
-def sweep() -> int:
-    """Clean up after runs that were killed. Live runs are never touched."""
+import typer
+
+if TYPE_CHECKING:
+    from harness.engines.sweep import Swept
+
+
+def sweep(
+    images: Annotated[bool, typer.Option("--images", help="Remove the Docker images that Tocsin built, too.")] = False,
+) -> int:
+    """Clean up after runs that were killed: heal, take down, remove. Live runs are never touched.
+
+    Exits 70 if something is left, which is named; run it again.
+    """
     from harness.cli.output import show
-    from harness.engines.run import sweep as clean
-    from harness.errors import PASS
+    from harness.engines.sweep import sweep as clean
+    from harness.errors import BROKEN, PASS
 
     swept = clean()
-    show(*[f"Cleaned up after run {run_id}." for run_id in swept] or ["Nothing was left behind."])
-    return PASS
+    show(*sentences(swept) or ["Nothing was left behind."])
+    if images:
+        from harness.engines.compose_docker import find_docker
+        from harness.engines.compose_images import sweep_images
+
+        removed = sweep_images(find_docker())
+        show(*[f"Removed image {image}." for image in removed] or ["No image that Tocsin built is here."])
+    return BROKEN if any(one.left for one in swept) else PASS
+
+
+def sentences(swept: Iterable[Swept]) -> list[str]:
+    """Return what was done after each dead run, and what could not be, in words."""
+    said = []
+    for one in swept:
+        killed = [f"{one.killed} process{'es' * (one.killed != 1)} ended"] if one.killed else []
+        healed = [f"healed: {', '.join(one.healed)}"] if one.healed else []
+        done = f" ({'; '.join(killed + healed)})" if killed or healed else ""
+        said.append(f"Cleaned up{' in part' if one.left else ''} after run {one.run_id}{done}.")
+        said += [f"Run {one.run_id}: {sentence}" for sentence in one.left]
+        said += ["Something is left: run `tocsin sweep` again, as the user who ran the drill."] if one.left else []
+    return said

@@ -28,6 +28,8 @@ def up(
     Ctrl-C takes it down and exits 0; a server that dies exits 2.
     """
     from harness.cli import parts
+    from harness.cli.output import say
+    from harness.cli.sweep import sentences
     from harness.clock import RunClock
     from harness.engines.run import make_run
     from harness.journal import Journal
@@ -37,8 +39,10 @@ def up(
     chosen = parts.engine(engine)
     found = load_stack(stack)
     timeline = idle(found, speed)
-    programs = find_all(parts.programs_of(found), cache_folder())
+    programs = find_all(parts.programs_of(found, chosen), cache_folder())
     run = make_run("up", runs=runs, clock=RunClock(timeline.speed), programs=programs)
+    for sentence in sentences(run.swept):
+        say(sentence)
     try:
         journal = Journal(run.folder / "journal.jsonl", run.clock)
         with chosen.up(timeline, run, journal) as live:

@@ -10,6 +10,7 @@ import typer
 from harness import __version__
 from harness.cli.doctor import doctor
 from harness.cli.fidelity import fidelity
+from harness.cli.init import init
 from harness.cli.judge import judge
 from harness.cli.ls import ls
 from harness.cli.plan import plan
@@ -21,7 +22,7 @@ from harness.cli.up import up
 from harness.cli.worker import worker
 from harness.errors import USAGE
 
-ALL: tuple[Callable[..., int], ...] = (run, plan, judge, fidelity, up, worker, ls, schema, doctor, setup, sweep)
+ALL: tuple[Callable[..., int], ...] = (run, plan, judge, fidelity, up, worker, ls, schema, init, doctor, setup, sweep)
 
 
 def _version(asked: bool) -> None:

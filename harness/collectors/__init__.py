@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import Any
+
 from harness.collectors.alerts import Alerts
 from harness.collectors.drift import Drift
 from harness.collectors.logs import Logs
@@ -10,3 +13,8 @@ from harness.collectors.notifications import Notifications
 
 ALL = (Metrics, Alerts, Notifications, Logs, Drift)
 """Every collector, in the order in which `ready` asks for their canaries."""
+
+
+def chosen(roles: Collection[str]) -> tuple[Any, ...]:
+    """Return the collectors that a stack with these roles has something for."""
+    return tuple(one for one in ALL if all(role in roles for role in one.asks))

@@ -24,6 +24,7 @@ class Alerts:
     """
 
     name = "alerts"
+    asks: tuple[str, ...] = ("prometheus", "alertmanager")
 
     def __init__(self, every_s: float = 0.5) -> None:
         self.every_s = every_s

@@ -22,6 +22,22 @@ _GROUP_INTERVAL_S = 300.0
 _RETRY = Retry(total=2, read=0, backoff_factor=0.1, status_forcelist=(429, 502, 503, 504))
 
 
+class Refused(Exception):
+    """A query that Prometheus refuses; the message is its own sentence."""
+
+
+def _told(answer: requests.Response) -> Any:
+    """Return the content of an answer of Prometheus; Refused with its sentence if it is an error."""
+    try:
+        content = answer.json()
+    except ValueError:
+        answer.raise_for_status()
+        raise
+    if content.get("status") != "success":
+        raise Refused(" ".join(str(content.get("error") or answer.reason).split())[:300])
+    return content["data"]
+
+
 class Prometheus:
     """The Prometheus of a stack. Every method raises what its HTTP client raises."""
 
@@ -52,6 +68,19 @@ class Prometheus:
         """Return the longest scrape interval of the active targets, 0 when there is none."""
         targets = self._client.get_targets(state="active")["activeTargets"]
         return max((parse_duration(target["scrapeInterval"]) for target in targets), default=0.0)
+
+    def over(self, query: str, start: float, end: float, step_s: float) -> list[dict[str, Any]]:
+        """Return the series of a range query (epoch seconds); Refused with Prometheus's sentence if it is wrong."""
+        asked = {"query": query, "start": f"{start:.3f}", "end": f"{end:.3f}", "step": f"{step_s:.3f}"}
+        answer = self._session.get(f"{self.url}/api/v1/query_range", params=asked, timeout=_TIMEOUT_S)
+        found: list[dict[str, Any]] = _told(answer)["result"]
+        return found
+
+    def label_values(self, label: str, selector: str, start: float) -> list[str]:
+        """Return the values of a label since `start` (epoch seconds), of the series that `selector` names if any."""
+        asked = {"start": f"{start:.3f}", **({"match[]": selector} if selector else {})}
+        answer = self._session.get(f"{self.url}/api/v1/label/{label}/values", params=asked, timeout=_TIMEOUT_S)
+        return [str(value) for value in _told(answer)]
 
     def declared(self) -> dict[str, str]:
         """Return metric -> type (`counter`, `histogram`) as the targets declare them, those without a sample too."""

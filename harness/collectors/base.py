@@ -35,6 +35,8 @@ class Collector(Protocol):
     """
 
     name: str
+    asks: tuple[str, ...]
+    """Roles it asks; a stack that lacks one of them does not have this stream."""
 
     def start(self, live: LiveStack, run: Run, journal: Journal) -> None: ...  # noqa: D102
 

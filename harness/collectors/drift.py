@@ -15,6 +15,7 @@ class Drift:
     """Asks Prometheus when the drift check last ran. Without `signals.drift` it is never seen."""
 
     name = "drift"
+    asks: tuple[str, ...] = ("prometheus",)
 
     def start(self, live: LiveStack, run: Run, journal: Journal) -> None:
         """Open the session; nothing runs meanwhile."""

@@ -26,6 +26,7 @@ class Logs:
     """Reads both ends at collect; while the drill runs it only counts, and only when asked."""
 
     name = "logs"
+    asks: tuple[str, ...] = ()
 
     def __init__(self) -> None:
         self._lines = LineCounter()

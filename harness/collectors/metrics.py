@@ -31,6 +31,7 @@ class Metrics:
     """
 
     name = "metrics"
+    asks: tuple[str, ...] = ("prometheus",)
 
     def __init__(self, every_s: float = 5.0, piece_s: float = 30.0) -> None:
         self.every_s = every_s

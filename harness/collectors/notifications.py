@@ -27,6 +27,7 @@ class Notifications:
     """
 
     name = "notifications"
+    asks: tuple[str, ...] = ("alertmanager", "pager")
 
     def __init__(self, every_s: float = 0.5) -> None:
         self.every_s = every_s

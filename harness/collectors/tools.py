@@ -48,9 +48,10 @@ def record_tools(live: LiveStack, run: Run, journal: Journal) -> None:
         if rules:
             text = _output(promtool, ["check", "rules", "--lint=all", "--lint-fatal", *rules], config)
             (target / "promtool_rules.txt").write_text(text, encoding="utf-8")
-        text = _output(promtool, ["check", "config", prometheus], config)
-        (target / "promtool_config.txt").write_text(text, encoding="utf-8")
-    if amtool is not None:
+        if prometheus is not None:
+            text = _output(promtool, ["check", "config", prometheus], config)
+            (target / "promtool_config.txt").write_text(text, encoding="utf-8")
+    if amtool is not None and alertmanager is not None:
         text = _output(amtool, ["check-config", alertmanager], config)
         (target / "amtool_config.txt").write_text(text, encoding="utf-8")
         rows = _routes(amtool, configuration, live.work)

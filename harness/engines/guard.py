@@ -13,6 +13,7 @@ from pathlib import Path
 from harness.engines.children import PROJECT
 from harness.engines.guardian import WITHIN_S
 from harness.engines.processes import RUN_ID
+from harness.engines.takedown import ENGINE_S
 from harness.errors import StackError
 
 _START_S = 10.0
@@ -26,16 +27,19 @@ class Guard:
     needed: bool = False
 
     @classmethod
-    def start(cls, run_id: str, *, work: Path, folder: Path) -> Guard:
+    def start(cls, run_id: str, *, work: Path, folder: Path, record: Path | None = None) -> Guard:
         """Start the guardian of a run and wait until it watches; StackError if it does not.
 
-        `work` is what it will remove, and need not exist yet; `folder` is the run directory.
+        `work` is what it will remove, and need not exist yet; `folder` is the run directory. With `record` the stack
+        whose work folder that is belongs to somebody else: the guardian heals what stands unhealed in the record, and
+        touches neither processes nor folder.
         """
         # Without the run id, or it would be among those to be killed.
         environment = {key: value for key, value in os.environ.items() if key != RUN_ID}
+        arguments = [str(work), run_id, str(folder), *([str(record)] if record else [])]
         with (folder / "stack-logs" / "guardian.log").open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "harness.engines.guardian", str(work), run_id, str(folder)],
+                [sys.executable, "-m", "harness.engines.guardian", *arguments],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -67,7 +71,7 @@ class Guard:
                 if stream:
                     stream.close()
         try:
-            self.process.wait(WITHIN_S + 2)
+            self.process.wait(WITHIN_S + ENGINE_S + 2)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait(5)

@@ -7,9 +7,9 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 from harness.clock import Clock
-from harness.engines.children import Child
 from harness.errors import RoleDied, StackError, WaitTimeout
 
 _CALL_S = 2.0
@@ -45,11 +45,24 @@ def request(
         connection.close()
 
 
+class Awaited(Protocol):
+    """A process or container that may end while it is waited for; `log` tells where its output is."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def log(self) -> Any: ...  # noqa: D102
+    @property
+    def alive(self) -> bool: ...  # noqa: D102
+    def tail(self) -> str: ...  # noqa: D102
+    def ended(self) -> str: ...  # noqa: D102
+
+
 @dataclass(frozen=True, kw_only=True)
 class Await:
     """What to wait for: `http` at `address`, or `file` other than at `before`, or (neither) just being alive."""
 
-    child: Child
+    child: Awaited
     address: str
     http: str | None
     file: Path | None

@@ -9,13 +9,16 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from harness import programs
+from harness.engines import outside
 from harness.engines.children import unprivileged
+from harness.engines.extras import Extras, handles
 from harness.engines.guard import Guard
 from harness.engines.local_stack import LocalStack
 from harness.engines.placeholders import Places
 from harness.engines.ports import choose_ports
 from harness.engines.processes import remove_folder
 from harness.engines.proxies import proxied
+from harness.engines.record import GUARD, Record
 from harness.engines.run import Run
 from harness.errors import RoleDied, StackError
 from harness.journal import Journal
@@ -30,6 +33,11 @@ class LocalEngine:
     """Brings a stack up as processes of this machine."""
 
     name = "local"
+    owns_stack = True
+
+    def handles(self, stack: Stack) -> frozenset[str]:
+        """Return what can be done to a role here (`harness.stack.HANDLES`), known before anything is up."""
+        return handles(stack)
 
     @contextmanager
     def up(self, timeline: Timeline, run: Run, journal: Journal) -> Iterator[LocalStack]:
@@ -71,8 +79,9 @@ class LocalEngine:
     def _start(
         self, timeline: Timeline, run: Run, journal: Journal, guard: Guard, found: Mapping[str, programs.Program]
     ) -> LocalStack:
+        extras = Extras.of(timeline)
         for last_try in (False, True):
-            live = LocalStack(places=self._places(timeline, run, found), run=run, journal=journal)
+            live = LocalStack(places=self._places(timeline, run, found), run=run, journal=journal, extras=extras)
             guard.needed = True
             try:
                 live.start()
@@ -110,8 +119,13 @@ class LocalEngine:
 
 def _take_down(live: LocalStack, run: Run, journal: Journal, guard: Guard) -> None:
     live.down()
-    remove_folder(run.work)
-    guard.needed = False  # had this been interrupted, the guardian would finish it
+    left = [f"{place} is left." for place in outside.take_away(run.work)]
+    left += [f"Fault {one.name} is not healed." for one in Record(run.work / GUARD).unhealed() if one.outlives]
+    for sentence in left:
+        journal.note("error", message=f"{sentence} The guardian tries again.")
+    if not left:  # had this been interrupted, the guardian would finish it
+        remove_folder(run.work)
+        guard.needed = False
     journal.note("stack_down")
 
 

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import json
-import os
 import subprocess
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from pathlib import Path
 from typing import Any
 
 from harness.engines.children import Child, Nursery, end_all
+from harness.engines.extras import NOTHING, Extras, Made, handles, make
+from harness.engines.family import frozen, signal_all
+from harness.engines.handling import limit, run_in, usage
 from harness.engines.health import Abandoned
 from harness.engines.placeholders import Places
 from harness.engines.processes import kill_carriers
 from harness.engines.proxies import Proxies
+from harness.engines.record import GUARD, Record
 from harness.engines.render import keep_copy, render
+from harness.engines.repeats import Repeats
 from harness.engines.role import RoleProcess
 from harness.engines.run import Run
+from harness.engines.written import described, write_down
 from harness.errors import StackError
 from harness.journal import Journal
 from harness.stack import EdgeProxy, Prober
@@ -27,11 +30,16 @@ from harness.stack import EdgeProxy, Prober
 class LocalStack:
     """Implements `harness.stack.LiveStack`. `start` and `down` are the engine's; the rest may be called meanwhile."""
 
-    def __init__(self, *, places: Places, run: Run, journal: Journal) -> None:
+    engine = "local"
+
+    def __init__(
+        self, *, places: Places, run: Run, journal: Journal, extras: Extras = NOTHING, record: Record | None = None
+    ) -> None:
         self.stack = places.stack
         self.work = run.work
         self.run_id = run.id
         self.speed = places.speed
+        self.handles = handles(places.stack)
         self._places = places
         self._run = run
         self._journal = journal
@@ -39,9 +47,12 @@ class LocalStack:
         self._roles = {
             name: RoleProcess(name=name, places=places, nursery=self._nursery, clock=run.clock) for name in places.ports
         }
+        self._extras = extras
+        self._made = Made()
         self._spawned: list[Child] = []
         self._proxies = Proxies(places, self._nursery, run.clock)
-        self._guarding = threading.Lock()
+        self._record = record or Record(run.work / GUARD)
+        self._repeats = Repeats(journal=journal)
         self._prober: Prober | None = None
 
     def start(self) -> None:
@@ -49,14 +60,29 @@ class LocalStack:
         began = self._run.clock.now()
         render(self._places)
         keep_copy(self._places.config, self._run.folder / "config")
+        self.furnish(make(self._extras, self._places))
         self._proxies.start()
         for role in self._roles.values():
             role.prepare()
+        for name, place in self._made.mounts.items():
+            self._roles[self.stack.disks[name].role].owner.own(place)
         for role in self._roles.values():
             role.start()
         self._write_down()
         self._wait_for_all()
         self._journal.note("stack_up", took_s=round(self._run.clock.now() - began, 3))
+
+    def furnish(self, made: Made) -> None:
+        """Take the disks and memory groups that were made for this run into use."""
+        self._made = made
+        for name, group in made.groups.items():
+            self._roles[name].group = group
+        for name, writes in made.writes.items():
+            self._roles[name].writes = writes
+
+    def adopt(self, role: str, pid: int, since: str) -> None:
+        """Take a process that another one started for a role's own; `since` is when it began, as the kernel tells."""
+        self._roles[role].adopt(pid, since)
 
     def _wait_for_all(self) -> None:
         """Raise the first failure at once; the waits for other roles are given up then."""
@@ -79,6 +105,7 @@ class LocalStack:
 
     def down(self) -> None:
         """End every process of the run, side by side. May be called again, and from a half-started stack."""
+        self._repeats.end_all()
         for role in self._roles.values():
             role.expect_end()
         children = [role.child for role in self._roles.values() if role.child] + self._spawned
@@ -109,13 +136,22 @@ class LocalStack:
         self._role(role).stop(kill=kill)
         self._write_down()
 
-    def restart(self, role: str) -> None:
-        """Start a role again on the same ports and wait until it is healthy; one that runs is only waited for."""
+    def restart(self, role: str, *, wait: bool = True) -> None:
+        """Start a role again on the same ports unless it runs, and wait until it is healthy if asked to."""
         chosen = self._role(role)
         if not chosen.alive:
             chosen.start()
             self._write_down()
-        self._wait_and_note(role)
+        if wait:
+            self._wait_and_note(role)
+
+    def repeat(self, name: str, do: Callable[[], float]) -> None:
+        """Call `do` again and again in the background; it returns the wall seconds to the next call."""
+        self._repeats.start(name, do)
+
+    def cease(self, name: str) -> None:
+        """End what repeats under this name."""
+        self._repeats.cease(name)
 
     def wait(self, role: str) -> float:
         """Wait until a role is healthy and return the wall seconds since its start."""
@@ -130,13 +166,44 @@ class LocalStack:
         dead = {name: sentence for name, role in self._roles.items() if (sentence := role.died())}
         return {**dead, **self._proxies.died()}
 
-    def guard(self, fault: str, params: Mapping[str, object]) -> None:
+    def expect_end(self, role: str) -> None:
+        """Take the end of the role's present process, whenever it comes, as asked for."""
+        self._role(role).expect_end()
+
+    def signal(self, role: str, number: int) -> int:
+        """Send a signal to all processes of a role; return how many got it."""
+        return signal_all(self._role(role).pid, number)
+
+    def frozen(self, role: str) -> tuple[int, int]:
+        """Return (frozen, all) of a role's processes, by the kernel."""
+        return frozen(self._role(role).pid)
+
+    def limit(self, role: str, **limits: float) -> None:
+        """Limit `memory_mib` or `open_files` of a role; without any, lift every limit. StackError for another."""
+        limit(self._role(role), self.work, limits)
+
+    def usage(self, role: str) -> Mapping[str, float]:
+        """Return what the kernel says of a role's processes and of its memory group, if it has one."""
+        return usage(self._role(role))
+
+    def run_in(self, role: str, argv: Sequence[str], *, within_s: float = 5.0) -> tuple[int, str]:
+        """Run a short command in the role's folder as its user; return its exit status and output."""
+        return run_in(self._role(role), argv, within_s=within_s)
+
+    def disk(self, name: str) -> str:
+        """Return the folder of a disk; StackError if it is no file system of its own in this run."""
+        if name not in self._made.mounts:
+            raise StackError(f"Disk {name!r} is none of its own; those: {', '.join(self._made.mounts) or 'none'}.")
+        return str(self._made.mounts[name])
+
+    def guard(self, fault: str, *, kind: str, params: Mapping[str, object], outlives: bool) -> None:
         """Write down in `<work>/guard.jsonl`, before it is done, what is about to be broken; safe on disk on return."""
-        line = {"fault": fault, "params": dict(params), "at": self._run.clock.now()}
-        with self._guarding, (self.work / "guard.jsonl").open("a", encoding="utf-8") as record:
-            record.write(json.dumps(line, default=str) + "\n")
-            record.flush()
-            os.fsync(record.fileno())
+        now = self._run.clock.now()
+        self._record.broken(fault, kind=kind, params=params, outlives=outlives, at=now)
+
+    def healed(self, fault: str) -> None:
+        """Write down there that a fault was healed."""
+        self._record.healed(fault, at=self._run.clock.now())
 
     def attach_prober(self, prober: Prober) -> None:
         """Say which canary process witnesses may ask."""
@@ -154,19 +221,8 @@ class LocalStack:
         return self._roles[role]
 
     def _write_down(self) -> None:
-        content = {
-            "run_id": self.run_id,
-            "speed": self.speed,
-            "stack": str(self.stack.folder.absolute()),
-            "addresses": {
-                role: {port: f"127.0.0.1:{number}" for port, number in ports.items()}
-                for role, ports in self._places.ports.items()
-            },
-            "pids": {name: role.child.process.pid for name, role in self._roles.items() if role.child and role.alive},
-        }
-        fresh = self.work / f".stack-{threading.get_ident()}.json"
-        fresh.write_text(json.dumps(content, indent=2), encoding="utf-8")
-        os.replace(fresh, self.work / Path("stack.json"))
+        pids = {name: pid for name, role in self._roles.items() if (pid := role.pid) is not None}
+        write_down(self.work, described(self._places, folder=self._run.folder, pids=pids) | self._made.written())
 
 
 def _reap(children: list[Child]) -> None:

@@ -57,6 +57,22 @@ class Places:
         between = self.edges.get((caller, role)) if caller and name == self.stack.roles[role].primary else None
         return f"127.0.0.1:{ports[name] if between is None else between}"
 
+    def paths(self) -> dict[str, str]:
+        """Return declared path -> where it lies in this run, for every path that rendered files name."""
+        return {name: self.fill(place) for name, place in self.stack.paths.items()}
+
+    def rule_roots(self) -> tuple[str, ...]:
+        """Return the folders below which rule files with an absolute path may lie."""
+        return (str(self.config),)
+
+    def reader(self, folder: str) -> str | None:
+        """Return the role that is started with files of a rendered folder: it is the caller of what they name."""
+        for name, role in self.stack.roles.items():
+            told = (*role.local.argv, *role.local.copy_files) if role.local else ()
+            if any(f"{{config}}/{folder}/" in text for text in told):
+                return name
+        return None
+
     def fill(self, text: str, role: str | None = None) -> str:
         """Return `text` with every placeholder filled in, those of `role` too if one is given.
 

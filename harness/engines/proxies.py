@@ -80,14 +80,18 @@ class Proxies:
 
     def on(self, edge: str) -> StandingProxy:
         """Return the proxy on an edge; StackError where none stands."""
-        ends = ends_of(edge)
-        if ends not in self._places.edges:
-            known = ", ".join(" -> ".join(one) for one in self._places.edges) or "none"
-            raise StackError(f"No proxy stands on {edge!r}; there are: {known}.")
-        caller, called = ends
-        return StandingProxy(
-            edge=f"{caller} -> {called}",
-            listens=self._places.address(called, caller=caller),
-            calls=self._places.address(called),
-            control=f"127.0.0.1:{self._places.proxy_control}",
-        )
+        return standing(self._places, edge)
+
+
+def standing(places: Places, edge: str) -> StandingProxy:
+    """Return the proxy on an edge of a run as this machine reaches it; StackError where none stands."""
+    caller, called = ends_of(edge)
+    if (caller, called) not in places.edges:
+        known = ", ".join(" -> ".join(one) for one in places.edges) or "none"
+        raise StackError(f"No proxy stands on {edge!r}; there are: {known}.")
+    return StandingProxy(
+        edge=f"{caller} -> {called}",
+        listens=places.address(called, caller=caller),
+        calls=places.address(called),
+        control=f"127.0.0.1:{places.proxy_control}",
+    )

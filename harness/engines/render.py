@@ -36,9 +36,9 @@ def render(places: Places) -> None:
     StackError names what cannot be rendered: a missing folder, a service discovery, a remote write.
     """
     stack = places.stack
-    paths = {name: places.fill(place) for name, place in stack.paths.items()}
+    paths = places.paths()
     for name in stack.render:
-        source, caller = stack.folder / name, _reader(stack, name)
+        source, caller = stack.folder / name, places.reader(name)
         addresses = declared_addresses(places, caller)
         if not source.is_dir():
             raise StackError(
@@ -50,28 +50,24 @@ def render(places: Places) -> None:
     _open_up(places.config)
 
 
-def keep_copy(config: Path, folder: Path) -> None:
-    """Copy the rendered configuration into the run directory, without the secrets that its YAML files may hold."""
+def keep_copy(config: Path, folder: Path, paths: Mapping[str, str] | None = None) -> None:
+    """Copy the rendered configuration into the run directory, without the secrets that its YAML files may hold.
+
+    `paths` is what containers call a place -> where it lies here, so that tools of this machine find it.
+    """
     for path in sorted(path for path in config.rglob("*") if path.is_file()):
         secret = path.suffix in (".yml", ".yaml")
-        _render_file(path, folder / path.relative_to(config), _without_secrets if secret else str)
+        change = _without_secrets if secret else str
+        led = (lambda text, change=change: replace_paths(change(text), paths)) if paths else change
+        _render_file(path, folder / path.relative_to(config), led)
 
 
 def _without_secrets(text: str) -> str:
     return _SECRET.sub(r"\1 <secret>", text)
 
 
-def _reader(stack: Stack, folder: str) -> str | None:
-    """Return the role that is started with files of a rendered folder: it is the caller of what they name."""
-    for name, role in stack.roles.items():
-        told = (*role.local.argv, *role.local.copy_files) if role.local else ()
-        if any(f"{{config}}/{folder}/" in text for text in told):
-            return name
-    return None
-
-
 def declared_addresses(places: Places, caller: str | None = None) -> dict[str, str]:
-    """Return `role:declared port` -> `127.0.0.1:real port`, as `caller` reaches it, for every role that runs here."""
+    """Return `role:declared port` -> real address, as `caller` reaches it, for every role that runs here."""
     return {
         f"{role}:{declared}": places.address(role, name, caller=caller)
         for role in places.ports
@@ -109,21 +105,22 @@ def _rendering(
         return lambda text: _structured(
             replace_paths(text, paths),
             relative,
-            lambda content: render_prometheus(content, addresses=addresses, speed=speed, config=str(places.config)),
+            lambda content: render_prometheus(content, addresses=addresses, speed=speed, roots=places.rule_roots()),
         )
     if _same(relative, stack.alertmanager):
         pager = _pager(stack, places, caller)
         return lambda text: _structured(
             replace_paths(text, paths), relative, lambda content: render_alertmanager(content, pager=pager, speed=speed)
         )
-    in_prometheus = PurePosixPath(stack.prometheus).parent in PurePosixPath(relative).parents
+    home = PurePosixPath(stack.prometheus).parent if stack.prometheus else None
+    in_prometheus = home in PurePosixPath(relative).parents
     if in_prometheus and relative.suffix in (".yml", ".yaml", ".rules"):
         return lambda text: _rules(text, places) if _RULES.search(text) else replace_text(text, addresses, paths)
     return lambda text: replace_text(text, addresses, paths)
 
 
-def _same(relative: Path, declared: str) -> bool:
-    return PurePosixPath(relative) == PurePosixPath(declared)
+def _same(relative: Path, declared: str | None) -> bool:
+    return declared is not None and PurePosixPath(relative) == PurePosixPath(declared)
 
 
 def _pager(stack: Stack, places: Places, caller: str | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -16,10 +16,11 @@ _FILE = "prometheus.yml"
 
 
 def render_prometheus(
-    content: Mapping[str, Any], *, addresses: Mapping[str, str], speed: float, config: str
+    content: Mapping[str, Any], *, addresses: Mapping[str, str], speed: float, roots: Sequence[str]
 ) -> dict[str, Any]:
     """Return prometheus.yml's content for a run at `speed`; `addresses` is declared `role:port` -> real address.
 
+    `roots` are the folders in which rule files with an absolute path may lie.
     Targets stay `role:port`, so that relabelling and the `instance` label see what they see in production; a last
     relabelling step leads the connection elsewhere. StackError for what a drill must not do (remote write, service
     discovery, a target that is no role); UsageError for a scrape interval that the speed makes too short.
@@ -38,7 +39,7 @@ def render_prometheus(
     if "alerting" in content:
         rendered["alerting"] = _alerting(content["alerting"] or {}, addresses)
     for pattern in content.get("rule_files") or ():
-        if PurePosixPath(pattern).is_absolute() and not str(pattern).startswith(f"{config}/"):
+        if PurePosixPath(pattern).is_absolute() and not str(pattern).startswith(tuple(f"{root}/" for root in roots)):
             raise StackError(
                 f"{_FILE} loads rules from {pattern}, which lies outside the stack folder.",
                 hint="Name that folder in stack.yaml's paths.",
@@ -111,6 +112,7 @@ def _led_to(used: list[str], addresses: Mapping[str, str]) -> list[dict[str, Any
             "replacement": addresses[address],
         }
         for address in used
+        if addresses[address] != address
     ]
 
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from harness.clock import Clock
+from harness.engines.adopted import Adopted
 from harness.engines.children import Child, Nursery, Owner, unprivileged
 from harness.engines.health import Await, request, stamp
+from harness.engines.memory_groups import MemoryGroup
 from harness.engines.placeholders import Places
+from harness.engines.write_groups import WriteGroup
 from harness.errors import StackError
 from harness.stack import LocalStart
 
@@ -19,12 +24,14 @@ _PUT_S = 15.0
 
 @dataclass(kw_only=True)
 class RoleProcess:
-    """The process of a role, started or not."""
+    """The process of a role, started or not, in control groups of its own if it has any."""
 
     name: str
     places: Places
     nursery: Nursery
     clock: Clock
+    group: MemoryGroup | None = None
+    writes: WriteGroup | None = None
     child: Child | None = None
     _before: int | None = None
     _started_at: float = 0.0
@@ -35,6 +42,17 @@ class RoleProcess:
         """Whether its process runs."""
         return self.child is not None and self.child.alive
 
+    def adopt(self, pid: int, since: str) -> None:
+        """Take a process that somebody else started for its own; `since` is when it began, as the kernel tells."""
+        log, stop_s = self.nursery.logs / f"{self.name}.log", self._local.stop_s
+        process = cast("subprocess.Popen[bytes]", Adopted(pid, since))  # all that a Child asks of one
+        self.child = Child(name=self.name, process=process, log=log, logged_from=0, stop_s=stop_s)
+
+    @property
+    def pid(self) -> int | None:
+        """The pid of its process, None while it does not run."""
+        return self.child.process.pid if self.child and self.child.alive else None
+
     @property
     def _local(self) -> LocalStart:
         local = self.places.stack.roles[self.name].local
@@ -43,7 +61,8 @@ class RoleProcess:
         return local
 
     @property
-    def _owner(self) -> Owner:
+    def owner(self) -> Owner:
+        """Whom it runs as."""
         return unprivileged() if self._local.program else Owner()
 
     def _fill(self, text: str) -> str:
@@ -51,7 +70,7 @@ class RoleProcess:
 
     def prepare(self) -> None:
         """Make its folders and copy its files, owned by whom it runs as."""
-        local, owner = self._local, self._owner
+        local, owner = self._local, self.owner
         for folder in (self.places.data(self.name), *(Path(self._fill(text)) for text in local.folders)):
             missing = [place for place in (folder, *folder.parents) if not place.exists()]
             folder.mkdir(parents=True, exist_ok=True)
@@ -79,11 +98,14 @@ class RoleProcess:
         self.child = self.nursery.start(
             argv,
             name=self.name,
-            owner=self._owner,
+            owner=self.owner,
             env=self._environment(dict(program.environment) if program else {}),
             stop_s=local.stop_s,
             cwd=self._fill(local.cwd) if local.cwd else str(self.places.data(self.name)),
         )
+        for group in (self.group, self.writes):
+            if group:
+                group.add(self.child.process.pid)
 
     def _environment(self, needed: dict[str, str]) -> dict[str, str]:
         if self._local.program:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from harness.evidence.logs import Logs
     from harness.evidence.metrics import Metrics
     from harness.evidence.notifications import Notification
+    from harness.evidence.panels import RecordedDashboard
 
 SCHEMA = 1
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -192,6 +193,13 @@ class Evidence:
         from harness.evidence.configuration import Configuration
 
         return Configuration.read(self.folder)
+
+    @cached_property
+    def panels(self) -> tuple[RecordedDashboard, ...]:
+        """What the panels of the stack's dashboards showed."""
+        from harness.evidence.panels import read_panels
+
+        return read_panels(self.folder / "panels")
 
     @cached_property
     def logs(self) -> Logs:

@@ -9,8 +9,11 @@ from typing import Protocol
 from harness.errors import EvidenceError
 from harness.evidence import Evidence, FaultRecord, Interval
 
-RESTARTING = ("kill", "restart")
+RESTARTING = ("kill", "terminate", "restart", "crash_loop", "slow_start", "out_of_memory", "cold_start")
 """Kinds of fault after which a role starts anew; `params.role` names it."""
+
+LOOPING = ("crash_loop",)
+"""Those after which it does so again and again, until the heal."""
 
 
 class Pointing(Protocol):
@@ -220,7 +223,7 @@ def _restart(evidence: Evidence, fault: FaultRecord) -> Interval | None:
     if fault.kind not in RESTARTING or fault.injected_at is None:
         return None
     heals = [fact.at for fact in evidence.facts("heal") if fact.more.get("fault") == fault.name]
-    start = fault.injected_at if fault.kind == "restart" else (heals[0] if heals else fault.healed_at)
+    start = fault.injected_at if fault.kind in ("restart", "cold_start") else (heals[0] if heals else fault.healed_at)
     if start is None:
         return None
     fixed_s = float(evidence.run["fixed_s"].get(str(fault.params.get("role", "")), 0.0))

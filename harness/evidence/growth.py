@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.evidence import Evidence, FaultRecord, Interval
-from harness.evidence.bounds import RESTARTING
+from harness.evidence.bounds import LOOPING, RESTARTING
 from harness.evidence.metrics import Series
 
 
@@ -57,9 +57,16 @@ def restarting(evidence: Evidence, series: Sequence[Series]) -> list[FaultRecord
 
 
 def restarts_of(evidence: Evidence, series: Sequence[Series]) -> list[Interval]:
-    """Return when that was: injection to effect."""
+    """Return when that was: injection to the last death."""
     return [
-        Interval(start=one.injected_at, end=max(one.effective_at or one.injected_at, one.injected_at))
+        Interval(start=one.injected_at, end=last_death(one))
         for one in restarting(evidence, series)
         if one.injected_at is not None
     ]
+
+
+def last_death(fault: FaultRecord) -> float:
+    """Return until when a restarting fault ended its role (epoch seconds): its effect, and of a loop its end."""
+    injected = fault.injected_at or 0.0
+    ended = (fault.gone_at or fault.healed_at) if fault.kind in LOOPING else None
+    return max(injected, ended or fault.effective_at or injected)

@@ -2,15 +2,43 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from harness.faults.base import Fault, Params
+from harness.faults.blocked_loop import BlockedLoop
+from harness.faults.clock_offset import ClockOffset
+from harness.faults.cold_start import ColdStart
+from harness.faults.counter_backwards import CounterBackwards
 from harness.faults.cpu_hog import CpuHog
+from harness.faults.crash_loop import CrashLoop
+from harness.faults.disk_full import DiskFull
+from harness.faults.disk_slow import DiskSlow
+from harness.faults.elasticsearch_read_only import ElasticsearchReadOnly
+from harness.faults.exporter_error import ExporterError
+from harness.faults.exporter_stale import ExporterStale
+from harness.faults.fd_exhaustion import FdExhaustion
+from harness.faults.gpu_lost import GpuLost
+from harness.faults.gpu_memory import GpuMemory
+from harness.faults.gpu_temperature import GpuTemperature
+from harness.faults.gpu_throttling import GpuThrottling
+from harness.faults.gpu_xid import GpuXid
 from harness.faults.kill import Kill
+from harness.faults.log_malformed import LogMalformed
+from harness.faults.log_oversize import LogOversize
+from harness.faults.log_rotate import LogRotate
+from harness.faults.log_stop import LogStop
+from harness.faults.log_truncate import LogTruncate
+from harness.faults.memory_leak import MemoryLeak
+from harness.faults.memory_pressure import MemoryPressure
+from harness.faults.metrics_error import MetricsError
+from harness.faults.metrics_explode import MetricsExplode
+from harness.faults.metrics_hang import MetricsHang
+from harness.faults.metrics_missing import MetricsMissing
+from harness.faults.metrics_stale import MetricsStale
 from harness.faults.model_raises import ModelRaises
 from harness.faults.model_slow import ModelSlow
+from harness.faults.nan_output import NanOutput
 from harness.faults.net_bandwidth import NetBandwidth
 from harness.faults.net_cut import NetCut
 from harness.faults.net_latency import NetLatency
@@ -18,21 +46,53 @@ from harness.faults.net_partition import NetPartition
 from harness.faults.net_refuse import NetRefuse
 from harness.faults.net_reset import NetReset
 from harness.faults.net_slice import NetSlice
+from harness.faults.out_of_memory import OutOfMemory
+from harness.faults.pager_error import PagerError
 from harness.faults.pause import Pause
 from harness.faults.restart import Restart
+from harness.faults.routes_broken import RoutesBroken
+from harness.faults.rules_broken import RulesBroken
 from harness.faults.silence import Silence
+from harness.faults.slow_start import SlowStart
+from harness.faults.terminate import Terminate
 from harness.faults.wrong_answers import WrongAnswers
+from harness.faults.wrong_version import WrongVersion
 from harness.stack import Stack
 
 ALL: tuple[type[Fault], ...] = (
     Kill,
+    Terminate,
     Restart,
+    CrashLoop,
+    SlowStart,
     Pause,
     ModelRaises,
     ModelSlow,
     WrongAnswers,
+    NanOutput,
+    WrongVersion,
+    BlockedLoop,
+    ColdStart,
+    MemoryLeak,
+    MetricsHang,
+    MetricsError,
+    MetricsStale,
+    MetricsMissing,
+    MetricsExplode,
+    CounterBackwards,
+    LogMalformed,
+    LogOversize,
+    LogRotate,
+    LogTruncate,
+    LogStop,
+    ClockOffset,
     Silence,
     CpuHog,
+    MemoryPressure,
+    OutOfMemory,
+    DiskFull,
+    DiskSlow,
+    FdExhaustion,
     NetLatency,
     NetBandwidth,
     NetSlice,
@@ -40,7 +100,25 @@ ALL: tuple[type[Fault], ...] = (
     NetReset,
     NetRefuse,
     NetPartition,
+    GpuXid,
+    GpuTemperature,
+    GpuThrottling,
+    GpuMemory,
+    GpuLost,
+    ExporterStale,
+    ExporterError,
+    PagerError,
+    ElasticsearchReadOnly,
+    RulesBroken,
+    RoutesBroken,
 )
+
+WHY = {
+    "disk": " (it takes the right to mount)",
+    "slow": " (it takes the right to mount, loop devices, mkfs.ext4, and control groups that we may write to)",
+    "limit": " (it takes a kernel with control groups or prlimit, and write access to them)",
+}
+"""What it usually takes, by the first word of a handle."""
 
 Blinds = Callable[[Mapping[str, Any], Stack], tuple[tuple[str, str], ...]]
 
@@ -71,16 +149,21 @@ def _blinds(kind: str) -> Blinds:
 
 
 def needs(kind: str, params: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return what a fault needs: `hook:<name>`, `role:<name>`, `edge:<caller> -> <role>`, `root`."""
+    """Return what a fault needs: `hook:<name>`, `role:<name>`, `edge:<caller> -> <role>`, `handle:<name>`."""
     return make(kind, params).needs()
 
 
-def lacking(kind: str, params: Mapping[str, Any], stack: Stack) -> tuple[str, ...]:
-    """Return a sentence for each need that this stack or machine does not meet; empty: the fault can be played."""
-    return tuple(sentence for need in needs(kind, params) if (sentence := _lack(kind, need, stack)))
+def lacking(
+    kind: str, params: Mapping[str, Any], stack: Stack, handles: frozenset[str] | None = None
+) -> tuple[str, ...]:
+    """Return a sentence for each need that the stack or the engine does not meet; empty: the fault can be played.
+
+    `handles` is what the engine offers here; without it handles are not asked about.
+    """
+    return tuple(sentence for need in needs(kind, params) if (sentence := _lack(kind, need, stack, handles)))
 
 
-def _lack(kind: str, need: str, stack: Stack) -> str:
+def _lack(kind: str, need: str, stack: Stack, handles: frozenset[str] | None) -> str:
     what, _, name = need.partition(":")
     if what == "hook" and name not in stack.hooks:
         return f"Fault {kind} needs hook {name!r}; stack {stack.name!r} has {', '.join(stack.hooks) or 'none'}."
@@ -88,6 +171,15 @@ def _lack(kind: str, need: str, stack: Stack) -> str:
         return f"Fault {kind} needs role {name!r}; stack {stack.name!r} has {', '.join(stack.roles)}."
     if what == "edge" and name not in stack.all_edges:
         return f"Fault {kind} needs edge {name!r}; stack {stack.name!r} has {', '.join(stack.all_edges)}."
-    if what == "root" and os.geteuid() != 0:
-        return f"Fault {kind} needs root; this is uid {os.geteuid()}."
+    if what == "handle":
+        return _lacks_handle(kind, name, stack, handles)
     return ""
+
+
+def _lacks_handle(kind: str, name: str, stack: Stack, handles: frozenset[str] | None) -> str:
+    disk = name.removeprefix("disk:")
+    if disk != name and disk not in stack.disks:
+        return f"Fault {kind} needs disk {disk!r}; stack {stack.name!r} has {', '.join(stack.disks) or 'none'}."
+    if handles is None or name in handles:
+        return ""
+    return f"Fault {kind} needs {name!r}, which cannot be had here{WHY.get(name.partition(':')[0], '')}."

@@ -25,7 +25,10 @@ class Params(Frozen):
 class Fault(Protocol):
     """One kind of breakage and its cure.
 
-    `needs` names what the machine or stack must have (`hook:<name>`, `role:<name>`, `edge:<caller> -> <role>`, `root`);
+    `needs` names what the stack or the engine must have (`hook:<name>`, `role:<name>`, `edge:<caller> -> <role>`,
+    `handle:<name>` of `harness.stack.HANDLES`). A class attribute `outlives = True`, where there is one, says that
+    what it breaks would survive the end of the stack's processes: then the guardian heals it, so `heal` works in
+    another process, from parameters and stack alone.
     `heal` may be called any number of times, also when nothing was injected. All state lives in the stack and in the
     guard's record.
     """

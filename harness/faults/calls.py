@@ -10,10 +10,12 @@ from typing import Any
 CALL_S = 5.0
 
 
-def call(method: str, address: str, path: str, body: Mapping[str, Any] | None = None) -> tuple[int, str]:
+def call(
+    method: str, address: str, path: str, body: Mapping[str, Any] | None = None, *, within_s: float = CALL_S
+) -> tuple[int, str]:
     """Call `http://address path`, never through a proxy; return status and text. OSError when nobody answers."""
     host, _, port = address.rpartition(":")
-    connection = http.client.HTTPConnection(host, int(port), timeout=CALL_S)
+    connection = http.client.HTTPConnection(host, int(port), timeout=within_s)
     try:
         content = json.dumps(dict(body)).encode() if body is not None else None
         headers = {"Content-Type": "application/json"} if content is not None else {}

@@ -96,9 +96,16 @@ class EdgeFault(ABC):
         if path is None:
             return Witness(state="cannot_tell", detail=f"{self.params.edge}: the role called has no health path")
         direct = self._ask(proxy.calls, path, _FAR)
-        over = self._ask(proxy.listens, path, PATIENCE_S)
+        over = self._over(proxy, path)
         detail = f"{self.params.edge}: over the edge {over}, past it {direct}"
         return Witness(state=self.judge(over, direct) if direct.how == "answered" else "cannot_tell", detail=detail)
+
+    def _over(self, proxy: EdgeProxy, path: str) -> Seen:
+        """Ask over the edge, from where its callers are if the engine can: a published port accepts what is refused."""
+        inside = getattr(proxy, "ask", None)
+        if inside is None:
+            return self._ask(proxy.listens, path, PATIENCE_S)
+        return Seen(**inside(path, PATIENCE_S, PADDING if self.padded else ""))
 
     def _ask(self, address: str, path: str, within_s: float) -> Seen:
         return ask(address, path, within_s, PADDING if self.padded else "")
@@ -107,8 +114,7 @@ class EdgeFault(ABC):
         return live.proxy(self.params.edge)
 
     def _path(self, live: LiveStack) -> str | None:
-        local = live.stack.roles[ends_of(self.params.edge)[1]].local
-        path = local.health.http if local else None
+        path = live.stack.roles[ends_of(self.params.edge)[1]].health.http
         return None if path is None or "{" in path else path
 
 

@@ -7,10 +7,15 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from harness.errors import HealError, StackError
+from harness.faults.base import Params
 from harness.faults.calls import call
 from harness.stack import Hook, LiveStack, Stack
 
 _MISSED = 0.01
+
+
+class NoParams(Params):
+    """No parameters."""
 
 
 class HookFault:
@@ -28,6 +33,11 @@ class HookFault:
     def blinds(self, stack: Stack) -> tuple[tuple[str, str], ...]:
         """Return nothing: a wrong, late or failing answer is counted and logged."""
         return ()
+
+    def role(self, stack: Stack) -> str:
+        """Return the role whose hook it is; the one that serves where no hook says so."""
+        hook = stack.hooks.get(self.kind)
+        return hook.role if hook else stack.payload.role
 
     def inject(self, live: LiveStack) -> None:
         """Turn the hook on; StackError if the service does not take it."""

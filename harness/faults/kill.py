@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import socket
 from typing import ClassVar
 
 from harness.faults.base import Params, Witness
-from harness.faults.roles import RoleFault, RoleParams, health
+from harness.faults.roles import RoleFault, RoleParams, gone
 from harness.stack import LiveStack
-
-_CONNECT_S = 2.0
 
 
 class Kill(RoleFault):
@@ -30,22 +27,4 @@ class Kill(RoleFault):
 
     def witness(self, live: LiveStack) -> Witness:
         """Connect to it: refused shows the fault, a healthy answer its absence. Without an address: does it run?"""
-        role = self.params.role
-        local = live.stack.roles[role].local
-        if local is not None and local.health.http is None:
-            return _alive(live, role)
-        address = live.address(role)
-        host, _, port = address.rpartition(":")
-        try:
-            socket.create_connection((host, int(port)), timeout=_CONNECT_S).close()
-        except ConnectionRefusedError:
-            return Witness(state="present", detail=f"{role} at {address} refuses connections")
-        except OSError as error:
-            return Witness(state="cannot_tell", detail=f"{role} at {address}: {error}")
-        return health(live, role)
-
-
-def _alive(live: LiveStack, role: str) -> Witness:
-    if live.alive(role):
-        return Witness(state="absent", detail=f"{role} runs")
-    return Witness(state="present", detail=f"{role} does not run")
+        return gone(live, self.params.role)

@@ -37,6 +37,8 @@ class Silence:
 
     kind: ClassVar[str] = "silence"
     summary: ClassVar[str] = "A maintenance silence holds an alert back."
+    separate: ClassVar[bool] = True
+    """Silences of other alerts leave each other alone."""
     Params: ClassVar[type[Params]] = SilenceParams
 
     def __init__(self, params: SilenceParams) -> None:

@@ -22,6 +22,7 @@ class Edge:
     name: str
     port: int
     target: tuple[str, int]
+    host: str = "127.0.0.1"
     conditions: Conditions = Conditions()
     connections: int = 0
     bytes: dict[str, int] = field(default_factory=lambda: {"to": 0, "from": 0})
@@ -46,7 +47,7 @@ class Edge:
         """Listen, unless it does."""
         if self.server is None:
             loop = asyncio.get_running_loop()
-            self.server = await loop.create_server(lambda: Link(self).caller, "127.0.0.1", self.port)
+            self.server = await loop.create_server(lambda: Link(self).caller, self.host, self.port)
 
     async def shut(self) -> None:
         """Stop listening."""

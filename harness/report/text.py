@@ -10,7 +10,7 @@ from rich.text import Text
 
 from harness.check import NEVER_BEGAN, Answer, Verdict
 from harness.clock import format_duration
-from harness.report import detection
+from harness.report import contact, detection
 from harness.report.summary import Summary
 
 _STYLES = {Answer.PASS: "green", Answer.FAIL: "bold red", Answer.UNKNOWN: "bold yellow"}
@@ -99,7 +99,10 @@ def times(summary: Summary) -> str:
 
 def evidence(folder: Path) -> Text:
     """Return where the run directory lies, relative to the current folder when it is below it."""
-    return Text(f"Evidence: {relative(folder)}", style="dim", overflow="fold")
+    told = f"Evidence: {relative(folder)}"
+    if (folder / contact.FILE).is_file():
+        told += f"\nDashboards: {relative(folder / contact.FILE)}"
+    return Text(told, style="dim", overflow="fold")
 
 
 def relative(folder: Path) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
@@ -146,9 +146,15 @@ def metrics(node: Node) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one.name for one in walk(node) if one.kind == "selector" and one.name))
 
 
-def windows_s(node: Node) -> tuple[float, ...]:
-    """Return the ranges of an expression's windows and subqueries in production seconds, each once, ascending."""
-    return tuple(sorted({one.durations_s[0] for one in walk(node) if one.kind in ("window", "subquery")}))
+def windows_s(node: Node, *, unless_in: Collection[str] = ()) -> tuple[float, ...]:
+    """Return the ranges of an expression's windows and subqueries in production seconds, each once, ascending.
+
+    Those that are arguments of the functions `unless_in` are left out.
+    """
+    found = list(walk(node))
+    left = {id(part) for one in found if one.kind == "call" and one.name in unless_in for part in one.parts}
+    wanted = (one for one in found if one.kind in ("window", "subquery") and id(one) not in left)
+    return tuple(sorted({one.durations_s[0] for one in wanted}))
 
 
 def constant(node: Node) -> float | None:

@@ -79,10 +79,13 @@ class Monitoring:
 def read_monitoring(stack: Stack) -> Monitoring:
     """Read prometheus.yml, all rule files and alertmanager.yml of the stack folder; UsageError names what is broken.
 
+    A stack without them has no alert and no receiver.
+
     What was read is kept until one of the files changes.
     """
     files = _files(stack)
-    stamps = tuple((path, _stamp(path)) for path in (*files, stack.folder / stack.alertmanager))
+    named = [stack.folder / name for name in (stack.prometheus, stack.alertmanager) if name]
+    stamps = tuple((path, _stamp(path)) for path in (*files, *named))
     key = (stack.model_dump_json(include={"prometheus", "alertmanager", "paths", "scales"}), stamps)
     if key not in _READ:
         if len(_READ) >= _KEPT:
@@ -105,7 +108,7 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
 
 def read_scales(stack: Stack) -> Scales:
     """Return what division of time does to each metric, from stack.yaml, prometheus.yml and the rule files it loads."""
-    prometheus = _mapping(stack.folder / stack.prometheus)
+    prometheus = _declared(stack, stack.prometheus)
     loaded = _loaded(stack, prometheus.get("rule_files") or ())
     return _scales(stack, [group for _, group in _rules(_files(stack), loaded, 60.0)[1]])
 
@@ -116,12 +119,18 @@ def _scales(stack: Stack, groups: list[Mapping[str, Any]]) -> Scales:
 
 
 def _files(stack: Stack) -> list[Path]:
-    return sorted((stack.folder / stack.prometheus).parent.rglob("*.y*ml"))
+    home = _home(stack)
+    return sorted(home.rglob("*.y*ml")) if home else []
+
+
+def _home(stack: Stack) -> Path | None:
+    """Return the folder of prometheus.yml, None for a stack without."""
+    return (stack.folder / stack.prometheus).parent if stack.prometheus else None
 
 
 def _read(stack: Stack, files: list[Path]) -> Monitoring:
-    prometheus = _mapping(stack.folder / stack.prometheus)
-    alertmanager = _mapping(stack.folder / stack.alertmanager)
+    prometheus = _declared(stack, stack.prometheus)
+    alertmanager = _declared(stack, stack.alertmanager)
     settings = prometheus.get("global") or {}
     scrape = str(settings.get("scrape_interval", "1m"))
     evaluation_s = parse_duration(str(settings.get("evaluation_interval", "1m")))
@@ -140,13 +149,17 @@ def _read(stack: Stack, files: list[Path]) -> Monitoring:
             (file, str(rule.get("expr", ""))) for file, group in loaded for rule in group.get("rules") or ()
         ),
         intervals_s={
-            "scrapes": parse_duration(scrape),
-            "evaluations": evaluation_s,
+            **({"scrapes": parse_duration(scrape), "evaluations": evaluation_s} if stack.prometheus else {}),
             **{what: parse_duration(str(interval)) for what, interval in (each | own).items()},
         },
         external_labels={str(key): str(value) for key, value in (settings.get("external_labels") or {}).items()},
         scales=_scales(stack, groups),
     )
+
+
+def _declared(stack: Stack, name: str | None) -> Mapping[str, Any]:
+    """Return a file of the monitoring; empty where the stack has none: upstream's defaults hold."""
+    return _mapping(stack.folder / name) if name else {}
 
 
 def _mapping(path: Path) -> Mapping[str, Any]:
@@ -174,14 +187,14 @@ def _content(path: Path, stamp: object) -> Any:
 
 def _loaded(stack: Stack, patterns: Iterable[object]) -> set[Path]:
     """Return the files of the folder that these `rule_files` patterns load once the stack is rendered."""
-    home = (stack.folder / stack.prometheus).parent
-    found: set[Path] = set()
+    home, found = _home(stack), set[Path]()
     for pattern in map(str, patterns):
         for named, place in stack.paths.items():
             if pattern.startswith(named):
                 pattern = place.replace("{config}", str(stack.folder)) + pattern[len(named) :]
                 break
-        found |= {Path(path).resolve() for path in glob.glob(str(home / _as_python(pattern)))}
+        if home is not None:
+            found |= {Path(path).resolve() for path in glob.glob(str(home / _as_python(pattern)))}
     return found
 
 

@@ -130,7 +130,7 @@ def _of_gauge(node: Node, now: Situation) -> Need | None:
 
 def _of_windows(node: Node, now: Situation) -> Need:
     """Any other window: at the soonest one sample decides, at the latest the whole window."""
-    windows = windows_s(node)
+    windows = windows_s(node, unless_in=("last_over_time",))  # the newest sample decides that, whatever its window is
     if not windows:
         return Need()
     longest = windows[-1]

@@ -8,11 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.clock import format_duration, parse_duration
+from harness.rules.analysis import analyse
+from harness.rules.expression import NotCompressible
 from harness.rules.floors import Plan, fixed_s
 from harness.rules.noise import drift_limits, noise_limits
 from harness.rules.routes import all_routes
 from harness.scenario import Catalogue
 
+SHORTEST_PHASE_S = 1.0
+"""Wall seconds that a phase should last at least: the resolution of what is asked and sent."""
 SMALLEST_INTERVAL_S = 0.1
 """Wall seconds between scrapes below which Prometheus no longer keeps up (measured)."""
 
@@ -31,6 +35,7 @@ class Limit:
 def limits(plan: Plan, catalogue: Catalogue) -> tuple[Limit, ...]:
     """Return every limit of the speed, the tightest first. They do not depend on the plan's own speed."""
     found = [*_intervals(plan), *noise_limits(plan), *drift_limits(plan), *_fixed(plan, catalogue), *_indivisible(plan)]
+    found += [] if plan.monitoring.intervals_s else [_shortest(plan)]
     made = [Limit(largest=max(largest, 1.0), why=why) for largest, why in found]
     return tuple(sorted(made, key=lambda one: one.largest))
 
@@ -39,9 +44,19 @@ def _intervals(plan: Plan) -> Iterator[tuple[float, str]]:
     """The shortest between scrapes, and the shortest between evaluations."""
     for kind in ("scrapes", "evaluations"):
         mine = {what: each_s for what, each_s in plan.monitoring.intervals_s.items() if what.startswith(kind)}
+        if not mine:
+            continue
         what = min(mine, key=lambda one: mine[one])
         told = f"{what} every {mine[what]:g} s cannot be closer than {SMALLEST_INTERVAL_S:g} s"
         yield mine[what] / SMALLEST_INTERVAL_S, told
+
+
+def _shortest(plan: Plan) -> tuple[float, str]:
+    """Where nothing is scraped, the length of a phase is what is left to limit a speed."""
+    phase = min(plan.phases, key=lambda one: one.end_s - one.start_s)
+    length_s = phase.end_s - phase.start_s
+    told = f"the phase {phase.name} of {format_duration(length_s)} cannot be shorter than {SHORTEST_PHASE_S:g} s"
+    return length_s / SHORTEST_PHASE_S, told
 
 
 def _fixed(plan: Plan, catalogue: Catalogue) -> Iterator[tuple[float, str]]:
@@ -75,6 +90,11 @@ def _since_s(plan: Plan, args: Mapping[str, Any]) -> float:
 def _indivisible(plan: Plan) -> Iterator[tuple[float, str]]:
     for file, why in plan.monitoring.indivisible:
         yield 1.0, f"rules: {file}: {why.rstrip('.')}"
+    for abort in plan.scenario.abort:
+        try:
+            analyse(abort.when, plan.monitoring.scales)
+        except NotCompressible as error:
+            yield 1.0, f"abort: {error.message.rstrip('.')}"
     for route in all_routes(plan.monitoring.route):
         for name in route.intervals:
             yield 1.0, f"routes: the route to {route.receiver} keeps to the time of day ({name})"

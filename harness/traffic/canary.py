@@ -1,8 +1,8 @@
 """The canary process: one ordinary request each interval, and more on demand, all recorded. Without Locust.
 
-Started as `python -m harness.traffic.canary PLAN.json`. stdin: `probe N`, `stop` (or its end). stdout, JSON lines:
-`ready`, `probed` with the statuses (0: no answer), `done`. It is apart from the load, so that it sees what the load
-cannot, and sends on while the load is being started or has ended.
+Started as `python -m harness.traffic.canary PLAN.json`. stdin: `probe N`, `answers N`, `stop` (or its end). stdout,
+JSON lines: `ready`, `probed` with the statuses (0: no answer) and, if asked for, the bodies, `done`. It is apart from
+the load, so that it sees what the load cannot, and sends on while the load is being started or has ended.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from harness.traffic.plan import CanaryPlan, read_plan
 _KIND = KINDS.index(CANARY.name)
 _WORKER = 0
 _PATIENCE_S = 1.0
+_BODY_BYTES = 4096
 
 
 class Canary:
@@ -48,7 +49,7 @@ class Canary:
         self._now = RunClock().now
         self._writer = RequestWriter(plan.records / f"{_WORKER}.npy")
         self._stopped = threading.Event()
-        self._asked: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._asked: queue.SimpleQueue[tuple[int, bool]] = queue.SimpleQueue()
         tls = plan.tls.context() if plan.tls else None
         self._clients = [KeepAlive(plan.address, self._now, plan.timeout_s, tls, answers=KeptAnswers) for _ in range(2)]
         self._threads = [
@@ -64,14 +65,14 @@ class Canary:
         for thread in self._threads:
             thread.start()
 
-    def probe(self, count: int) -> None:
-        """Ask for `count` requests, one after the other; a `probed` event answers."""
-        self._asked.put(count)
+    def probe(self, count: int, bodies: bool = False) -> None:
+        """Ask for `count` requests, one after the other; a `probed` event answers, with bodies if they are wanted."""
+        self._asked.put((count, bodies))
 
     def stop(self) -> None:
         """End: give what is under way a second, then give it up; write every record."""
         self._stopped.set()
-        self._asked.put(0)
+        self._asked.put((0, False))
         deadline = time.monotonic() + _PATIENCE_S
         for thread in self._threads:
             thread.join(max(deadline - time.monotonic(), 0.0))
@@ -101,13 +102,16 @@ class Canary:
 
     def _serve_probes(self) -> None:
         while True:
-            count = self._asked.get()
+            count, wanted = self._asked.get()
             if self._stopped.is_set():
                 return
             statuses: list[int] = []
+            bodies: list[str] = []
             while len(statuses) < count and not self._stopped.is_set():
                 statuses.append(self._send(self._clients[1], self._now()))
-            say("probed", statuses=statuses)
+                if wanted:
+                    bodies.append(self._clients[1].body[:_BODY_BYTES].decode("utf-8", errors="replace"))
+            say("probed", statuses=statuses, **({"bodies": bodies} if wanted else {}))
 
     def _send(self, client: KeepAlive, intended: float) -> int:
         with self._lock:
@@ -173,8 +177,8 @@ def _obey(canary: Canary) -> None:
             words = line.split()
             if words == ["stop"]:
                 return
-            if len(words) == 2 and words[0] == "probe" and words[1].isdigit():
-                canary.probe(int(words[1]))
+            if len(words) == 2 and words[0] in ("probe", "answers") and words[1].isdigit():
+                canary.probe(int(words[1]), bodies=words[0] == "answers")
     except _Terminated:
         return
 

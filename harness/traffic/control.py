@@ -190,6 +190,14 @@ class CanaryProcess(_Child):
             probed = self._await("probed", self._probes, count * self._probe_s + _LAST_WORDS_S)
         return [int(status) for status in probed["statuses"]]
 
+    def answers(self, count: int) -> list[tuple[int, str]]:
+        """Send `count` normal requests one after the other; return status and body of each, errors as `probe`."""
+        with self._one_at_a_time:
+            self._probes += 1
+            self._tell(f"answers {count}")
+            probed = self._await("probed", self._probes, count * self._probe_s + _LAST_WORDS_S)
+        return list(zip(map(int, probed["statuses"]), probed["bodies"], strict=True))
+
 
 class TrafficProcess(_Child):
     """The traffic process of a run. `plan` as in harness.traffic.plan.TrafficPlan; nothing is sent before `start`."""

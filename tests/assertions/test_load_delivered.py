@@ -1,9 +1,12 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
+from assertions.load_delivered import CHECK
 from harness.evidence.asked import Asked
-from tests.assertions.asking import ask, says
-from tests.evidence.build import START, asked, fault
+from tests.assertions.asking import KINDS, ask, says
+from tests.evidence.build import START, asked, build, fault
 
 
 def sent(count: int, start: float, end: float, **more) -> list[dict]:
@@ -148,6 +151,16 @@ def test_a_phase_that_was_never_played(tmp_path):
     facts = [("interrupted", 90, {"signal": "SIGINT"})]
     found = ask("load/delivered", tmp_path / "cut", {}, requests=sent(900, 0, 90), run=cut, facts=facts)
     says(found, "pass", "Asked 900, sent 900")
+
+
+@pytest.mark.parametrize(("until", "answer"), [(91, "pass"), (80, "unknown")])
+def test_what_follows_the_end_of_play_was_never_asked_for(tmp_path, until, answer):
+    run = {**phases(10), "kinds": KINDS, "outcome": "aborted"}
+    facts = [("error", 90, {"message": "aborted"}), ("clock", 97, {})]
+    lengths = {"baseline": 60, "trouble": 60}
+    built = build(tmp_path, phases=lengths, requests=sent(10 * until, 0, until), run=run, facts=facts)
+    cut = tuple(fact for fact in built.journal if fact.fact != "play_ended")
+    says(CHECK.judge(dataclasses.replace(built, journal=cut), CHECK.args()), answer, "")
 
 
 def ramp(end: float = 60, **more) -> list[dict]:

@@ -58,3 +58,19 @@ def test_run_refuses_a_speed_that_is_not_honest(fakes, tmp_path, capsys) -> None
 def test_run_takes_the_largest_honest_speed(fakes, tmp_path, capsys) -> None:
     main(["run", str(write_scenario(tmp_path)), "--speed", "max", "--runs", str(tmp_path / "runs")])
     assert "20m of production time at speed 150 play in 8s" in capsys.readouterr().err
+
+
+def test_it_shows_what_is_drawn_and_what_guards_the_drill(fakes, tmp_path, capsys) -> None:
+    fault = "{model_raises: {share: 0.3}, at: 2m, for: 5m, name: failing}"
+    path = write_scenario(
+        tmp_path,
+        (fault, "{random: {from: [{kill: {role: model}}], every: 4m, for: 1m}}"),
+        ("timeline:", "budget: {targets: 1, for: 2m}\nabort: [{when: 'rate(e_total[5m]) > 1', for: 1m}]\ntimeline:"),
+    )
+    assert main(["plan", str(path), "--speed", "30"]) == 0
+    told = capsys.readouterr().out
+    for words in (
+        "inject random-1-kill", "heal random-2-kill", "At most 1 broken at once, for 2m.",
+        "Aborts when this holds for 1m: rate(e_total[5m]) > 1\n  asked as rate(e_total[10s]) > 1",
+    ):  # fmt: skip
+        assert words in told

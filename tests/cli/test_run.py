@@ -3,13 +3,16 @@
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from xml.etree import ElementTree as Xml
 
 import pytest
 
 from harness.cli import main
+from harness.cli.prepare import lacking
 from harness.errors import StackError, Terminated
 from tests.cli.faked import BLIND, FAILED, PASSED
+from tests.faults.fake_live import fault_stack
 from tests.small_stack import write_scenario
 
 # `--runs` and the current folder are those of the test; see the fixture `fakes`.
@@ -169,6 +172,14 @@ def test_a_drill_that_needs_what_is_not_here_is_unknown_when_named(fakes, scenar
     assert fakes.played == []
 
 
+@pytest.mark.parametrize(("handles", "said"), [(set(), ["Fault kill needs 'start'"]), ({"start"}, []), (None, [])])
+def test_what_the_engine_cannot_do_is_lacking(handles, said):
+    planned = SimpleNamespace(kind="kill", params={"role": "model"})
+    drill = SimpleNamespace(timeline=SimpleNamespace(stack=fault_stack(), faults=(planned,)))
+    engine = SimpleNamespace() if handles is None else SimpleNamespace(handles=lambda stack: frozenset(handles))
+    assert [sentence.partition(",")[0] for sentence in lacking(drill, engine)] == said
+
+
 def test_in_a_suite_it_is_listed_and_not_red(fakes, suite, capsys, real_faults):
     assert main(["run", str(suite), "--speed", "30", "--junit", "all.xml"]) == 0
     told = capsys.readouterr().out
@@ -244,3 +255,29 @@ def real_faults(monkeypatch):
             return ("hook:model_raises",)
 
     monkeypatch.setattr(harness.faults, "ALL", (Hooked,))
+
+
+def test_a_stack_that_is_not_ours_is_broken_and_pages_with_leave_only(fakes, scenario, monkeypatch, capsys):
+    from harness.engines.local import LocalEngine
+
+    def told(*more):
+        main(["run", str(scenario), *more])
+        return capsys.readouterr().err
+
+    monkeypatch.setattr(LocalEngine, "owns_stack", False)
+    scenario.write_text(scenario.read_text().replace("{model_raises: {share: 0.3}", "{kill: {role: model}"))
+    said = told("--speed", "30")
+    for words in (
+        "sample.yaml: faults: got kill; expected harmless faults",
+        "allow_faults does not list kill (for model) and --allow-faults was not given.",
+        "--speed: speed: got 30; expected 1 on a stack that is not ours",
+        "pages: got no leave; expected --allow-pages",
+        "tocsin: 3 mistakes; nothing was started.",
+    ):
+        assert words in said
+    stack = scenario.parent / "small" / "stack.yaml"
+    stack.write_text("allow_faults: [{role: model, faults: [kill]}]\n" + stack.read_text())
+    assert "is not ours, and --allow-faults was not given." in told("--allow-pages")
+    assert "--allow-pages" in told("--allow-faults")
+    assert fakes.played == []
+    assert "nothing was started" not in told("--allow-faults", "--allow-pages")

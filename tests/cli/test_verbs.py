@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from harness.cli import main
+from harness.engines.sweep import Swept
 from harness.errors import RoleDied
 from harness.sighting import Absent, Program
 from tests.assertions.test_rules_covered import drill
@@ -117,7 +118,7 @@ def test_schema_describes_the_file_as_it_is_written(capsys):
     phase = schema["$defs"]["Phase"]["properties"]
     faults = [item["required"] for item in phase["faults"]["items"]["oneOf"]]
     checks = [item["required"] for item in schema["properties"]["expect"]["items"]["oneOf"]]
-    assert ["kill"] in faults
+    assert ["kill"] in faults and ["random"] in faults
     assert ["alerts/fire"] in checks
     assert {"type": "number"} in phase["for"]["anyOf"]
     assert set(schema["required"]) == {"version", "name", "summary", "timeline", "expect"}
@@ -169,7 +170,7 @@ def test_setup_reports_what_it_does(monkeypatch, capsys, tmp_path):
 
 
 def test_sweep_says_what_it_removed(monkeypatch, capsys):
-    monkeypatch.setattr("harness.engines.run.sweep", lambda: ["260101-000000-abcd"])
+    monkeypatch.setattr("harness.engines.sweep.sweep", lambda: [Swept(run_id="260101-000000-abcd")])
     assert main(["sweep"]) == 0
     assert "Cleaned up after run 260101-000000-abcd." in capsys.readouterr().out
 

@@ -1,60 +1,78 @@
-"""Long proofs, outside of CI: drills killed at random moments leave nothing behind."""
+"""Long proofs, outside of CI: drills killed at random moments leave nothing behind. Resumable; `make soak`."""
 
 from __future__ import annotations
 
-import random
-import signal
-import socket
-import time
+import json
+import statistics
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.e2e.test_ways_out import drill, nothing_left, run_folder, until
+from tests.e2e.killing import Victim, null_scenario, play_and_kill, reference_scenario
+from tests.e2e.series import play_series
 
-pytestmark = pytest.mark.soak
-SEED = 2026
-
-
-def listening(ports: list[int]) -> list[int]:
-    """Return those of the loopback ports on which somebody still accepts connections."""
-    found = []
-    for port in ports:
-        with socket.socket() as probe:
-            probe.settimeout(0.2)
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                found.append(port)
-    return found
+LONGEST_S = {"null": 11.0, "reference": 55.0}
+"""Wall seconds from the start of the drill to its end, roughly: moments are drawn in between."""
+COUNTS = {
+    "null": {"harness": 32, "locust": 24, "both": 24, "guardian": 15, "interrupt": 10},
+    "reference": {"harness": 10, "locust": 5, "both": 7, "guardian": 5, "interrupt": 5},
+}
+"""How often each is killed. `guardian`: it and then the harness, and what is left then is swept."""
 
 
-def ports_of(run_id: str) -> list[int]:
-    """Return the loopback ports that the processes of a run listen on now."""
-    import psutil
-
-    from tests.e2e.drills import carriers
-
-    mine = set(carriers(run_id))
-    return [c.laddr.port for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN and c.pid in mine]
+def jobs(stack: str) -> list[str]:
+    """Return the names of the runs, mixed, so that an interrupted soak has seen something of everything."""
+    named = [(number / count, f"{who}-{number:02}") for who, count in COUNTS[stack].items() for number in range(count)]
+    return [name for _, name in sorted(named)]
 
 
-def moments(count: int) -> list[float]:
-    """Return seeded moments between the start of a drill and its end, in wall seconds."""
-    draw = random.Random(SEED)
-    return [round(draw.uniform(0.2, 50.0), 1) for _ in range(count)]
+@pytest.mark.soak
+@pytest.mark.parametrize("stack", COUNTS)
+def test_nothing_is_left_of_a_killed_drill(stack: str, tmp_path: Path) -> None:
+    scenario = null_scenario() if stack == "null" else reference_scenario(tmp_path)
+
+    def play(job: str) -> dict[str, Any]:
+        victim = Victim(stack=stack, who=job.partition("-")[0], scenario=scenario, longest_s=LONGEST_S[stack])
+        row = play_and_kill(f"{stack} {job}", victim)
+        print(f"{job:<14} after {row['moment_s']:>5.1f} s: {row['left'] or 'nothing'} left", flush=True)
+        return row
+
+    rows = play_series(f"killed-{stack}", jobs(stack), play)
+    print(*table(rows), sep="\n")
+    bad = {job: row["left"] for job, row in rows.items() if row["left"]}
+    told = {"test": f"killed-{stack}", "runs": len(rows), "left": len(bad), **took(rows)}
+    print(json.dumps(told))
+    assert bad == {}
+    assert sum(row.get("unswept", 0) for row in rows.values()) > 0, "a drill without a guardian must leave something"
 
 
-KILLS = [(signal.SIGINT, at) for at in moments(20)] + [(signal.SIGKILL, at) for at in moments(10)]
+def took(rows: dict[str, dict[str, Any]]) -> dict[str, float]:
+    """Return the median and the most seconds from the kill of a harness until its guardian had cleaned up."""
+    seconds = [row["gone_s"] for row in rows.values() if row["who"] in ("harness", "both")]
+    return {"gone_s_median": statistics.median(seconds), "gone_s_max": max(seconds)} if seconds else {}
 
 
-@pytest.mark.parametrize(("number", "at_s"), KILLS, ids=[f"{number.name}-{at}" for number, at in KILLS])
-def test_nothing_is_left_ten_seconds_after_a_signal(tmp_path: Path, number: signal.Signals, at_s: float) -> None:
-    process = drill(tmp_path)
-    folder = run_folder(tmp_path)
-    began = time.monotonic()
-    while process.poll() is None and time.monotonic() - began < at_s:
-        time.sleep(0.1)
-    ports = ports_of(folder.name)
-    process.send_signal(number)
-    process.communicate(timeout=30)
-    nothing_left(folder.name, 10)
-    until(lambda: not listening(ports), 10, f"the ports {listening(ports)} to close")  # a large process dies slowly
+def table(rows: dict[str, dict[str, Any]]) -> list[str]:
+    """Return a line for each way of killing: how often, at which stages, how long until nothing was left."""
+    lines = [f"{'killed':<10} {'runs':>4} {'left':>4} {'median s':>8} {'most s':>7}  last facts before the kill"]
+    for who in dict.fromkeys(row["who"] for row in rows.values()):
+        mine = [row for row in rows.values() if row["who"] == who]
+        stages = Counter(row["stage"] for row in mine)
+        seconds = [row["gone_s"] for row in mine]
+        seen = ", ".join(f"{stage} {count}" for stage, count in stages.most_common())
+        bad = sum(bool(row["left"]) for row in mine)
+        lines.append(
+            f"{who:<10} {len(mine):>4} {bad:>4} {statistics.median(seconds):>8.2f} {max(seconds):>7.2f}  {seen}"
+        )
+    return lines
+
+
+def test_the_soak_is_as_long_as_it_should_be() -> None:
+    killed = Counter[str]()
+    for stack, counts in COUNTS.items():
+        killed[stack] = sum(counts[who] for who in ("harness", "locust", "both"))
+    assert killed["null"] + killed["reference"] >= 100 and killed["reference"] >= 20
+    assert sum(counts["guardian"] for counts in COUNTS.values()) >= 20
+    assert all(len(set(jobs(stack))) == sum(COUNTS[stack].values()) for stack in COUNTS)

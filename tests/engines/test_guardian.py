@@ -2,18 +2,23 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from harness.clock import RunClock
-from harness.engines.guardian import clean
+from harness.engines.attached import attach
 from harness.engines.processes import carrying, kill_carriers
-from harness.engines.run import sweep
+from harness.engines.record import Record
+from harness.engines.sweep import sweep
 from harness.journal import read_journal
 from tests.engines.tiny_stack import make_stack, role
 
@@ -30,17 +35,29 @@ HARNESS = """
     stack = Stack.model_validate_json((folder / "stack.json").read_text()).at(folder / "stack")
     run, journal = new_run(folder)
     with LocalEngine().up(make_timeline(stack), run, journal) as live:
-        live.guard("kill", {"role": "web"})
+        for fault in json.loads(sys.argv[2]):
+            live.guard(**fault)
+            live.stop("web", kill=True)
         print(json.dumps({"id": run.id, "folder": str(run.folder), "work": str(run.work)}), flush=True)
         time.sleep(60)
 """
 
 
+@pytest.fixture(autouse=True)
+def own_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Runs made elsewhere sweep what is dead in their temporary folder."""
+    with tempfile.TemporaryDirectory(prefix="guardian-", dir="/tmp") as folder:
+        Path(folder).chmod(0o755)
+        monkeypatch.setattr(tempfile, "tempdir", folder)
+        yield
+
+
 class Harness:
     """A harness in a process of its own, with a tiny stack up."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *faults: dict[str, object]) -> None:
         folder.mkdir(exist_ok=True)
+
         stack = make_stack(
             folder / "stack", {"web": role(declared=8000), "shop": role("deaf", declared=9000, stop_s=0.3)}
         )
@@ -48,9 +65,9 @@ class Harness:
         (folder / "player.py").write_text(textwrap.dedent(HARNESS))
         found = str(Path(__file__).parents[2])
         self.process = subprocess.Popen(
-            [sys.executable, str(folder / "player.py"), str(folder)],
+            [sys.executable, str(folder / "player.py"), str(folder), json.dumps(faults)],
             stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": found},
+            env={**os.environ, "PYTHONPATH": found, "TMPDIR": str(tempfile.gettempdir())},
         )
         assert self.process.stdout
         told = json.loads(self.process.stdout.readline())
@@ -71,24 +88,42 @@ class Harness:
         return not left and not self.work.exists(), f"pids {left}, folder {self.work.exists()}"
 
 
-def test_after_a_sigkill_of_the_harness_nothing_is_left(tmp_path: Path) -> None:
-    harness = Harness(tmp_path)
-    assert len(carrying(harness.id)) == 2
+def cleaned(harness: Harness) -> dict[str, object]:
+    """Wait until the guardian has cleaned up and written that down."""
+    RunClock().wait_until(harness.gone, awaited="the guardian to clean up", within_s=10)
+    journal = harness.folder / "journal.jsonl"
+    written = lambda: ("guardian_cleaned" in journal.read_text(), "no line")  # noqa: E731
+    RunClock().wait_until(written, awaited="the guardian's line", within_s=5)
+    return dict(read_journal(journal)[-1].more)
+
+
+KILLED = {"kind": "kill", "params": {"role": "web"}}
+AFTER = [
+    ([], [], [], 2),
+    ([{"fault": "gone", **KILLED, "outlives": False}], ["gone"], [], 1),
+    ([{"fault": "stays", **KILLED, "outlives": True}], ["stays"], ["stays"], 2),  # its heal starts the server again
+]
+
+
+@pytest.mark.parametrize(("faults", "broken", "healed", "killed"), AFTER, ids=["none", "ends with it", "outlives it"])
+def test_after_a_sigkill_what_outlives_is_undone_and_nothing_is_left(
+    tmp_path: Path, faults: list[dict[str, object]], broken: list[str], healed: list[str], killed: int
+) -> None:
+    harness = Harness(tmp_path, *faults)
+    assert len(carrying(harness.id)) == 2 - len(faults)
+    began = time.monotonic()
     harness.kill()
-    took_s = RunClock().wait_until(harness.gone, awaited="the guardian to clean up", within_s=10)
-    assert took_s < 10
-    RunClock().wait_until(
-        lambda: ("guardian_cleaned" in (harness.folder / "journal.jsonl").read_text(), "no line"),
-        awaited="the guardian's line",
-        within_s=5,
-    )
-    fact = read_journal(harness.folder / "journal.jsonl")[-1]
-    assert (fact.fact, fact.more["killed"], fact.more["left"], fact.more["broken"]) == (
-        "guardian_cleaned",
-        2,
-        [],
-        ["kill"],
-    )
+    done = cleaned(harness)
+    assert time.monotonic() - began < 10
+    assert (done["broken"], done["healed"], done["killed"], done["left"]) == (broken, healed, killed, [])
+
+
+def test_the_run_directory_may_be_gone(tmp_path: Path) -> None:
+    harness = Harness(tmp_path, {"fault": "stays", **KILLED, "outlives": True})
+    shutil.rmtree(harness.folder)
+    harness.kill()
+    RunClock().wait_until(harness.gone, awaited="the guardian to clean up", within_s=10)
+    assert not harness.folder.exists()
 
 
 def test_signals_do_not_end_the_guardian(tmp_path: Path) -> None:
@@ -110,13 +145,16 @@ def test_an_interrupt_of_the_harness_takes_the_stack_down(tmp_path: Path) -> Non
 
 
 def test_the_next_start_sweeps_what_the_guardian_could_not(tmp_path: Path) -> None:
-    dead, live = Harness(tmp_path / "dead"), Harness(tmp_path / "live")
+    dead = Harness(tmp_path / "dead", {"fault": "stays", **KILLED, "outlives": True})
+    live = Harness(tmp_path / "live")
     try:
         os.kill(live.guardian(), signal.SIGKILL)  # its harness lives, so it is not touched
         dead.kill(dead.guardian())
-        assert len(carrying(dead.id)) == 2
-        assert dead.id in sweep()
+        assert len(carrying(dead.id)) == 1
+        (swept,) = sweep()
+        assert (swept.run_id, swept.healed, swept.killed, swept.left) == (dead.id, ("stays",), 2, ())
         assert dead.gone()[0]
+        assert read_journal(dead.folder / "journal.jsonl")[-1].more["healed"] == ["stays"]
         assert len(carrying(live.id)) == 2 and live.work.exists()
     finally:
         live.kill()
@@ -125,14 +163,48 @@ def test_the_next_start_sweeps_what_the_guardian_could_not(tmp_path: Path) -> No
     assert live.gone()[0]
 
 
-def test_a_torn_journal_line_stays_apart_from_the_guardians(tmp_path: Path) -> None:
-    work, folder = tmp_path / "work", tmp_path / "run"
-    work.mkdir()
-    folder.mkdir()
-    (work / "guard.jsonl").write_text('{"fault": "kill", "params": {}}\n{"faul')
-    (folder / "journal.jsonl").write_text('{"fact": "a", "at": 1, "monotonic": 1}\n{"fact": "b", "at')
-    assert clean(work, run_id="none-such", folder=folder) == 0
-    facts = read_journal(folder / "journal.jsonl")
-    assert [fact.fact for fact in facts] == ["a", "guardian_cleaned"]
-    assert facts[-1].more["broken"] == ["kill"]
-    assert not work.exists()
+HOLDER = """
+    import json, sys, time
+    from pathlib import Path
+    from harness.engines.attached import attach
+    from harness.engines.guard import Guard
+
+    work, mine = Path(sys.argv[1]), Path(sys.argv[2])
+    record = mine / "guard.jsonl"
+    guard = Guard.start("holder", work=work, folder=mine, record=record)
+    live = attach(work, record=record)
+    live.guard("down", kind="kill", params={"role": "web"}, outlives=False)
+    live.stop("web", kill=True)
+    print("broken", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_stack_of_somebody_else_is_healed_and_left_alone(tmp_path: Path) -> None:
+    """A holder breaks a role of the owner's stack and is killed: its guardian starts the role again, and no more."""
+    owner = Harness(tmp_path / "owner")
+    mine = tmp_path / "mine"
+    (mine / "stack-logs").mkdir(parents=True)
+    (mine / "holder.py").write_text(textwrap.dedent(HOLDER))
+    before = set(carrying(owner.id))
+    holder = subprocess.Popen(
+        [sys.executable, str(mine / "holder.py"), str(owner.work), str(mine)],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    try:
+        assert holder.stdout and holder.stdout.readline() == b"broken\n"
+        live = attach(owner.work)
+        assert not live.alive("web") and live.alive("shop")
+        holder.kill()
+        holder.communicate()
+        RunClock().wait_until(
+            lambda: (not Record(mine / "guard.jsonl").unhealed(), "not healed"), awaited="the heal", within_s=10
+        )
+        again = attach(owner.work)
+        assert again.alive("web") and again.alive("shop")
+        assert len(before & set(carrying(owner.id))) == 1 and owner.work.exists()
+    finally:
+        holder.kill()
+        owner.kill()
+    cleaned(owner)

@@ -287,7 +287,8 @@ def test_third_party_servers_do_not_run_as_root(tmp_path: Path) -> None:
 
 def test_the_guard_record_holds_every_fault_from_every_thread(tmp_path: Path, stack: Stack) -> None:
     with up(tmp_path, stack) as (live, run):
-        threads = [threading.Thread(target=live.guard, args=("kill", {"role": str(n)})) for n in range(8)]
+        more = [{"kind": "kill", "params": {"role": str(n)}, "outlives": False} for n in range(8)]
+        threads = [threading.Thread(target=live.guard, args=("kill",), kwargs=one) for one in more]
         for thread in threads:
             thread.start()
         for thread in threads:

@@ -42,7 +42,7 @@ def test_nothing_declared_changes_nothing() -> None:
 
 def prometheus(text: str, speed: float = 30.0) -> dict[str, Any]:
     content = YAML(typ="safe").load(text)
-    return render_prometheus(content, addresses=ADDRESSES, speed=speed, config="/w/config")
+    return render_prometheus(content, addresses=ADDRESSES, speed=speed, roots=("/w/config",))
 
 
 TIMES = [

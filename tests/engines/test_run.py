@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.engines import takedown
 from harness.engines.processes import remove_folder
-from harness.engines.run import FOLDERS, make_run, sweep
+from harness.engines.run import FOLDERS, make_run
 from harness.errors import StackError
 
 
@@ -17,6 +18,7 @@ def own_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     folder = tmp_path / "tmp"
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    monkeypatch.setattr(takedown, "QUIET_S", 0.0)
     return folder
 
 
@@ -75,42 +77,14 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         make_run("drill", runs=tmp_path / "runs")
 
 
-def test_sweep_takes_the_dead_and_leaves_the_living(tmp_path: Path) -> None:
-    living = make_run("drill", runs=tmp_path / "runs")
+def test_a_start_sweeps_away_what_dead_runs_left(tmp_path: Path) -> None:
     dead = make_run("drill", runs=tmp_path / "runs")
     dead.lock.close()
-    assert sweep() == [dead.id]
-    assert living.work.exists() and not dead.work.exists() and dead.folder.exists()
-    assert sweep() == []
-    living.close()
-
-
-def test_sweep_leaves_what_is_not_a_run_of_ours(own_temporary_folder: Path) -> None:
-    named = own_temporary_folder / "tocsin-200101-000000-abcd"
-    (own_temporary_folder / "tocsin-notes").mkdir()
-    target = own_temporary_folder / "precious"
-    target.mkdir()
-    named.symlink_to(target)
-    assert sweep() == []
-    assert target.exists() and (own_temporary_folder / "tocsin-notes").exists()
-
-
-def test_sweep_leaves_a_run_that_is_just_being_made(own_temporary_folder: Path) -> None:
-    young = own_temporary_folder / "tocsin-200101-000000-abcd"
-    young.mkdir()
-    assert sweep() == []
-    os.utime(young, (0, 0))
-    assert sweep() == ["200101-000000-abcd"]
-    assert not young.exists()
-
-
-def test_any_holder_of_the_lock_keeps_a_run_alive(tmp_path: Path) -> None:
     run = make_run("drill", runs=tmp_path / "runs")
-    guardian = os.dup(run.lock.fileno())  # as a child does that inherits it
-    run.lock.close()
-    assert sweep() == []
-    os.close(guardian)
-    assert sweep() == [run.id]
+    assert [swept.run_id for swept in run.swept] == [dead.id]
+    assert not dead.work.exists() and run.work.exists()
+    run.close()
+    dead.close()
 
 
 def test_a_lock_is_shared(tmp_path: Path) -> None:

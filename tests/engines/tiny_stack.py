@@ -25,6 +25,8 @@ SERVER = """
     class Call(BaseHTTPRequestHandler):
         told = []
         def do_GET(self):
+            if "hungry" in how:
+                open("eaten", "ab").write(bytes(65536))
             body = json.dumps({"env": dict(os.environ), "told": self.told, "pid": os.getpid(), "uid": os.geteuid()})
             self.answer(503 if "sick" in how else 200, body.encode())
         def do_PUT(self):
@@ -49,7 +51,7 @@ SERVER = """
 
 
 def role(*how: str, declared: int, health: dict[str, Any] | None = None, **local: Any) -> dict[str, Any]:
-    """Return a role that runs the small server; `how` it behaves: dies, sick, deaf, refuses, writes FILE."""
+    """Return a role that runs the small server; `how` it behaves: dies, sick, deaf, hungry, refuses, writes FILE."""
     argv = ["{python}", "{stack}/server.py", "{port}", *how]
     return {
         "ports": {"http": declared},

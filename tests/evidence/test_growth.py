@@ -47,3 +47,13 @@ def test_only_planned_restarts_of_the_role_that_counts(tmp_path):
     ]
     evidence = build(tmp_path / "run", faults=kills)
     assert restarts_of(evidence, [series(1)]) == [Interval(start=START + 5, end=START + 6)]
+
+
+@pytest.mark.parametrize(
+    ("seen", "end"),
+    [({"effective": 6, "healed": 30, "gone": 33}, 33), ({"effective": 6, "healed": 30}, 30), ({"effective": 6}, 6)],
+)
+def test_a_crash_loop_ends_its_role_until_it_is_over(tmp_path, seen, end):
+    loop = fault("loop", "crash_loop", "baseline", params={"role": "model"}, injected=5, **seen)
+    evidence = build(tmp_path / "run", faults=[loop])
+    assert restarts_of(evidence, [series(1)]) == [Interval(start=START + 5, end=START + end)]

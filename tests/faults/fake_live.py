@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,7 +14,14 @@ from harness.stack import Stack
 
 EDGES = ["prometheus -> model", "prometheus -> alertmanager", "alertmanager -> pager", "shipper->elasticsearch"]
 
+HANDLES = frozenset({"start", "signal", "freeze", "run_in", "limit:memory", "limit:open_files", "disk:log", "slow:log"})
+
 HOOKS = ("model_raises", "model_slow", "wrong_answers")
+HOOKS += ("nan_output", "wrong_version", "blocked_loop", "cold_start", "memory_leak", "clock_offset")
+HOOKS += ("metrics_hang", "metrics_error", "metrics_stale", "metrics_missing", "metrics_explode", "counter_backwards")
+HOOKS += ("log_malformed", "log_oversize", "log_rotate", "log_truncate", "log_stop")
+HOOKS += ("gpu_xid", "gpu_temperature", "gpu_throttling", "gpu_memory", "gpu_lost")
+HOOKS += ("exporter_stale/node", "exporter_error/node", "pager_error")
 
 
 def fault_stack() -> Stack:
@@ -37,6 +44,7 @@ def fault_stack() -> Stack:
             "edges": EDGES,
             "signals": {"jobs": {}, "logs": logs, "accuracy": {"metric": "ml_model_accuracy", "label": "model_name"}},
             "payload": {"role": "model", "sample": "s", "features": ["f"], "path": "/", "body": "$row"},
+            "disks": {"log": {"role": "model", "path": "{work}/model/logs", "mib": 4}},
             "hooks": {name: {"role": "model", "port": "control", "path": f"/faults/{name}"} for name in HOOKS},
         }
     )
@@ -50,6 +58,10 @@ class FakeLive:
         self.work, self.run_id, self.speed = Path("/nowhere"), "r", 30.0
         self.at, self.statuses, self.runs = at, statuses, runs
         self.done: list[tuple[Any, ...]] = []
+        self.handles = HANDLES
+        self.seen: dict[str, float] = {}
+        self.stopped = (0, 1)
+        self.turns: dict[str, Callable[[], float]] = {}
 
     def address(self, role: str, port: str | None = None) -> str:
         return self.at
@@ -69,9 +81,34 @@ class FakeLive:
         self.done.append(("stop", role, kill))
         self.runs = False
 
-    def restart(self, role: str) -> None:
+    def restart(self, role: str, *, wait: bool = True) -> None:
         self.done.append(("restart", role))
         self.runs = True
+
+    def repeat(self, name: str, do: Callable[[], float]) -> None:
+        self.turns.setdefault(name, do)
+
+    def cease(self, name: str) -> None:
+        self.turns.pop(name, None)
+
+    def signal(self, role: str, number: int) -> int:
+        return int(self.runs)
+
+    def frozen(self, role: str) -> tuple[int, int]:
+        return self.stopped
+
+    def limit(self, role: str, **limits: float) -> None:
+        if limits:
+            self.done.append(("limit", role, limits))
+
+    def usage(self, role: str) -> Mapping[str, float]:
+        return self.seen
+
+    def run_in(self, role: str, argv: Sequence[str], *, within_s: float = 5.0) -> tuple[int, str]:
+        return 0, ""
+
+    def disk(self, name: str) -> str:
+        return "/nowhere/logs"
 
     @property
     def prober(self) -> FakeLive:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from harness.engines import family, open_files
 from tests.faults.fake_live import FakeLive, answering
 
 SLEEP = (sys.executable, "-c", "import time; time.sleep(60)")
@@ -27,19 +27,36 @@ class LiveProcess(FakeLive):
         self.spawned: list[subprocess.Popen[bytes]] = []
         self.restart("model")
 
-    def restart(self, role: str) -> None:
+    def restart(self, role: str, *, wait: bool = True) -> None:
         self.process = subprocess.Popen(SLEEP)
-        self._write()
 
     def stop(self, role: str, *, kill: bool = False) -> None:
-        assert self.process
-        self.process.kill()
-        self.process.wait()
+        if self.process:
+            self.process.kill() if kill else self.process.terminate()
+            self.process.wait()
         self.process = None
-        self._write()
 
     def alive(self, role: str) -> bool:
-        return self.process is not None
+        return self.process is not None and self.process.poll() is None
+
+    @property
+    def pid(self) -> int | None:
+        return self.process.pid if self.process and self.alive("model") else None
+
+    def signal(self, role: str, number: int) -> int:
+        return family.signal_all(self.pid, number)
+
+    def frozen(self, role: str) -> tuple[int, int]:
+        return family.frozen(self.pid)
+
+    def usage(self, role: str) -> Mapping[str, float]:
+        return {**family.used(self.pid), **open_files.lowest(self.pid)}
+
+    def limit(self, role: str, **limits: float) -> None:
+        if "open_files" in limits:
+            open_files.lower(self.work, role, self.pid, int(limits["open_files"]))
+        else:
+            open_files.restore(self.work, role, self.pid)
 
     def spawn(self, argv: Sequence[str], *, name: str, **popen: Any) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(list(argv), env={**os.environ, "TOCSIN_RUN_ID": self.run_id})
@@ -50,10 +67,6 @@ class LiveProcess(FakeLive):
         for process in [*self.spawned, *([self.process] if self.process else [])]:
             process.kill()
             process.wait()
-
-    def _write(self) -> None:
-        pids = {"model": self.process.pid} if self.process else {}
-        (self.work / "stack.json").write_text(json.dumps({"pids": pids}))
 
 
 @contextmanager

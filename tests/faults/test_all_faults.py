@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -11,17 +10,42 @@ import pytest
 
 from harness import faults
 from harness.faults.base import Params
-from tests.faults.fake_live import FakeLive, fault_stack
+from tests.faults.fake_live import HANDLES, FakeLive, fault_stack
 
 EXAMPLES: dict[str, dict[str, Any]] = {
     "kill": {"role": "model"},
+    "terminate": {"role": "model"},
     "restart": {"role": "model"},
+    "crash_loop": {"role": "model", "up": "1m", "down": "20s"},
+    "slow_start": {"role": "model"},
     "pause": {"role": "model"},
     "model_raises": {"share": 0.5},
     "model_slow": {"delay_ms": 200, "share": 0.5},
     "wrong_answers": {"share": 0.5},
+    "nan_output": {"share": 0.5},
+    "wrong_version": {},
+    "blocked_loop": {"block_ms": 200},
+    "cold_start": {"delay_ms": 300},
+    "memory_leak": {"mib_per_s": 100, "most_mib": 64},
+    "metrics_hang": {},
+    "metrics_error": {},
+    "metrics_stale": {},
+    "metrics_missing": {"metric": "ml_predictions_total"},
+    "metrics_explode": {"series": 10000},
+    "counter_backwards": {"metric": "ml_predictions_total"},
+    "log_malformed": {"share": 0.5},
+    "log_oversize": {"share": 0.02},
+    "log_rotate": {},
+    "log_truncate": {},
+    "log_stop": {},
+    "clock_offset": {"offset_s": -120},
     "silence": {"alert": "HighErrorRate"},
     "cpu_hog": {"processes": 1},
+    "memory_pressure": {"role": "model"},
+    "out_of_memory": {"role": "model", "share": 0.5},
+    "disk_full": {"disk": "log", "share": 1.0},
+    "disk_slow": {"disk": "log", "writes_per_s": 10},
+    "fd_exhaustion": {"role": "model", "files": 5},
     "net_latency": {"edge": "prometheus -> model", "delay_ms": 500},
     "net_bandwidth": {"edge": "prometheus -> model", "bytes_per_s": 1000},
     "net_slice": {"edge": "prometheus -> model", "bytes": 100, "gap_ms": 10},
@@ -29,6 +53,17 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "net_reset": {"edge": "alertmanager -> pager"},
     "net_refuse": {"edge": "prometheus -> alertmanager"},
     "net_partition": {"edge": "shipper -> elasticsearch"},
+    "gpu_xid": {"code": 79},
+    "gpu_temperature": {"celsius": 92},
+    "gpu_throttling": {"reason": "hw_thermal"},
+    "gpu_memory": {"share": 0.98},
+    "gpu_lost": {},
+    "exporter_stale": {"role": "node"},
+    "exporter_error": {"role": "node"},
+    "pager_error": {"status": 429},
+    "elasticsearch_read_only": {},
+    "rules_broken": {"alert": "HighErrorRate"},
+    "routes_broken": {},
 }
 
 
@@ -47,31 +82,40 @@ def test_every_fault_keeps_the_promises_of_its_protocol(kind: str) -> None:
     assert issubclass(faults.catalogue()[kind], Params)
     assert faults.blinds()[kind](EXAMPLES[kind], fault_stack()) == fault.blinds(fault_stack())
     assert faults.needs(kind, EXAMPLES[kind]) == fault.needs()
-    assert faults.lacking(kind, EXAMPLES[kind], fault_stack()) == ()
+    assert faults.lacking(kind, EXAMPLES[kind], fault_stack(), HANDLES) == ()
     with pytest.raises(ValueError, match="nonsense"):
         faults.make(kind, {**EXAMPLES[kind], "nonsense": 1})
 
 
 @pytest.mark.parametrize("kind", EXAMPLES)
 def test_healing_what_was_never_injected_is_fine(kind: str, tmp_path: Path) -> None:
-    live = FakeLive("127.0.0.1:1", runs=kind in ("kill", "restart"))
+    needs = faults.needs(kind, EXAMPLES[kind])
+    live = FakeLive("127.0.0.1:1", runs="handle:start" in needs and not any(need.startswith("hook:") for need in needs))
     live.work = tmp_path
-    (tmp_path / "stack.json").write_text('{"pids": {}}')
     faults.make(kind, EXAMPLES[kind]).heal(live)
     assert live.done == []
 
 
-def test_what_is_lacking_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "needs role 'cat'; stack 'faulty' has model" in faults.lacking("kill", {"role": "cat"}, fault_stack())[0]
+LACKING = [
+    ("kill", {"role": "cat"}, "needs role 'cat'; stack 'faulty' has model"),
+    ("disk_full", {"disk": "attic"}, "needs disk 'attic'; stack 'faulty' has log."),
+    ("disk_full", {"disk": "log"}, "needs 'disk:log', which cannot be had here (it takes the right to mount)."),
+    ("out_of_memory", {"role": "model"}, "needs 'limit:memory', which cannot be had here (it takes a kernel with"),
+    ("fd_exhaustion", {"role": "model"}, "needs 'limit:open_files', which cannot be had here (it takes a kernel"),
+]
+
+
+@pytest.mark.parametrize(("kind", "params", "words"), LACKING)
+def test_what_is_lacking_is_said(kind: str, params: dict[str, Any], words: str) -> None:
+    (sentence,) = faults.lacking(kind, params, fault_stack(), frozenset({"start", "run_in"}))
+    assert f"Fault {kind} {words}" in sentence
+
+
+def test_a_hook_that_the_stack_lacks_is_said() -> None:
     bare = fault_stack().model_copy(update={"hooks": {}})
     assert faults.lacking("model_raises", {"share": 1}, bare) == (
         "Fault model_raises needs hook 'model_raises'; stack 'faulty' has none.",
     )
-    monkeypatch.setattr(faults.Kill, "needs", lambda _: ("root",))
-    monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    assert faults.lacking("kill", {"role": "model"}, bare) == ("Fault kill needs root; this is uid 1000.",)
-    monkeypatch.setattr(os, "geteuid", lambda: 0)
-    assert faults.lacking("kill", {"role": "model"}, bare) == ()
 
 
 def test_an_unknown_kind_is_a_key_error() -> None:

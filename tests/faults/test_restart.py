@@ -26,7 +26,7 @@ def test_a_restart_that_did_not_happen_is_not_believed(tmp_path: Path, monkeypat
         def stop(self, role: str, *, kill: bool = False) -> None:
             pass
 
-        def restart(self, role: str) -> None:
+        def restart(self, role: str, *, wait: bool = True) -> None:
             if self.process is None:
                 super().restart(role)
 

@@ -46,6 +46,8 @@ def ratio(threshold: float, window: str) -> str:
         ("time() - checked_timestamp_seconds > 180", 0.3, 3600, 150, 180),
         ("drift == 1", 0.3, 3600, 0, 330),
         ("max_over_time(score[1m]) > 0.2", 0.3, 3600, 0, 390),
+        ("last_over_time(x[6h]) unless x", 0.3, 3600, 0, 0),
+        ("last_over_time(x[6h]) > rate(y[5m])", 0.3, 3600, 0, 300),
     ],
 )
 def test_a_need_is_reckoned(expr: str, share: float | None, history_s: float, least: float, most: float) -> None:

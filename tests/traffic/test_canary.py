@@ -62,6 +62,14 @@ def test_probes_tell_statuses_and_are_recorded(serve, canary, plan, answers, sta
     assert sorted(rows["id"].tolist()) == sorted(f"drill-1-0-{seq}".encode() for seq in range(len(rows)))
 
 
+def test_answers_come_with_their_bodies(serve, canary, plan):
+    process = canary(serve(lambda nth: OOPS if nth == 3 else OK).address, every_s=60)
+    answers = process.answers(2)
+    assert sorted(status for status, _ in answers) == [200, 500] and all(isinstance(body, str) for _, body in answers)
+    assert process.probe(1) == [200]
+    assert process.stop()["sent"] == 4 == len(records(plan))
+
+
 def test_no_server_is_failed_and_status_0(refusing, canary, plan):
     process = canary(refusing)
     assert process.probe(2) == [0, 0]

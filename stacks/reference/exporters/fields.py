@@ -17,6 +17,7 @@ FIELDS = {
     "DCGM_FI_DEV_FB_USED": "Frame buffer used, MiB.",
     "DCGM_FI_DEV_FB_FREE": "Frame buffer free, MiB.",
     "DCGM_FI_DEV_FB_RESERVED": "Frame buffer reserved, MiB.",
+    "DCGM_FI_DEV_CLOCK_THROTTLE_REASONS": "Why the clocks are held back, bit mask of NVML's clock event reasons.",
     "DCGM_FI_DEV_XID_ERRORS": "The last Xid code, 0 for none; it stays until the exporter restarts.",
     "DCGM_FI_DEV_ECC_DBE_VOL_TOTAL": "Double-bit errors since the driver was loaded.",
     "DCGM_FI_DEV_PCIE_REPLAY_COUNTER": "PCIe replays.",

@@ -1,6 +1,7 @@
 """Exports GPU metrics under the names of NVIDIA's DCGM exporter: `python -m exporters.gpu --port 9400 --simulate 1`.
 
-Real devices are read through NVML where its library is. Simulated ones come on top and are labelled simulated="true".
+Real devices are read through NVML where its library is. Simulated ones come on top and are labelled simulated="true";
+only these can be given faults, and only when started for drills (drills.py).
 Each source is polled in a thread of its own, because a call into the driver can block: then the last values are served
 with a sample age that grows.
 """
@@ -17,7 +18,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily, Metric, UnknownMetricFamily
 from prometheus_client.registry import Collector
 
-from exporters import nvml, simulated
+from exporters import drills, nvml, simulated
 from exporters.fields import COUNTERS, FIELDS, LABELS, Sample
 from exporters.serve import serve
 
@@ -86,8 +87,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     pollers = [Poller(read) for read in sources(options.simulate)]
     registry = CollectorRegistry()
-    registry.register(GpuCollector(lambda: [sample for poller in pollers for sample in poller.samples]))
-    return serve(registry, options.port)
+    switches = drills.Switches(simulated.FAULTS) if drills.wanted() else None
+    on = switches or drills.Switches()
+
+    def samples() -> list[Sample]:
+        return simulated.altered([sample for poller in pollers for sample in poller.samples], on.on)
+
+    registry.register(GpuCollector(samples))
+    return serve(registry, options.port, switches)
 
 
 if __name__ == "__main__":

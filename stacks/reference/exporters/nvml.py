@@ -74,6 +74,7 @@ class NvmlReader:
             "DCGM_FI_DEV_FB_USED": lambda: memory("used"),
             "DCGM_FI_DEV_FB_FREE": lambda: memory("free"),
             "DCGM_FI_DEV_FB_RESERVED": lambda: memory("reserved"),
+            "DCGM_FI_DEV_CLOCK_THROTTLE_REASONS": lambda: nvml.nvmlDeviceGetCurrentClocksThrottleReasons(handle),
             "DCGM_FI_DEV_ECC_DBE_VOL_TOTAL": lambda: nvml.nvmlDeviceGetTotalEccErrors(
                 handle, nvml.NVML_MEMORY_ERROR_TYPE_UNCORRECTED, nvml.NVML_VOLATILE_ECC
             ),

@@ -1,5 +1,7 @@
 """Exports what rsyslog's impstats writes: `python -m exporters.shipper --port 9481 --stats stats.json`.
 
+With `--logstash URL` in place of `--stats` it asks Logstash (logstash.py).
+
 With `--folder NAME=PATH` it also tells how full the file systems of the stack's folders are.
 
 Every line of that file is a date, a colon and a JSON object; the newest object of each name counts.
@@ -19,7 +21,9 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from exporters import drills
 from exporters.folders import FolderCollector
+from exporters.logstash import LogstashCollector
 from exporters.serve import serve
 
 TAIL_BYTES = 64 * 1024
@@ -134,14 +138,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Serve until told to stop."""
     parser = argparse.ArgumentParser(prog="python -m exporters.shipper", description=__doc__.splitlines()[0])
     parser.add_argument("--port", type=int, default=9481)
-    parser.add_argument("--stats", type=Path, required=True, help="the file that impstats writes, in JSON")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--stats", type=Path, help="the file that impstats writes, in JSON")
+    source.add_argument("--logstash", metavar="URL", help="where Logstash tells its statistics, in place of that file")
     parser.add_argument("--folder", action="append", default=[], metavar="NAME=PATH", help="tell how full it is")
     options = parser.parse_args(argv)
     registry = CollectorRegistry()
-    registry.register(ShipperCollector(options.stats))
+    registry.register(
+        LogstashCollector(options.logstash).start() if options.logstash else ShipperCollector(options.stats)
+    )
     folders = {name: Path(path) for name, _, path in (text.partition("=") for text in options.folder)}
     registry.register(FolderCollector(folders))
-    return serve(registry, options.port)
+    return serve(registry, options.port, drills.Switches() if drills.wanted() else None)
 
 
 if __name__ == "__main__":

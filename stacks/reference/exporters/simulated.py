@@ -1,14 +1,27 @@
-"""Simulated GPUs: healthy devices under a moderate load that wanders, the same for the same seed."""
+"""Simulated GPUs: healthy devices under a moderate load that wanders, the same for the same seed.
+
+For fire drills they can be given faults (FAULTS); what is read from a real device is never altered.
+"""
 
 from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 from exporters.fields import Sample
 
 _TOTAL_MIB, _RESERVED_MIB = 16384.0, 256.0
+_GPU = {"gpu": (0.0, 1023.0)}
+FAULTS: Mapping[str, Mapping[str, tuple[float, float]]] = {
+    "gpu_xid": {**_GPU, "code": (1, 999)},
+    "gpu_temperature": {**_GPU, "celsius": (0, 150)},
+    "gpu_throttling": {**_GPU, "reasons": (1, 511), "sm_clock_mhz": (1, 1410)},
+    "gpu_memory": {**_GPU, "share": (0, 1)},
+    "gpu_lost": _GPU,
+}
+"""Fault -> parameter -> (least, most)."""
 
 
 class _Device:
@@ -35,6 +48,7 @@ class _Device:
             "DCGM_FI_DEV_FB_USED": round(used),
             "DCGM_FI_DEV_FB_FREE": _TOTAL_MIB - _RESERVED_MIB - round(used),
             "DCGM_FI_DEV_FB_RESERVED": _RESERVED_MIB,
+            "DCGM_FI_DEV_CLOCK_THROTTLE_REASONS": 0.0,
             "DCGM_FI_DEV_XID_ERRORS": 0.0,
             "DCGM_FI_DEV_ECC_DBE_VOL_TOTAL": 0.0,
             "DCGM_FI_DEV_PCIE_REPLAY_COUNTER": 0.0,
@@ -54,3 +68,31 @@ class Simulator:
         """Return the next sample of every device."""
         now_s = self._now()
         return [device.step(now_s) for device in self._devices]
+
+
+def altered(samples: Iterable[Sample], on: Mapping[str, Mapping[str, float]]) -> list[Sample]:
+    """Return the samples as the faults that are on have them; a lost device is left out, a real one is as it was."""
+    if not on:
+        return list(samples)
+    found = []
+    for sample in samples:
+        mine = {name: params for name, params in on.items() if sample.simulated and params.get("gpu") == sample.gpu}
+        if "gpu_lost" not in mine:
+            found.append(replace(sample, values={**sample.values, **_values(mine)}))
+    return found
+
+
+def _values(faults: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    values: dict[str, float] = {}
+    if "gpu_xid" in faults:
+        values["DCGM_FI_DEV_XID_ERRORS"] = faults["gpu_xid"]["code"]
+    if "gpu_temperature" in faults:
+        values["DCGM_FI_DEV_GPU_TEMP"] = faults["gpu_temperature"]["celsius"]
+    if "gpu_throttling" in faults:
+        values["DCGM_FI_DEV_CLOCK_THROTTLE_REASONS"] = faults["gpu_throttling"]["reasons"]
+        values["DCGM_FI_DEV_SM_CLOCK"] = faults["gpu_throttling"]["sm_clock_mhz"]
+    if "gpu_memory" in faults:
+        room = _TOTAL_MIB - _RESERVED_MIB
+        values["DCGM_FI_DEV_FB_USED"] = round(room * faults["gpu_memory"]["share"])
+        values["DCGM_FI_DEV_FB_FREE"] = room - values["DCGM_FI_DEV_FB_USED"]
+    return values

@@ -1,4 +1,7 @@
-"""Runs the service: `python -m service --port 8000 --control-port 8001 --log requests.jsonl`, on loopback only."""
+"""Runs the service: `python -m service --port 8000 --control-port 8001 --log requests.jsonl`.
+
+It binds loopback, unless BIND_ADDRESS names another address.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ import uvicorn
 from service.app import make_app, make_parts
 from service.faults import control_app
 
-HOST = "127.0.0.1"
+HOST = os.environ.get("BIND_ADDRESS", "127.0.0.1")  # in a container it must be reached from outside
 STOP_WITHIN_S = 2
 
 
@@ -42,6 +45,7 @@ def _server(app: Any, port: int, lifespan: str) -> _Server:
         log_level="warning",
         server_header=False,
         timeout_keep_alive=75,
+        backlog=256,  # asyncio calls accept so often before it gives up, also when no descriptor is left
         timeout_graceful_shutdown=STOP_WITHIN_S,
     )
     return _Server(config)

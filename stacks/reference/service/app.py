@@ -18,11 +18,12 @@ from starlette.routing import Route
 from service.accuracy import Accuracy
 from service.bodies import Refused, check_content_type, read_body, read_object
 from service.drift import DriftMonitor
+from service.eventloop import keep_watch
 from service.inference import Inference, Parts
 from service.metrics import Metrics
 from service.model import FEATURES, MODEL_NAME, load_model, load_reference
 from service.protocols import OpenInference, Predict, model_metadata
-from service.requestlog import RequestLog, wall_s
+from service.requestlog import RequestLog
 
 TIMERS_S = {"DRIFT_WINDOW_S": 300.0, "DRIFT_CHECK_INTERVAL_S": 30.0, "ACCURACY_WINDOW_S": 600.0}
 
@@ -39,15 +40,17 @@ def make_parts(log: Path, environment: Mapping[str, str] = os.environ) -> Parts:
     """Load the model and the reference sample, and make what the app needs."""
     model = load_model()
     accuracy = Accuracy(timer_s("ACCURACY_WINDOW_S", environment))
-    metrics = Metrics(model.version, model.device, accuracy)
+    metrics = Metrics(accuracy)
     drift = DriftMonitor(load_reference(), FEATURES, timer_s("DRIFT_WINDOW_S", environment))
-    return Parts(model=model, metrics=metrics, drift=drift, accuracy=accuracy, log=RequestLog(log))
+    parts = Parts(model=model, metrics=metrics, drift=drift, accuracy=accuracy, log=RequestLog(log))
+    metrics.show_service(parts)
+    return parts
 
 
 def check_drift(parts: Parts) -> None:
     """Check drift once and export it, stamped with the time also when there were too few rows."""
     states = parts.drift.check(time.monotonic())
-    parts.metrics.show_drift(states, parts.drift.rows, wall_s())
+    parts.metrics.show_drift(states, parts.drift.rows, parts.wall_s())
 
 
 async def keep_checking_drift(parts: Parts, interval_s: float) -> None:
@@ -69,13 +72,14 @@ def make_app(parts: Parts, environment: Mapping[str, str] = os.environ) -> FastA
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         parts.model.predict([[0.0] * len(FEATURES)])  # the first call loads what later ones reuse
-        checking = asyncio.create_task(keep_checking_drift(parts, interval_s))
+        tasks = [asyncio.create_task(keep_checking_drift(parts, interval_s)), asyncio.create_task(keep_watch(parts))]
         parts.ready = True
         yield
         parts.ready = False
-        checking.cancel()
-        with suppress(asyncio.CancelledError):
-            await checking
+        for task in tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
         parts.log.close()
 
     app = FastAPI(title="Shuttle inference", version=parts.model.version, lifespan=lifespan)
@@ -105,13 +109,14 @@ def _add_health(app: FastAPI, parts: Parts) -> None:
 
     @app.get("/metrics")
     async def metrics() -> Response:
-        return Response(parts.metrics.text(), media_type=CONTENT_TYPE_LATEST)
+        page = await parts.faults.page(parts.metrics.text())
+        return Response(page, media_type=CONTENT_TYPE_LATEST) if page is not None else Response(status_code=500)
 
     @app.get("/v2/models/{name}")
     async def metadata(name: str) -> JSONResponse:
         known = name == MODEL_NAME
         return JSONResponse(
-            model_metadata(parts.model.version) if known else {"error": "no such model"}, 200 if known else 404
+            model_metadata(parts.version) if known else {"error": "no such model"}, 200 if known else 404
         )
 
     @app.get("/v2/models/{name}/ready")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import re
 import time
 import uuid
@@ -41,6 +42,18 @@ class Parts:
     faults: Faults = field(default_factory=Faults)
     ready: bool = False
 
+    def __post_init__(self) -> None:
+        self.faults.attach(self)
+
+    @property
+    def version(self) -> str:
+        """The version of the model that is served."""
+        return self.faults.version or self.model.version
+
+    def wall_s(self) -> float:
+        """Return the service's wall clock, epoch seconds: where all its times come from."""
+        return wall_s() + self.faults.offset_s
+
 
 @dataclass
 class Answer:
@@ -65,7 +78,7 @@ class Inference:
         request_id = _matching(_REQUEST_ID, headers.get(b"x-request-id")) or uuid.uuid4().hex
         named = scope.get("path_params", {})
         model = MODEL_NAME if named.get("name", MODEL_NAME) == MODEL_NAME else UNKNOWN_MODEL
-        version = named.get("version", self.parts.model.version)
+        version = named.get("version", self.parts.version)
         with self.parts.metrics.in_flight.track_inprogress():
             started = time.perf_counter()
             answer = _failed(500, ERROR, "failed before it was answered")
@@ -91,8 +104,8 @@ class Inference:
         parts = self.parts
         if model == UNKNOWN_MODEL:
             raise Refused(404, f"no such model; there is {MODEL_NAME}")
-        if version != parts.model.version:
-            raise Refused(404, f"no such version; {MODEL_NAME} is served as {parts.model.version}")
+        if version != parts.version:
+            raise Refused(404, f"no such version; {MODEL_NAME} is served as {parts.version}")
         check_content_type(headers)
         document = read_object(body)
         rows = self.protocol.rows(document)
@@ -102,7 +115,10 @@ class Inference:
         try:
             parts.faults.before_predict()
             classes, scores = parts.faults.answered(*parts.model.predict(rows))
-            answer = self.protocol.answer(document, request_id, parts.model.version, classes, scores)
+            if not all(map(math.isfinite, scores)):
+                parts.metrics.nonfinite_outputs.inc()
+                raise ArithmeticError("a score is no finite number")
+            answer = self.protocol.answer(document, request_id, version, classes, scores)
             encoded = _encode(answer).encode()
         except Exception as error:  # whatever the model raises is an error of the service, and says so
             return _failed(500, ERROR, f"the model failed: {type(error).__name__}: {error}"[:200])
@@ -122,13 +138,13 @@ class Inference:
         metrics.outcomes[model, answer.outcome].inc()
         metrics.latency[model].observe(took_s)
         line = {
-            "@timestamp": timestamp(wall_s()),
+            "@timestamp": timestamp(self.parts.wall_s()),
             "level": _LEVELS[answer.outcome],
             "message": answer.message,
             "request_id": request_id,
             "traceparent": _matching(_TRACEPARENT, headers.get(b"traceparent")),
             "model": model,
-            "model_version": self.parts.model.version,
+            "model_version": self.parts.version,
             "route": self.protocol.routes[0],
             "status": answer.status,
             "outcome": answer.outcome,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -18,6 +19,9 @@ from prometheus_client.registry import Collector
 from service.accuracy import Accuracy
 from service.drift import FeatureState
 from service.model import FEATURES, MODEL_NAME
+
+if TYPE_CHECKING:
+    from service.inference import Parts
 
 SUCCESS, ERROR, REJECTED = "success", "error", "rejected"
 UNKNOWN_MODEL = "unknown"
@@ -31,7 +35,7 @@ BUCKETS_S = (
 class Metrics:
     """The service's metrics in a registry of their own. Times are seconds."""
 
-    def __init__(self, version: str, device: str, accuracy: Accuracy) -> None:
+    def __init__(self, accuracy: Accuracy) -> None:
         disable_created_metrics()  # a second series per counter that nothing here reads
         self.registry = CollectorRegistry()
         self.registry.register(_AccuracyCollector(accuracy))
@@ -39,11 +43,11 @@ class Metrics:
             collector(registry=self.registry)
         self._make_request_metrics()
         self._make_drift_metrics()
-        build = Gauge(
-            "ml_build_info", "Which model runs, always 1.", ["model_name", "version", "device"], registry=self.registry
-        )
-        build.labels(MODEL_NAME, version, device).set(1)
         Gauge("ml_slo_seconds", "The latency that a prediction should stay below.", registry=self.registry).set(SLO_S)
+
+    def show_service(self, parts: Parts) -> None:
+        """Export which model runs, and when the page was made."""
+        self.registry.register(_ServiceCollector(parts))
 
     def _make_request_metrics(self) -> None:
         self._predictions = Counter(
@@ -58,6 +62,14 @@ class Metrics:
         )  # fmt: skip
         self.latency = {name: latency.labels(name) for name in (MODEL_NAME, UNKNOWN_MODEL)}
         self.in_flight = Gauge("ml_requests_in_flight", "Inference requests being worked on.", registry=self.registry)
+        self.nonfinite_outputs = Counter(
+            "ml_nonfinite_outputs", "Requests for which the model gave NaN or infinity; they are errors.",
+            ["model_name"], registry=self.registry,
+        ).labels(MODEL_NAME)  # fmt: skip
+        self.loop_blocked = Counter(
+            "ml_event_loop_blocked_seconds", "How long the event loop itself made all wait, 50 ms or more at a time.",
+            registry=self.registry,
+        )  # fmt: skip
         self.log_lines_dropped = Counter(
             "ml_log_lines_dropped", "Request log lines that could not be written.", registry=self.registry
         )
@@ -125,3 +137,19 @@ class _AccuracyCollector(Collector):
         labels.add_metric([MODEL_NAME], count)
         yield accuracy
         yield labels
+
+
+class _ServiceCollector(Collector):
+    """Asks at every scrape which model is served. The time on the page tells a page that is kept from a new one."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def collect(self) -> Iterator[Metric]:
+        parts = self._parts
+        labels = ["model_name", "version", "device"]
+        build = GaugeMetricFamily("ml_build_info", "Which model runs, always 1.", labels=labels)
+        build.add_metric([MODEL_NAME, parts.version, parts.model.device], 1)
+        yield build
+        text = "When this page was made, by the service's clock."
+        yield GaugeMetricFamily("ml_metrics_timestamp_seconds", text, value=parts.wall_s())

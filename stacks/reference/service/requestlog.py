@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,12 +23,15 @@ def timestamp(now_s: float) -> str:
 class RequestLog:
     """Appends lines to a file, and opens it anew within a second after it was renamed or removed.
 
-    A line that cannot be written (no space) is dropped; requests go on.
+    A line that cannot be written (no space) is dropped; requests go on. What was written of it is ended before the next
+    line, so that one line is torn and no other. `altered_by` is empty but in fire drills.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.altered_by: list[Callable[[bytes], bytes]] = []
         self._looked_s = 0.0
+        self._torn = False
         self._descriptor = -1
         path.parent.mkdir(parents=True, exist_ok=True)
         self._reopen()
@@ -36,13 +39,21 @@ class RequestLog:
     def write(self, fields: Mapping[str, Any], now_s: float) -> bool:
         """Append a line and say whether that worked; `now_s` is monotonic seconds. OSErrors are told on stderr."""
         line = (_encode(fields) + "\n").encode()
+        for altered in self.altered_by:
+            line = altered(line)
+        if not line:
+            return True
         try:
             if now_s - self._looked_s >= _LOOK_EVERY_S:
                 self._looked_s = now_s
-                self._follow()
+                self.follow()
+            if self._torn:
+                line = b"\n" + line
             written = os.write(self._descriptor, line)
-            if written < len(line):
-                os.write(self._descriptor, line[written:])
+            while written < len(line):
+                self._torn = True
+                written += os.write(self._descriptor, line[written:])
+            self._torn = False
         except OSError as error:
             print(f"request log {self.path}: {error}", file=sys.stderr)
             return False
@@ -54,7 +65,8 @@ class RequestLog:
             os.close(self._descriptor)
             self._descriptor = -1
 
-    def _follow(self) -> None:
+    def follow(self) -> None:
+        """Open the file anew if it was renamed or removed."""
         try:
             there = os.stat(self.path)
         except FileNotFoundError:
@@ -65,9 +77,10 @@ class RequestLog:
 
     def _reopen(self) -> None:
         self.close()
+        self._torn = False
         self._descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
 
 def wall_s() -> float:
-    """Return the service's wall clock, epoch seconds: the one place where log times come from."""
+    """Return the machine's wall clock, epoch seconds."""
     return time.time()

@@ -78,3 +78,19 @@ def service(tmp_path):
     made = Service(tmp_path / "logs" / "requests.jsonl")
     yield made
     made.parts.log.close()
+
+
+@pytest.fixture
+def turned(service):
+    """Turn a fault on for the length of a block."""
+    from service.faults import FAULTS
+
+    faults = service.parts.faults
+
+    def turn_on(name, **parameters):
+        faults.turn_on(name, parameters)
+
+    yield turn_on
+    for name in FAULTS:
+        faults.turn_off(name)
+    assert faults.state() == {}

@@ -46,6 +46,7 @@ class FakeNvml:
             "nvmlDeviceGetMemoryInfo": SimpleNamespace(used=3 * 2**30, free=13 * 2**30, reserved=256 * 2**20),
             "nvmlDeviceGetTotalEccErrors": 0,
             "nvmlDeviceGetPcieReplayCounter": 0,
+            "nvmlDeviceGetCurrentClocksThrottleReasons": 0,
             "nvmlEventSetCreate": "events",
             "nvmlDeviceRegisterEvents": None,
         }

@@ -1,0 +1,69 @@
+"""Rebuilds a LiveStack from what its engine wrote down, so that a fault can be healed by another process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Any, cast
+
+from harness.clock import Clock, RunClock
+from harness.engines.extras import Made
+from harness.engines.local_stack import LocalStack
+from harness.engines.record import GUARD, Record
+from harness.engines.written import NAME, places_of, read
+from harness.errors import StackError
+from harness.stack import LiveStack
+
+_ELSEWHERE = {"compose": "harness.engines.compose_attached", "external": "harness.engines.external"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Run:
+    """What a stack asks of its run."""
+
+    id: str
+    work: Path
+    folder: Path
+    clock: Clock = field(default_factory=RunClock)
+
+
+class _NoJournal:
+    """Forgets: the journal belongs to the harness that brought the stack up."""
+
+    def note(self, fact: str, **more: Any) -> None:
+        """Do nothing."""
+
+
+def attach(work: Path, *, record: Path | None = None) -> LiveStack:
+    """Return the stack whose work folder this is, whoever brought it up; StackError if nothing tells how to reach it.
+
+    Roles that run are taken over as they are, and go on when this process ends; so do those that it starts. `record`
+    takes what is broken and healed from here, in place of the stack's own.
+    """
+    try:
+        content = read(work)
+        engine = str(content.get("engine", "local"))
+        if engine in _ELSEWHERE:
+            return cast(LiveStack, import_module(_ELSEWHERE[engine]).attach(work, content, record or work / GUARD))
+        return _local(work, content, Record(record or work / GUARD))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StackError(
+            f"No stack can be reached through {work / NAME}: {type(error).__name__}: {error}.",
+            hint="Its engine writes that file once the stack is started.",
+        ) from None
+
+
+def _local(work: Path, content: dict[str, Any], record: Record) -> LocalStack:
+    folder = Path(content["folder"])
+    if not (folder / "stack-logs").is_dir():  # the run directory is gone
+        folder = work
+        (folder / "stack-logs").mkdir(exist_ok=True)
+    run = _Run(id=content["run_id"], work=work, folder=folder)
+    live = LocalStack(
+        places=places_of(content, work), run=cast(Any, run), journal=cast(Any, _NoJournal()), record=record
+    )
+    live.furnish(Made.read(content))
+    for role, pid in content["pids"].items():
+        live.adopt(role, int(pid), content["began"].get(role, ""))
+    return live

@@ -1,0 +1,71 @@
+"""The soft limit on open files of a role's processes (`RLIMIT_NOFILE`), lowered and restored while they run.
+
+What it was is written into the work folder before it is lowered, so that another process can restore it.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from harness.engines.family import family
+from harness.errors import StackError
+
+
+def able() -> bool:
+    """Tell whether this system lets us limit a process that runs (Linux; one's own, or any as root)."""
+    return hasattr(resource, "prlimit")
+
+
+def lower(work: Path, role: str, pid: int | None, files: int) -> None:
+    """Lower the soft limit of all of a family; StackError if none of it is there."""
+    processes = family(pid)
+    if not processes:
+        raise StackError(f"Role {role!r} does not run, so its open files cannot be limited.")
+    place = _place(work, role)
+    before = _read(place)
+    for process in processes:
+        before.setdefault(_key(process), list(process.rlimit(psutil.RLIMIT_NOFILE)))
+    place.write_text(json.dumps(before), encoding="utf-8")
+    for process in processes:
+        process.rlimit(psutil.RLIMIT_NOFILE, (files, before[_key(process)][1]))
+
+
+def restore(work: Path, role: str, pid: int | None) -> None:
+    """Give every process of the family back what it had; nothing where it was never lowered."""
+    place = _place(work, role)
+    before = _read(place)
+    for process in family(pid) if before else []:
+        with suppress(psutil.NoSuchProcess):
+            if limits := before.get(_key(process)):
+                process.rlimit(psutil.RLIMIT_NOFILE, (limits[0], limits[1]))
+    place.unlink(missing_ok=True)
+
+
+def lowest(pid: int | None) -> dict[str, float]:
+    """Return `open_files_limit`, the lowest soft limit of the family by the kernel; nothing where there is none."""
+    limits = []
+    for process in family(pid) if able() else []:
+        with suppress(psutil.Error):
+            limits.append(float(process.rlimit(psutil.RLIMIT_NOFILE)[0]))
+    return {"open_files_limit": min(limits)} if limits else {}
+
+
+def _place(work: Path, role: str) -> Path:
+    return work / f"open-files-{role}.json"
+
+
+def _key(process: psutil.Process) -> str:
+    return f"{process.pid} {process.create_time()}"
+
+
+def _read(place: Path) -> dict[str, list[int]]:
+    try:
+        content: dict[str, list[int]] = json.loads(place.read_text(encoding="utf-8"))
+    except OSError:
+        return {}
+    return content

@@ -1,0 +1,42 @@
+"""The service's event loop is blocked for a while, again and again: nobody is answered meanwhile, no scraper either."""
+
+from __future__ import annotations
+
+import time
+from typing import ClassVar
+
+from pydantic import Field
+
+from harness.faults.base import Params, Witness
+from harness.faults.hooks import HookFault
+from harness.faults.roles import health
+from harness.stack import LiveStack
+
+_SLOW = 0.5
+
+
+class BlockedLoopParams(Params):
+    """Blocked for `block_ms`, then free for `every_ms`, in turns, in wall time: no speed divides it."""
+
+    block_ms: float = Field(ge=20, le=2000)
+    every_ms: float = Field(default=1000, ge=100, le=2000)
+
+
+class BlockedLoop(HookFault):
+    """Blocks the loop through the service's hook; the witness times health requests, which cost the service nothing."""
+
+    kind: ClassVar[str] = "blocked_loop"
+    summary: ClassVar[str] = "The event loop of the service is blocked again and again."
+    Params: ClassVar[type[Params]] = BlockedLoopParams
+
+    def witness(self, live: LiveStack) -> Witness:
+        """Ask for health, over and over, for a turn and a half: one that takes half of the block shows the fault."""
+        slowest_ms, role = 0.0, self.role(live.stack)
+        until = time.perf_counter() + 1.5 * (self.params.block_ms + self.params.every_ms) / 1000
+        while (began := time.perf_counter()) < until:
+            if health(live, role).state != "absent":
+                return Witness(state="cannot_tell", detail=f"{role} does not answer its health path with 200")
+            slowest_ms = max(slowest_ms, 1000 * (time.perf_counter() - began))
+            if slowest_ms >= _SLOW * self.params.block_ms:
+                return Witness(state="present", detail=f"one health request took {slowest_ms:.0f} ms")
+        return Witness(state="absent", detail=f"the slowest health request took {slowest_ms:.0f} ms")

@@ -1,0 +1,24 @@
+"""`/metrics` answers 500, while requests are served."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from harness.faults.base import Params, Witness
+from harness.faults.exposition import PATH, PageFault
+from harness.faults.hooks import NoParams
+from harness.stack import LiveStack
+
+
+class MetricsError(PageFault):
+    """Breaks the page through the service's hook; the witness asks for it as a scraper does."""
+
+    kind: ClassVar[str] = "metrics_error"
+    summary: ClassVar[str] = "The page of metrics answers 500."
+    Params: ClassVar[type[Params]] = NoParams
+
+    def witness(self, live: LiveStack) -> Witness:
+        """A status of 500 or more: present. 200: absent."""
+        status, _ = self.scrape(live)
+        state = "present" if status >= 500 else "absent" if status == 200 else "cannot_tell"
+        return Witness(state=state, detail=f"{PATH} answers {status}")  # type: ignore[arg-type]

@@ -1,0 +1,30 @@
+"""A broken Alertmanager configuration is rolled out: it is refused, and the routes stay what they were."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from harness.errors import StackError
+from harness.faults.base import Params
+from harness.faults.hooks import NoParams
+from harness.faults.reloads import ReloadFault
+from harness.stack import LiveStack
+
+
+class RoutesBroken(ReloadFault):
+    """Breaks Alertmanager's configuration and has it reloaded; the witness reads how the reload went."""
+
+    kind: ClassVar[str] = "routes_broken"
+    summary: ClassVar[str] = "A broken Alertmanager configuration is rolled out."
+    Params: ClassVar[type[Params]] = NoParams
+    role = "alertmanager"
+    metric = "alertmanager_config_last_reload_successful"
+    rubbish = "route:\n  receiver: nobody\n"
+
+    def file(self, live: LiveStack) -> Path:
+        """Return the rendered configuration."""
+        file = live.work / "config" / (live.stack.alertmanager or "alertmanager.yml")
+        if not file.is_file():
+            raise StackError(f"There is no rendered {live.stack.alertmanager}.", hint="See config/ of the run.")
+        return file

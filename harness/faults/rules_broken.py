@@ -1,0 +1,41 @@
+"""A rule file with a syntax error is rolled out: Prometheus refuses it and goes on with the rules that it had."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import ClassVar
+
+from harness.check import AlertName
+from harness.errors import StackError
+from harness.faults.base import Params
+from harness.faults.reloads import ReloadFault
+from harness.stack import LiveStack
+
+_RULE_FILE = re.compile(r"\.(yml|yaml|rules)$")
+
+
+class RulesBrokenParams(Params):
+    """`alert`: the file that defines it is broken."""
+
+    alert: AlertName
+
+
+class RulesBroken(ReloadFault):
+    """Breaks the rule file of an alert and has Prometheus reload; the witness reads how the reload went."""
+
+    kind: ClassVar[str] = "rules_broken"
+    summary: ClassVar[str] = "A rule file with a syntax error is rolled out."
+    Params: ClassVar[type[Params]] = RulesBrokenParams
+    role = "prometheus"
+    metric = "prometheus_config_last_reload_successful"
+    rubbish = "groups:\n  - name: broken\n    rules:\n      - alert: Broken\n        expr: sum by ( > 1\n"
+
+    def file(self, live: LiveStack) -> Path:
+        """Return the rendered rule file that holds the alert."""
+        alert = re.compile(rf"""\balert["']?:\s*["']?{re.escape(self.params.alert)}["']?\s*($|[,}}#])""", re.MULTILINE)
+        home = live.work / "config" / Path(live.stack.prometheus or "").parent
+        for file in sorted(home.rglob("*")):
+            if file.is_file() and _RULE_FILE.search(file.name) and alert.search(file.read_text(encoding="utf-8")):
+                return file
+        raise StackError(f"No rendered rule file defines {self.params.alert}.", hint="See config/ of the run.")

@@ -1,0 +1,116 @@
+"""Bringing a compose stack up, with everything that needs an engine replaced: other ports, and the way down."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from harness.engines import compose, compose_down
+from harness.engines.compose import ComposeEngine
+from harness.engines.compose_places import ContainerPlaces
+from harness.engines.compose_stack import handles
+from harness.engines.placeholders import Places
+from harness.errors import StackError
+from tests.engines.tiny_stack import make_stack
+
+
+class FakeStack:
+    """Counts how often it was taken down."""
+
+    def __init__(self) -> None:
+        self.downs = 0
+
+    def down(self) -> None:
+        self.downs += 1
+
+
+class FakeStart:
+    """Comes up, or fails with these sentences one after the other."""
+
+    def __init__(self, run: Any, journal: Any, *sentences: str) -> None:
+        self.run, self.journal, self.sentences = run, journal, list(sentences)
+        self.made: list[FakeStack] = []
+
+    def prepare(self, config: Any, images: Any) -> FakeStack:
+        assert not self.run.guard.needed or self.made, "nothing is there to be cleaned up yet"
+        self.made.append(FakeStack())
+        return self.made[-1]
+
+    def up(self, live: FakeStack) -> None:
+        assert self.run.guard.needed
+        if self.sentences:
+            raise StackError(self.sentences.pop(0))
+
+
+TAKEN = "Bind for 127.0.0.1:20001 failed: port is already allocated"
+STARTS = [
+    ((), 1, [0], ""),
+    ((TAKEN,), 2, [1, 0], ""),
+    ((TAKEN, TAKEN), 2, [1, 1], "already allocated"),
+    (("no such image",), 1, [1], "no such image"),
+]
+
+
+@pytest.mark.parametrize(("sentences", "tries", "downs", "ends_with"), STARTS)
+def test_a_taken_port_is_tried_once_more_and_every_failure_is_taken_down(
+    sentences: tuple[str, ...], tries: int, downs: list[int], ends_with: str, tmp_path: Path
+) -> None:
+    run = SimpleNamespace(guard=SimpleNamespace(needed=False), work=tmp_path / "work")
+    start: Any = FakeStart(run, SimpleNamespace(note=lambda *_, **__: None), *sentences)
+    if ends_with:
+        with pytest.raises(StackError, match=ends_with):
+            ComposeEngine()._start(start, {}, {})
+    else:
+        assert ComposeEngine()._start(start, {}, {}) is start.made[-1]
+    assert [one.downs for one in start.made] == downs and len(downs) == tries
+    assert run.guard.needed is not bool(ends_with)
+
+
+def test_memory_is_limited_only_where_the_kernel_lets_it_fall_below_what_is_held() -> None:
+    assert handles(2) - handles(1) == {"limit:memory"}
+    assert {"start", "signal", "freeze", "run_in"} == handles(1)
+
+
+def test_whoever_is_not_root_is_let_at_what_containers_wrote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = tmp_path / "said"
+    cli = tmp_path / "docker"
+    cli.write_text(f'#!/bin/sh\necho "$DOCKER_HOST $@" > {said}\n')
+    cli.chmod(0o755)
+    written = {"docker_host": "unix:///d.sock", "cli": str(cli), "image": "py:1", "work": "/w"}
+    for uid, expected in ((0, False), (1000, True)):
+        monkeypatch.setattr(compose_down.os, "geteuid", lambda uid=uid: uid)
+        compose_down._open_up(written, 5.0)
+        assert said.exists() is expected
+    words = said.read_text().split()
+    assert words[:3] == ["unix:///d.sock", "run", "--rm"] and words[-3:] == ["-R", "a+rwX", "/work"]
+    assert "/w:/work" in words and words[-4] == "py:1"
+
+
+ADDRESSES = [("web", None, None, "web:8000"), ("web", "control", "shop", "web:8001"),
+             ("web", None, "shop", "tocsin-proxy:20007"), ("web", None, "clients", "web:8000")]  # fmt: skip
+
+
+@pytest.mark.parametrize(("role", "port", "caller", "expected"), ADDRESSES)
+def test_inside_roles_are_called_by_name_or_through_the_proxy(
+    role: str, port: str | None, caller: str | None, expected: str, tmp_path: Path
+) -> None:
+    stack = make_stack(tmp_path / "s", {"web": {"ports": {"http": 8000, "control": 8001}}, "shop": {"ports": {"a": 1}}})
+    ports = {"web": {"http": 20001, "control": 20002}, "shop": {"a": 20003}}
+    here = Places(stack=stack, work=tmp_path, run_id="r", speed=1, ports=ports, edges={("shop", "web"): 20007})
+    assert ContainerPlaces.of(here, {}).address(role, port, caller=caller) == expected
+    with pytest.raises(StackError, match="'cat' does not run here"):
+        ContainerPlaces.of(here, {}).address("cat")
+
+
+def test_an_engine_needs_a_stack_with_a_compose_file_before_it_asks_docker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = make_stack(tmp_path / "s", {"web": {"ports": {"http": 1}}})
+    monkeypatch.setattr(compose, "find_docker", lambda: SimpleNamespace(cgroups=2))
+    with pytest.raises(StackError, match=r"has no compose.yaml, so it cannot run under Compose"):
+        ComposeEngine().handles(stack)
+    (stack.folder / "compose.yaml").write_text("")
+    assert "limit:memory" in ComposeEngine().handles(stack)

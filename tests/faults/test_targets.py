@@ -1,0 +1,37 @@
+"""What faults reach, told by what they need."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from harness.faults import ALL
+from harness.faults.targets import reach
+from harness.loader import load_stack
+
+TARGETS = [
+    ("kill", {"role": "node"}, ("node",), ("node",), True),
+    ("pause", {"role": "node"}, ("node",), ("node",), False),
+    ("model_raises", {"share": 0.5}, ("model",), ("model",), False),
+    ("net_refuse", {"edge": "prometheus -> model"}, ("prometheus -> model",), (), False),
+    ("cpu_hog", {}, (), (), False),
+]
+
+
+@pytest.mark.parametrize(("kind", "params", "targets", "roles", "restarts"), TARGETS)
+def test_what_a_fault_reaches(
+    kind: str, params: dict[str, Any], targets: tuple[str, ...], roles: tuple[str, ...], restarts: bool
+) -> None:
+    found = reach(kind, params, load_stack("reference"))
+    assert (found.targets, found.roles, found.restarts) == (targets, roles, restarts)
+
+
+def test_a_hook_that_the_stack_does_not_have_reaches_nothing() -> None:
+    found = reach("model_raises", {"share": 0.5}, load_stack("null").model_copy(update={"hooks": {}}))
+    assert found.targets == ()
+
+
+def test_no_fault_is_harmless_unless_it_says_so() -> None:
+    assert {fault.kind for fault in ALL if getattr(fault, "harmless", False)} == set()
+    assert {fault.kind for fault in ALL if getattr(fault, "separate", False)} == {"silence"}
