@@ -21,7 +21,7 @@ def fingerprint(root: Path = ROOT) -> str:
     """Return a digest of everything that decides a drill's answer; results under another one are not believed."""
     digest = hashlib.sha256()
     for path in sorted(path for name in _DECIDES for path in (root / name).rglob("*") if path.is_file()):
-        if "__pycache__" not in path.parts:
+        if not {"__pycache__", ".venv"} & set(path.parts):
             digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 
