@@ -42,8 +42,8 @@ BROKEN = (
         changes=(
             Change(
                 file="stack.yaml",
-                old='"{work}/pager/notifications.jsonl"]',
-                new='"{work}/pager/notifications.jsonl", "--answer", "500"]',
+                old='"{work}/pager/notifications.jsonl"',
+                new='"{work}/pager/notifications.jsonl", "--answer", "500"',
             ),
         ),
         code=2,
