@@ -28,9 +28,11 @@ class OutOfMemory(RoleFault):
     handles: ClassVar[tuple[str, ...]] = ("limit:memory", "start")
 
     def inject(self, live: LiveStack) -> None:
-        """Take the end for asked, and lower the limit; the kernel does the rest."""
-        held_mib = live.usage(self.params.role).get("memory_mib", 0.0)
-        live.limit(self.params.role, memory_mib=max(held_mib * self.params.share, _LEAST_MIB))
+        """Take the end for asked, and lower the limit, unless there is one; the kernel does the rest."""
+        usage = live.usage(self.params.role)
+        if "memory_limit_mib" not in usage:
+            held_mib = usage.get("memory_mib", 0.0)
+            live.limit(self.params.role, memory_mib=max(held_mib * self.params.share, _LEAST_MIB))
 
     def heal(self, live: LiveStack) -> None:
         """Lift the limit, and start the role if it does not run."""

@@ -17,6 +17,8 @@ from tests.faults.test_all_faults import EXAMPLES
 
 PARAMS = EXAMPLES | {  # as the reference stack names things
     "disk_full": {"disk": "request-log"},
+    "disk_slow": {"disk": "shipper-spool", "writes_per_s": 10},
+    "memory_pressure": {"role": "model", "leave_mib": 0.6},  # canaries alone ask for little
     "exporter_stale": {"role": "gpu"},
     "exporter_error": {"role": "gpu"},
 }
