@@ -38,7 +38,7 @@ mount_is_possible() {
 }
 
 use() {
-    export PATH=$tools/root/usr/bin:$tools/root/usr/sbin:$PATH DOCKER_HOST=unix://$socket DOCKER_CONFIG=$tools/cfg
+    export PATH=$tools/unpacked/usr/bin:$tools/unpacked/usr/sbin:$PATH DOCKER_HOST=unix://$socket DOCKER_CONFIG=$tools/cfg
     unset DOCKER_CONTEXT
 }
 
@@ -47,7 +47,7 @@ use() {
 complete() {
     local name
     for name in "${programs[@]}"; do
-        PATH=$tools/root/usr/bin:$tools/root/usr/sbin:/usr/sbin:/usr/bin command -v "$name" >/dev/null || return 1
+        PATH=$tools/unpacked/usr/bin:$tools/unpacked/usr/sbin:/usr/sbin:/usr/bin command -v "$name" >/dev/null || return 1
     done
     [ -x "$tools/cfg/cli-plugins/docker-compose" ] && [ -x "$tools/cfg/cli-plugins/docker-buildx" ]
 }
@@ -68,8 +68,8 @@ bring_tools() {
     unpack_newer || { rm -rf "$tools.new"; refuse "the packages of $suite could not be fetched and unpacked."; }
     rm -rf "$tools" && mv "$tools.new" "$tools"
     mkdir -p "$tools/cfg/cli-plugins"
-    ln -sf "$tools/root/usr/libexec/docker/cli-plugins"/* "$tools/cfg/cli-plugins/"
-    [ -x "$tools/root/usr/bin/tini-static" ] || ln -sf /usr/bin/tini-static "$tools/root/usr/bin/tini-static"
+    ln -sf "$tools/unpacked/usr/libexec/docker/cli-plugins"/* "$tools/cfg/cli-plugins/"
+    [ -x "$tools/unpacked/usr/bin/tini-static" ] || ln -sf /usr/bin/tini-static "$tools/unpacked/usr/bin/tini-static"
     exec 8>&-
     complete || refuse "the packages of $suite lack one of: ${programs[*]}."
 }
@@ -77,7 +77,7 @@ bring_tools() {
 # apt with lists, cache and state of its own; Debian's mirrors serve every suite.
 unpack_newer() {
     local new=$tools.new deb
-    rm -rf "$new" && mkdir -p "$new"/{apt/lists/partial,apt/cache/archives/partial,apt/state,deb,root,cfg}
+    rm -rf "$new" && mkdir -p "$new"/{apt/lists/partial,apt/cache/archives/partial,apt/state,deb,unpacked,cfg}
     awk 'BEGIN{RS="";ORS="\n\n"} /Types: *deb/{print; exit}' /etc/apt/sources.list.d/debian.sources |
         sed -E "s/^Suites:.*/Suites: $suite/" >"$new/apt/newer.sources"
     local apt=(apt-get -o Dir::Etc::SourceList="$new/apt/newer.sources" -o Dir::Etc::SourceParts=/dev/null
@@ -87,7 +87,7 @@ unpack_newer() {
     "${apt[@]}" update -qq || return 1
     (cd "$new/deb" && "${apt[@]}" download -qq {docker.io,docker-cli,containerd,docker-compose,docker-buildx}/$suite) ||
         return 1
-    for deb in "$new"/deb/*.deb; do dpkg-deb -x "$deb" "$new/root" || return 1; done
+    for deb in "$new"/deb/*.deb; do dpkg-deb -x "$deb" "$new/unpacked" || return 1; done
     rm -rf "$new/apt" "$new/deb"
 }
 
@@ -153,7 +153,7 @@ case ${1:-} in
     tools) check_machine; bring_tools ;;
     start) check_machine; start ;;
     env)
-        echo "export DOCKER_HOST=$DOCKER_HOST DOCKER_CONFIG=$DOCKER_CONFIG PATH=$tools/root/usr/bin:\$PATH"
+        echo "export DOCKER_HOST=$DOCKER_HOST DOCKER_CONFIG=$DOCKER_CONFIG PATH=$tools/unpacked/usr/bin:\$PATH"
         echo "unset DOCKER_CONTEXT"
         ;;
     wipe) wipe ;;
