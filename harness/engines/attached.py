@@ -2,37 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
-from harness.clock import Clock, RunClock
 from harness.engines.extras import Made
 from harness.engines.local_stack import LocalStack
 from harness.engines.record import GUARD, Record
+from harness.engines.shared import AnothersRun, NoJournal
 from harness.engines.written import NAME, places_of, read
 from harness.errors import StackError
 from harness.stack import LiveStack
 
 _ELSEWHERE = {"compose": "harness.engines.compose_attached", "external": "harness.engines.external"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Run:
-    """What a stack asks of its run."""
-
-    id: str
-    work: Path
-    folder: Path
-    clock: Clock = field(default_factory=RunClock)
-
-
-class _NoJournal:
-    """Forgets: the journal belongs to the harness that brought the stack up."""
-
-    def note(self, fact: str, **more: Any) -> None:
-        """Do nothing."""
 
 
 def attach(work: Path, *, record: Path | None = None) -> LiveStack:
@@ -59,9 +41,9 @@ def _local(work: Path, content: dict[str, Any], record: Record) -> LocalStack:
     if not (folder / "stack-logs").is_dir():  # the run directory is gone
         folder = work
         (folder / "stack-logs").mkdir(exist_ok=True)
-    run = _Run(id=content["run_id"], work=work, folder=folder)
+    run = AnothersRun(id=content["run_id"], work=work, folder=folder)
     live = LocalStack(
-        places=places_of(content, work), run=cast(Any, run), journal=cast(Any, _NoJournal()), record=record
+        places=places_of(content, work), run=cast(Any, run), journal=cast(Any, NoJournal()), record=record
     )
     live.furnish(Made.read(content))
     for role, pid in content["pids"].items():

@@ -6,7 +6,6 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import asdict
 from typing import Any
 
@@ -17,16 +16,16 @@ from harness.engines.compose_container import Container, containers
 from harness.engines.compose_down import take_down
 from harness.engines.compose_edges import ContainedProxy
 from harness.engines.compose_places import PROXY
-from harness.engines.health import Abandoned
 from harness.engines.placeholders import Places
 from harness.engines.proxies import standing
 from harness.engines.record import GUARD, Record
 from harness.engines.repeats import Repeats
 from harness.engines.run import Run
+from harness.engines.shared import Attended, wait_for_all
 from harness.engines.written import described, write_down
 from harness.errors import StackError
 from harness.journal import Journal
-from harness.stack import EdgeProxy, Prober
+from harness.stack import EdgeProxy
 
 DOWN_S = 20.0
 _LOOK_S = 0.25
@@ -42,7 +41,7 @@ def handles(cgroups: int) -> frozenset[str]:
     return found | {"limit:memory"} if cgroups == 2 else found
 
 
-class ComposeStack:
+class ComposeStack(Attended):
     """Implements `harness.stack.LiveStack`. `take_over` and `down` are the engine's."""
 
     engine = "compose"
@@ -57,6 +56,7 @@ class ComposeStack:
         record: Record | None = None,
     ) -> None:
         """`written` is the content of engine.json."""
+        super().__init__(record or Record(run.work / GUARD), run.clock.now)
         self.stack = places.stack
         self.work = run.work
         self.run_id = run.id
@@ -67,9 +67,7 @@ class ComposeStack:
         self._nursery = Nursery(run_id=run.id, logs=run.folder / "stack-logs")
         self._spawned: list[Child] = []
         self._containers: dict[str, Container] = {}
-        self._record = record or Record(run.work / GUARD)
         self._repeats = Repeats(journal=journal)
-        self._prober: Prober | None = None
         self._asked: set[str] = set()
         self._limited: set[str] = set()
         self._seen: tuple[float, dict[str, str]] = (0.0, {})
@@ -92,17 +90,7 @@ class ComposeStack:
 
     def wait_for_all(self) -> None:
         """Wait until every role is healthy; raise the first failure at once."""
-        given_up = threading.Event()
-        with ThreadPoolExecutor(max_workers=max(len(self._containers), 1)) as pool:
-            try:
-                waits = [pool.submit(self._wait_and_note, name, given_up) for name in self._containers]
-                wait(waits, return_when=FIRST_EXCEPTION)
-            finally:
-                given_up.set()
-        failures = [error for done in waits if (error := done.exception())]
-        failures.sort(key=lambda error: isinstance(error, Abandoned))
-        if failures:
-            raise failures[0]
+        wait_for_all(self._containers, self._wait_and_note)
 
     def _wait_and_note(self, name: str, given_up: threading.Event | None = None) -> float:
         took_s = self._role(name).wait(given_up)
@@ -221,26 +209,6 @@ class ComposeStack:
     def disk(self, name: str) -> str:
         """Raise StackError: this engine gives no role a disk of its own."""
         raise StackError(f"Disk {name!r} is none of its own: the compose engine makes no small file systems.")
-
-    def guard(self, fault: str, *, kind: str, params: Mapping[str, object], outlives: bool) -> None:
-        """Write down in `<work>/guard.jsonl`, before it is done, what is about to be broken; safe on disk on return."""
-        now = self._run.clock.now()
-        self._record.broken(fault, kind=kind, params=params, outlives=outlives, at=now)
-
-    def healed(self, fault: str) -> None:
-        """Write down there that a fault was healed."""
-        self._record.healed(fault, at=self._run.clock.now())
-
-    def attach_prober(self, prober: Prober) -> None:
-        """Say which canary process witnesses may ask."""
-        self._prober = prober
-
-    @property
-    def prober(self) -> Prober:
-        """The canary process of this run; StackError before one was attached."""
-        if self._prober is None:
-            raise StackError("No canary process is attached to this stack.", hint="Call attach_prober first.")
-        return self._prober
 
     def _container(self, name: str, identity: str) -> Container:
         return Container(name=name, id=identity, api=self._api, places=self._places, clock=self._run.clock)

@@ -23,11 +23,12 @@ from harness.engines.health import request
 from harness.engines.processes import kill_carriers, remove_folder
 from harness.engines.record import GUARD, Record
 from harness.engines.run import Run
+from harness.engines.shared import Attended
 from harness.engines.written import NAME
 from harness.errors import StackError
 from harness.journal import Journal
 from harness.scenario import Timeline
-from harness.stack import EdgeProxy, Prober, Stack
+from harness.stack import EdgeProxy, Stack
 
 _ENV = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}")
 _CONNECT_S = 2.0
@@ -110,7 +111,7 @@ def present(stack: Stack, addresses: Addresses) -> Stack:
     return stack.model_copy(update={"roles": roles}).at(stack.folder)
 
 
-class ExternalStack:
+class ExternalStack(Attended):
     """Implements `harness.stack.LiveStack` as far as hooks need it; everything else is refused with a sentence."""
 
     engine = "external"
@@ -128,9 +129,9 @@ class ExternalStack:
         now: Callable[[], float],
     ) -> None:
         self.stack, self.work, self.run_id, self.speed = stack, work, run_id, 1.0
-        self._addresses, self._nursery, self._record, self._now = addresses, nursery, Record(record), now
+        super().__init__(Record(record), now)
+        self._addresses, self._nursery = addresses, nursery
         self._spawned: list[Child] = []
-        self._prober: Prober | None = None
 
     def look(self, role: str) -> None:
         """See that a role answers: its health path, or a connection; StackError if it does not."""
@@ -194,22 +195,7 @@ class ExternalStack:
 
     def guard(self, fault: str, *, kind: str, params: Mapping[str, object], outlives: bool) -> None:
         """Write down what is about to be broken; everything outlives us on a stack that is not ours."""
-        self._record.broken(fault, kind=kind, params=params, outlives=True, at=self._now())
-
-    def healed(self, fault: str) -> None:
-        """Write down that a fault was healed."""
-        self._record.healed(fault, at=self._now())
-
-    def attach_prober(self, prober: Prober) -> None:
-        """Say which canary process witnesses may ask."""
-        self._prober = prober
-
-    @property
-    def prober(self) -> Prober:
-        """The canary process of this run; StackError before one was attached."""
-        if self._prober is None:
-            raise StackError("No canary process is attached to this stack.")
-        return self._prober
+        super().guard(fault, kind=kind, params=params, outlives=True)
 
     def proxy(self, edge: str) -> EdgeProxy:
         """Refuse."""

@@ -5,14 +5,12 @@ from __future__ import annotations
 import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from typing import Any
 
 from harness.engines.children import Child, Nursery, end_all
 from harness.engines.extras import NOTHING, Extras, Made, handles, make
 from harness.engines.family import frozen, signal_all
 from harness.engines.handling import limit, run_in, usage
-from harness.engines.health import Abandoned
 from harness.engines.placeholders import Places
 from harness.engines.processes import kill_carriers
 from harness.engines.proxies import Proxies
@@ -21,13 +19,14 @@ from harness.engines.render import keep_copy, render
 from harness.engines.repeats import Repeats
 from harness.engines.role import RoleProcess
 from harness.engines.run import Run
+from harness.engines.shared import Attended, wait_for_all
 from harness.engines.written import described, write_down
 from harness.errors import StackError
 from harness.journal import Journal
-from harness.stack import EdgeProxy, Prober
+from harness.stack import EdgeProxy
 
 
-class LocalStack:
+class LocalStack(Attended):
     """Implements `harness.stack.LiveStack`. `start` and `down` are the engine's; the rest may be called meanwhile."""
 
     engine = "local"
@@ -35,6 +34,7 @@ class LocalStack:
     def __init__(
         self, *, places: Places, run: Run, journal: Journal, extras: Extras = NOTHING, record: Record | None = None
     ) -> None:
+        super().__init__(record or Record(run.work / GUARD), run.clock.now)
         self.stack = places.stack
         self.work = run.work
         self.run_id = run.id
@@ -51,9 +51,7 @@ class LocalStack:
         self._made = Made()
         self._spawned: list[Child] = []
         self._proxies = Proxies(places, self._nursery, run.clock)
-        self._record = record or Record(run.work / GUARD)
         self._repeats = Repeats(journal=journal)
-        self._prober: Prober | None = None
 
     def start(self) -> None:
         """Render the configuration, start all roles side by side and wait until all are healthy."""
@@ -86,17 +84,7 @@ class LocalStack:
 
     def _wait_for_all(self) -> None:
         """Raise the first failure at once; the waits for other roles are given up then."""
-        given_up = threading.Event()
-        with ThreadPoolExecutor(max_workers=max(len(self._roles), 1)) as pool:
-            try:
-                waits = [pool.submit(self._wait_and_note, name, given_up) for name in self._roles]
-                wait(waits, return_when=FIRST_EXCEPTION)
-            finally:
-                given_up.set()
-        failures = [error for done in waits if (error := done.exception())]
-        failures.sort(key=lambda error: isinstance(error, Abandoned))
-        if failures:
-            raise failures[0]
+        wait_for_all(self._roles, self._wait_and_note)
 
     def _wait_and_note(self, name: str, given_up: threading.Event | None = None) -> float:
         took_s = self._roles[name].wait(given_up)
@@ -195,26 +183,6 @@ class LocalStack:
         if name not in self._made.mounts:
             raise StackError(f"Disk {name!r} is none of its own; those: {', '.join(self._made.mounts) or 'none'}.")
         return str(self._made.mounts[name])
-
-    def guard(self, fault: str, *, kind: str, params: Mapping[str, object], outlives: bool) -> None:
-        """Write down in `<work>/guard.jsonl`, before it is done, what is about to be broken; safe on disk on return."""
-        now = self._run.clock.now()
-        self._record.broken(fault, kind=kind, params=params, outlives=outlives, at=now)
-
-    def healed(self, fault: str) -> None:
-        """Write down there that a fault was healed."""
-        self._record.healed(fault, at=self._run.clock.now())
-
-    def attach_prober(self, prober: Prober) -> None:
-        """Say which canary process witnesses may ask."""
-        self._prober = prober
-
-    @property
-    def prober(self) -> Prober:
-        """The canary process of this run; StackError before one was attached."""
-        if self._prober is None:
-            raise StackError("No canary process is attached to this stack.", hint="Call attach_prober first.")
-        return self._prober
 
     def _role(self, role: str) -> RoleProcess:
         self._places.address(role)  # says which roles there are

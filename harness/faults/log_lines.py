@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
+from abc import abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from harness.errors import StackError
-from harness.faults.base import Witness
+from harness.faults.base import State, Witness
 from harness.faults.hooks import HookFault
 from harness.stack import LiveStack, LogsSignal
 
 _MOST_BYTES = 64 << 20
+_PROBES = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +40,44 @@ class LogFault(HookFault):
                 file.seek(min(before.get((found.st_dev, found.st_ino), 0), found.st_size))
                 lines += [line for line in file.read(_MOST_BYTES).splitlines(keepends=True) if line.endswith(b"\n")]
         return Appended(sent=len(statuses), answered=statuses.count(200), lines=lines)
+
+
+class LogFileFault(LogFault):
+    """Something done once to the log's files: the witness compares them with how they were before."""
+
+    @abstractmethod
+    def picture(self, live: LiveStack) -> dict[str, str]:
+        """Return what tells each file: a key that stays -> what the fault changes."""
+
+    @abstractmethod
+    def changed(self, before: dict[str, str], now: dict[str, str]) -> list[str]:
+        """Return a word for each file on which the fault shows."""
+
+    def inject(self, live: LiveStack) -> None:
+        """Write down how the files are, then do it."""
+        if not self._record(live).exists():
+            self._record(live).write_text(json.dumps(self.picture(live)), encoding="utf-8")
+        super().inject(live)
+
+    def heal(self, live: LiveStack) -> None:
+        """Forget how the files were; there is nothing to mend."""
+        self._record(live).unlink(missing_ok=True)
+        super().heal(live)
+
+    def witness(self, live: LiveStack) -> Witness:
+        """A file differs from before: present; none does: absent. After the heal: lines are written."""
+        if not self._record(live).exists():
+            seen = self.appended(live, _PROBES)
+            detail = f"{len(seen.lines)} lines were written for {seen.sent} requests"
+            return Witness(state="absent" if seen.lines else "cannot_tell", detail=detail)
+        before: dict[str, Any] = json.loads(self._record(live).read_text(encoding="utf-8"))
+        if found := self.changed(before, self.picture(live)):
+            return Witness(state="present", detail=", ".join(found))
+        state: State = "absent" if any(before.values()) else "cannot_tell"
+        return Witness(state=state, detail=f"{len(before)} files are as before")
+
+    def _record(self, live: LiveStack) -> Path:
+        return live.work / f"{self.kind}-{self.role(live.stack)}"
 
 
 def unclear(seen: Appended) -> Witness | None:

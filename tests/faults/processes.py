@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from harness.engines import family, open_files
 from tests.faults.fake_live import FakeLive, answering
 
@@ -24,11 +26,19 @@ class LiveProcess(FakeLive):
         super().__init__(at)
         self.work, self.run_id = work, f"test-{os.getpid()}-{time.monotonic_ns()}"
         self.process: subprocess.Popen[bytes] | None = None
+        self.began = 0.0
         self.spawned: list[subprocess.Popen[bytes]] = []
         self.restart("model")
 
     def restart(self, role: str, *, wait: bool = True) -> None:
-        self.process = subprocess.Popen(SLEEP)
+        for _ in range(1000):  # the kernel dates a process to 10 ms; a role's successor does not begin within the same
+            self.process = subprocess.Popen(SLEEP)
+            began = psutil.Process(self.process.pid).create_time()
+            if began != self.began:
+                self.began = began
+                return
+            self.stop(role, kill=True)
+        raise AssertionError("time stands still")
 
     def stop(self, role: str, *, kill: bool = False) -> None:
         if self.process:
