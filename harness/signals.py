@@ -93,3 +93,7 @@ class Signals(Frozen):
     logs: LogsSignal | None = None
     accuracy: LabelledMetric | None = None
     watchdog: WatchdogSignal | None = None
+
+    def has(self, stream: str) -> bool:
+        """Tell whether a stream may be there: logs and drift are only where they are named, others need no name."""
+        return stream not in ("logs", "drift") or getattr(self, stream) is not None

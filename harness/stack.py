@@ -150,19 +150,6 @@ class EdgeProxy(Protocol):
         """Return conditions and counters."""
 
 
-HANDLES: Mapping[str, str] = {
-    "start": "A role can be ended, and started again on the same ports.",
-    "signal": "Signals reach all processes of a role.",
-    "freeze": "SIGSTOP and SIGCONT freeze all of a role, and the kernel or the runtime tells whether it is frozen.",
-    "run_in": "A short command can run where the role's files are, as the role's user.",
-    "limit:memory": "The memory of a role can be limited while it runs; what exceeds it is killed by the kernel.",
-    "limit:open_files": "The number of files that a role may open can be limited while it runs.",
-    "slow:<name>": "The writes of its role to the disk of that name can be slowed.",
-    "disk:<name>": "The disk of that name in stack.yaml is a small file system of its own in drills that need it.",
-}
-"""What an engine may offer; a fault asks for it with the need `handle:<name>`."""
-
-
 class LiveStack(Protocol):
     """A stack that is up. Faults and the guardian need nothing else."""
 
@@ -225,6 +212,15 @@ class LiveStack(Protocol):
         `open_files` (of the process that has most), `open_files_limit` (the lowest of its processes) and `began`
         (epoch seconds at which its first process started; missing while none runs).
         """
+
+    def disconnect(self, role: str) -> None:
+        """Take a role off all its networks; StackError where it has none of its own. Handle `disconnect`."""
+
+    def reconnect(self, role: str) -> None:
+        """Put a role on the networks again that it was taken off; nothing where it was not."""
+
+    def networks(self, role: str) -> tuple[str, ...]:
+        """Return the networks that a role is on, as the runtime tells."""
 
     def run_in(self, role: str, argv: Sequence[str], *, within_s: float = 5.0) -> tuple[int, str]:
         """Run a short command where the role's files are, as its user; return exit status and output (both streams).

@@ -16,6 +16,7 @@ from harness.rules.monitoring import Monitoring, read_monitoring
 from harness.rules.speed import limits
 from harness.scenario import (
     Catalogue,
+    FaultPlan,
     PlannedFault,
     PlannedPhase,
     Scenario,
@@ -105,7 +106,6 @@ def _faults(
     for phase, placed in zip(scenario.timeline, phases, strict=True):
         for fault, _ in drawn(phase, seed, reach, budget):
             inject_s = placed.start_s + fault.at
-            blinds = catalogue.blinds.get(fault.kind)
             yield PlannedFault(
                 name=fault.name,
                 kind=fault.kind,
@@ -113,8 +113,15 @@ def _faults(
                 phase=placed.name,
                 inject_s=inject_s,
                 heal_s=inject_s + fault.lasts if fault.lasts else placed.end_s,
-                blinds=tuple(blinds(fault.params, stack)) if blinds else (),
+                blinds=_blinds(fault, stack, catalogue),
             )
+
+
+def _blinds(fault: FaultPlan, stack: Stack, catalogue: Catalogue) -> tuple[tuple[str, str], ...]:
+    """Return what a fault blinds of the signals that the stack has: pairs (signal, role)."""
+    blinds = catalogue.blinds.get(fault.kind)
+    found = blinds(fault.params, stack) if blinds else ()
+    return tuple((signal, role) for signal, role in found if stack.signals.has(signal))
 
 
 def _aborts(placed: Plan) -> tuple[tuple[Abort, str], ...]:

@@ -97,7 +97,7 @@ CATALOGUE = Catalogue(
     faults={"model_raises": Raises, "kill": Kill},
     payloads={"shift": Shift},
     users=("predict",),
-    blinds={"kill": lambda params, stack: (("logs", params["role"]),)},
+    blinds={"kill": lambda params, stack: (("logs", params["role"]), ("notifications", params["role"]))},
     reach={
         "kill": lambda params, stack: Reach(targets=(params["role"],), roles=(params["role"],), restarts=True),
         "model_raises": lambda params, stack: Reach(targets=("model",), roles=("model",)),

@@ -111,7 +111,7 @@ def test_drawn_faults_are_planned_like_others(tmp_path: Path) -> None:
     for fault in timeline.faults:
         assert (fault.phase, fault.heal_s - fault.inject_s) == ("trouble", 60)
         assert 300 <= fault.inject_s < fault.heal_s <= 900
-        assert fault.blinds == ((("logs", "prometheus"),) if fault.kind == "kill" else ())
+        assert fault.blinds == ((("notifications", "prometheus"),) if fault.kind == "kill" else ())
     assert {step.name for step in timeline.steps if step.action == "heal"} == {one.name for one in timeline.faults}
 
 

@@ -71,9 +71,16 @@ def test_a_fault_without_a_length_lasts_as_long_as_its_phase(tmp_path: Path) -> 
     assert [step.action for step in timeline.steps if step.at_s == 900] == ["heal", "phase"]
 
 
-def test_a_fault_says_what_it_blinds(tmp_path: Path) -> None:
-    timeline = planned(tmp_path, ("{model_raises: {share: 0.3}, at", "{kill: {role: model}, at"))
-    assert timeline.faults[0].blinds == (("logs", "model"),)
+LOGS = "logs: {role: prometheus, index: a, unparsed: b, id: c, time: d, status: e, files: f}"
+
+
+@pytest.mark.parametrize(("signals", "blinded"), [("", ("notifications",)), (LOGS, ("logs", "notifications"))])
+def test_a_fault_says_what_it_blinds_of_the_signals_that_are_there(
+    tmp_path: Path, signals: str, blinded: tuple[str, ...]
+) -> None:
+    stack = STACK.replace("jobs: {ml: model}", f"jobs: {{ml: model}}\n  {signals}")
+    timeline = planned(tmp_path, ("{model_raises: {share: 0.3}, at", "{kill: {role: model}, at"), stack=stack)
+    assert timeline.faults[0].blinds == tuple((signal, "model") for signal in blinded)
 
 
 def test_the_floor_adds_up_what_time_an_alert_needs(tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ def _speed(timeline: Timeline) -> str:
 
 
 def _head(timeline: Timeline, engine: Any = None) -> str:
-    from harness.cli.parts import AROUND_PLAY_S, memory_mib_of, programs_of
+    from harness.cli.parts import around_play_s, memory_mib_of, programs_of
     from harness.clock import format_duration
 
     scenario, stack = timeline.scenario, timeline.stack
@@ -88,7 +88,7 @@ def _head(timeline: Timeline, engine: Any = None) -> str:
     return (
         f"{scenario.name}: {scenario.summary}\n"
         f"stack {stack.name}, seed {timeline.seed}, {length} of production time at speed {timeline.speed:g}: "
-        f"{wall} of play and about {AROUND_PLAY_S} s around it\n"
+        f"{wall} of play and about {around_play_s(engine)} s around it\n"
         f"needs about {memory_mib_of(stack)} MiB of memory and {programs}"
     )
 

@@ -119,15 +119,16 @@ def announce(found: tuple[Drill, ...], engine: Any = None) -> None:
     from harness.cli.output import say
     from harness.clock import format_duration
 
+    around_s = parts.around_play_s(engine)
     for drill in found:
         timeline = drill.timeline
         length, wall = format_duration(round(timeline.length_s)), format_duration(round(timeline.wall_s))
-        around = f"and about {parts.AROUND_PLAY_S} s around it"
+        around = f"and about {around_s} s around it"
         say(f"{drill.name}: {length} of production time at speed {timeline.speed:g} play in {wall}, {around}.")
         for warning in timeline.warnings:
             say(f"{drill.name}: warning: {warning}")
     if len(found) > 1:
-        total_s = sum(drill.timeline.wall_s + parts.AROUND_PLAY_S for drill in found)
+        total_s = sum(drill.timeline.wall_s + around_s for drill in found)
         say(f"{len(found)} drills, one after the other: about {format_duration(round(total_s))}.")
     needed = max((parts.memory_mib_of(drill.timeline.stack) for drill in found), default=0)
     names = sorted({name for drill in found for name in parts.programs_of(drill.timeline.stack, engine)})

@@ -11,22 +11,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness.engines import outside
 from harness.engines.compose_docker import CliFailed, Docker, find_docker
 from harness.engines.compose_down import LABEL
 from harness.engines.compose_helpers import copy_code, python_image
 from harness.engines.compose_images import Images
+from harness.engines.compose_limits import handles
 from harness.engines.compose_mounts import readers
 from harness.engines.compose_places import ContainerPlaces
 from harness.engines.compose_project import Project, clock_offset
-from harness.engines.compose_stack import ComposeStack, handles
+from harness.engines.compose_stack import ComposeStack
 from harness.engines.compose_transform import Transform, make_folders
+from harness.engines.extras import Extras, mount_all, places_of_disks
 from harness.engines.placeholders import Places
 from harness.engines.ports import choose_ports
-from harness.engines.processes import RUN_ID, remove_folder
+from harness.engines.processes import RUN_ID
 from harness.engines.proxies import proxied
 from harness.engines.render import PAGER, keep_copy, render
 from harness.engines.run import Run
-from harness.engines.takedown import ENGINE
+from harness.engines.shared import depart
 from harness.errors import RoleDied, StackError
 from harness.journal import Journal
 from harness.scenario import Timeline
@@ -47,13 +50,13 @@ class ComposeEngine:
     owns_stack: bool = True
 
     def handles(self, stack: Stack) -> frozenset[str]:
-        """Return what can be done to a role here (`harness.stack.HANDLES`), known before anything is up.
+        """Return what can be done to a role here (`harness.faults.base.HANDLES`), known before anything is up.
 
         MissingProgram or StackError where there is no engine to ask, or no compose file; UsageError for a variant
         that there is not.
         """
         Project(stack=stack, variant=self.variant).arguments()
-        return handles(find_docker().cgroups)
+        return handles(stack, near=find_docker().near)
 
     def programs(self, stack: Stack) -> tuple[str, ...]:
         """Return the programs that must be on this machine beside Docker: none."""
@@ -77,7 +80,7 @@ class ComposeEngine:
             try:
                 yield live
             finally:
-                _take_down(live, run, journal)
+                depart(live, run, journal)
 
     def _start(self, start: Start, config: Mapping[str, Any], images: Mapping[str, str]) -> ComposeStack:
         for last_try in (False, True):
@@ -88,9 +91,10 @@ class ComposeEngine:
             except BaseException as error:
                 taken = isinstance(error, StackError) and any(sign in str(error) for sign in _TAKEN)
                 if last_try or not taken:  # else another process was quicker on one of our ports: choose others
-                    _take_down(live, start.run, start.journal)
+                    depart(live, start.run, start.journal)
                     raise
                 live.down()
+                outside.take_away(start.run.work)
                 start.journal.note("error", message=str(error))
                 continue
             return live
@@ -129,6 +133,7 @@ class Start:
             most_files=None if hard == resource.RLIM_INFINITY else hard,
         )
         content = transform.apply(config)
+        written = self._bring_disks(self._written(transform.project), places)
         make_folders(content, self.run.work)
         for role in places.ports:
             for folder in places.stack.roles[role].compose.folders:
@@ -136,9 +141,18 @@ class Start:
                 made.mkdir(parents=True, exist_ok=True)
                 made.chmod(0o777)
         self.file.write_text(json.dumps(content, indent=1), encoding="utf-8")
-        written = self._written(transform.project)
-        (self.run.work / ENGINE).write_text(json.dumps(written, indent=1), encoding="utf-8")
         return ComposeStack(places=places, run=self.run, journal=self.journal, written=written)
+
+    def _bring_disks(self, written: dict[str, Any], places: Places) -> dict[str, Any]:
+        """Write engine.json, then mount the disks that the plan needs; return what was written."""
+        extras = Extras.of(self.timeline)
+        disks = places_of_disks(extras, places)
+        written |= {"disks": {name: str(place) for name, place in disks.items()}}
+        outside.write_down(self.run.work, mounts=list(disks.values()), written=written)
+        mount_all(disks, extras, places)
+        for place in disks.values():
+            place.chmod(0o777)
+        return written
 
     def _written(self, project: str) -> dict[str, Any]:
         """What taking it down needs, by whoever does."""
@@ -149,7 +163,7 @@ class Start:
             "label": f"{LABEL}={self.run.id}",
             "docker_host": self.docker.host,
             "cli": self.docker.cli,
-            "cgroups": self.docker.cgroups,
+            "handles": sorted(handles(self.timeline.stack, near=self.docker.near)),
             "compose_file": str(self.file),
             "image": python_image(),
             "work": str(self.run.work),
@@ -205,10 +219,3 @@ def _carrying(docker: Docker, run: Run) -> Docker:
     from dataclasses import replace
 
     return replace(docker, environment={**docker.environment, RUN_ID: run.id})
-
-
-def _take_down(live: ComposeStack, run: Run, journal: Journal) -> None:
-    live.down()
-    remove_folder(run.work)
-    run.guard.needed = False  # had this been interrupted, the guardian would finish it
-    journal.note("stack_down")

@@ -146,24 +146,26 @@ class Container:
                 self.api.kill(self.id, number)
         return 1
 
-    def limit_memory(self, mib: float | None) -> None:
-        """Limit its memory; None lifts the limit to all that this machine has."""
-        with telling(f"limit the memory of {self.name}"):
-            size = int(mib * _MIB) if mib else int(self.api.info()["MemTotal"])
-            self.api.update_container(self.id, mem_limit=size, memswap_limit=size)
+    @property
+    def pid(self) -> int:
+        """The first process of it, as the engine numbers them; 0 when it does not run."""
+        return int(self.state.get("Pid") or 0)
 
     def usage(self) -> dict[str, float]:
-        """Return what the engine's statistics say of its memory, whether it was killed for it, and when it began."""
+        """Return what the engine's statistics say of its memory, whether it was killed for it, and when it began.
+
+        `memory_mib` is all that counts, of which `cached_mib` can be given back at once.
+        """
         with telling(f"tell the use of {self.name}"):
             memory = self.api.stats(self.id, stream=False, one_shot=True).get("memory_stats") or {}
         idle = memory.get("stats", {})
-        cached = idle.get("total_inactive_file", idle.get("inactive_file", 0))
         state = self.state
-        found = {"oom_kills": float(bool(state.get("OOMKilled"))), "memory_hits": float(memory.get("failcnt", 0))}
+        found = {"oom_kills": float(bool(state.get("OOMKilled")))}
         if state.get("Running"):
             found["began"] = datetime.fromisoformat(str(state["StartedAt"])).timestamp()
         if "usage" in memory:
-            found["memory_mib"] = max(memory["usage"] - cached, 0) / _MIB
+            found["memory_mib"] = memory["usage"] / _MIB
+            found["cached_mib"] = idle.get("total_inactive_file", idle.get("inactive_file", 0)) / _MIB
         if "limit" in memory:
             found["memory_limit_mib"] = memory["limit"] / _MIB
         return found

@@ -28,7 +28,7 @@ class CliFailed(StackError):
 class Docker:
     """A Docker engine on this machine: `cli` is the program, `host` the socket, `environment` what the CLI is given.
 
-    `cgroups` is the version of the kernel's control groups that it uses.
+    `near` tells that we are root where its containers run, so the kernel can be asked about them.
     """
 
     cli: str
@@ -36,7 +36,7 @@ class Docker:
     compose: str
     engine: str
     rootless: bool = False
-    cgroups: int = 1
+    near: bool = False
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def run(self, argv: Sequence[str], *, within_s: float, log: Path | None = None, cwd: Path | None = None) -> str:
@@ -71,7 +71,7 @@ def find_docker(environ: Mapping[str, str] | None = None) -> Docker:
         compose=compose,
         engine=str(info.get("ServerVersion", "")),
         rootless=rootless,
-        cgroups=2 if str(info.get("CgroupVersion")) == "2" else 1,
+        near=os.geteuid() == 0 and not rootless and info.get("KernelVersion") == os.uname().release,
         environment=environment,
     )
 

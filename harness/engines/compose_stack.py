@@ -7,14 +7,17 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import docker
 
+from harness.engines import compose_networks
 from harness.engines.children import Child, Nursery, end_all
 from harness.engines.compose_container import Container, containers
 from harness.engines.compose_down import take_down
 from harness.engines.compose_edges import ContainedProxy
+from harness.engines.compose_limits import Limits
 from harness.engines.compose_places import PROXY
 from harness.engines.placeholders import Places
 from harness.engines.proxies import standing
@@ -30,15 +33,6 @@ from harness.stack import EdgeProxy
 DOWN_S = 20.0
 _LOOK_S = 0.25
 _ENDED = ("exited", "dead")
-
-
-def handles(cgroups: int) -> frozenset[str]:
-    """Return what can be done to the container of a role while it runs, by the version of the control groups.
-
-    Version 1 does not let a limit fall below what is held, so no role could be made to run out of memory.
-    """
-    found = frozenset({"start", "signal", "freeze", "run_in"})
-    return found | {"limit:memory"} if cgroups == 2 else found
 
 
 class ComposeStack(Attended):
@@ -61,7 +55,7 @@ class ComposeStack(Attended):
         self.work = run.work
         self.run_id = run.id
         self.speed = places.speed
-        self.handles = handles(int(written.get("cgroups", 1)))
+        self.handles = frozenset(written.get("handles", ()))
         self._places, self._run, self._journal, self._written = places, run, journal, written
         self._api = docker.APIClient(base_url=str(written["docker_host"]), timeout=30)
         self._nursery = Nursery(run_id=run.id, logs=run.folder / "stack-logs")
@@ -186,29 +180,56 @@ class ComposeStack(Attended):
         return int(chosen.frozen), int(chosen.alive)
 
     def limit(self, role: str, **limits: float) -> None:
-        """Limit `memory_mib` of a role; without any, lift every limit. StackError for another."""
-        if unknown := sorted(set(limits) - {"memory_mib"}):
-            raise StackError(f"The compose engine cannot limit {', '.join(unknown)} of a container that runs.")
-        chosen = self._role(role)
+        """Limit `memory_mib`, `open_files` or `writes_per_s` of a role; without any, lift every limit.
+
+        StackError for another.
+        """
+        chosen = self._limits(role)
         if limits:
             self._limited.add(role)
-            chosen.limit_memory(limits["memory_mib"])
+            chosen.set(limits)
         else:
-            chosen.limit_memory(None)
-            if chosen.alive:
+            chosen.lift()
+            if self.alive(role):
                 self._limited.discard(role)
 
     def usage(self, role: str) -> Mapping[str, float]:
-        """Return what the engine's statistics say of a role."""
-        return self._role(role).usage()
+        """Return what the engine says of a role, and the kernel, where it can be asked."""
+        return self._limits(role).usage()
+
+    def disconnect(self, role: str) -> None:
+        """Take a role off every network; which they were is written into the work folder before."""
+        compose_networks.leave(self._role(role), self._networks(role))
+
+    def reconnect(self, role: str) -> None:
+        """Put a role on every network again that it was taken off; nothing where it was not."""
+        compose_networks.rejoin(self._role(role), self._networks(role))
+
+    def networks(self, role: str) -> tuple[str, ...]:
+        """Return the networks that a role is on, as the engine tells."""
+        return tuple(compose_networks.joined(self._role(role)))
 
     def run_in(self, role: str, argv: Sequence[str], *, within_s: float = 5.0) -> tuple[int, str]:
         """Run a short command in the role's container as its user; return its exit status and output."""
         return self._role(role).run(argv, within_s=within_s)
 
     def disk(self, name: str) -> str:
-        """Raise StackError: this engine gives no role a disk of its own."""
-        raise StackError(f"Disk {name!r} is none of its own: the compose engine makes no small file systems.")
+        """Return where a role's container has a disk; StackError if it is no file system of its own in this run."""
+        if name not in self._mounts:
+            raise StackError(f"Disk {name!r} is none of its own; those: {', '.join(self._mounts) or 'none'}.")
+        return str(self.stack.disks[name].inside)
+
+    @property
+    def _mounts(self) -> dict[str, Path]:
+        """Disk -> where it lies on this machine, for those that the plan asked for."""
+        return {name: Path(place) for name, place in self._written.get("disks", {}).items()}
+
+    def _limits(self, role: str) -> Limits:
+        folders = tuple(place for name, place in self._mounts.items() if self.stack.disks[name].role == role)
+        return Limits(container=self._role(role), work=self.work, folders=folders)
+
+    def _networks(self, role: str) -> Path:
+        return self.work / f"networks-{role}.json"
 
     def _container(self, name: str, identity: str) -> Container:
         return Container(name=name, id=identity, api=self._api, places=self._places, clock=self._run.clock)

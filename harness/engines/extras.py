@@ -17,7 +17,7 @@ from harness.stack import Stack
 
 
 def handles(stack: Stack) -> frozenset[str]:
-    """Return what can be done to a role on this machine (`harness.stack.HANDLES`)."""
+    """Return what can be done to a role on this machine (`harness.faults.base.HANDLES`)."""
     able = {"start", "signal", "freeze", "run_in"}
     able |= {"limit:open_files"} if open_files.able() else set()
     able |= {"limit:memory"} if memory_groups.shelf() else set()
@@ -78,24 +78,37 @@ class Made:
 def make(extras: Extras, places: Places) -> Made:
     """Write down what is going to be made, then make it; StackError if this machine does not let us."""
     stack = places.stack
-    mounts = {name: Path(places.fill(stack.disks[name].path, stack.disks[name].role)) for name in extras.disks}
-    for name, place in mounts.items():
-        if not place.is_relative_to(places.work):
-            raise StackError(f"Disk {name!r} at {place} is not below the work folder.", hint="Correct stack.yaml.")
+    mounts = places_of_disks(extras, places)
     groups = {role: MemoryGroup(place=_place(memory_groups.shelf(), places, role)) for role in extras.grouped}
     slowed = dict.fromkeys(stack.disks[name].role for name in extras.slow)
     folders = tuple(mounts.values())
     writes = {role: WriteGroup(place=_place(write_groups.shelf(), places, role), folders=folders) for role in slowed}
     every = [*groups.values(), *writes.values()]
     outside.write_down(places.work, mounts=folders, groups=[group.place for group in every])
-    for name, place in mounts.items():
-        if name in extras.slow:
-            disks.mount_file(place, stack.disks[name].mib, places.work / f"{name}.img")
-        else:
-            disks.mount(place, stack.disks[name].mib)
+    mount_all(mounts, extras, places)
     for group in every:
         group.make()
     return Made(mounts=mounts, groups=groups, writes=writes)
+
+
+def places_of_disks(extras: Extras, places: Places) -> dict[str, Path]:
+    """Return disk -> the folder over which it is to be mounted; StackError for one outside of the work folder."""
+    declared = places.stack.disks
+    mounts = {name: Path(places.fill(declared[name].path, declared[name].role)) for name in extras.disks}
+    for name, place in mounts.items():
+        if not place.is_relative_to(places.work):
+            raise StackError(f"Disk {name!r} at {place} is not below the work folder.", hint="Correct stack.yaml.")
+    return mounts
+
+
+def mount_all(mounts: Mapping[str, Path], extras: Extras, places: Places) -> None:
+    """Make each disk over its folder, of the kind that the plan needs; whoever calls has written that down before."""
+    for name, place in mounts.items():
+        mib = places.stack.disks[name].mib
+        if name in extras.slow:
+            disks.mount_file(place, mib, places.work / f"{name}.img")
+        else:
+            disks.mount(place, mib)
 
 
 def _place(shelf: Shelf | None, places: Places, role: str) -> Path:

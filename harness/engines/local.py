@@ -12,14 +12,12 @@ from harness import programs
 from harness.engines import outside
 from harness.engines.children import unprivileged
 from harness.engines.extras import Extras, handles
-from harness.engines.guard import Guard
 from harness.engines.local_stack import LocalStack
 from harness.engines.placeholders import Places
 from harness.engines.ports import choose_ports
-from harness.engines.processes import remove_folder
 from harness.engines.proxies import proxied
-from harness.engines.record import GUARD, Record
 from harness.engines.run import Run
+from harness.engines.shared import depart
 from harness.errors import RoleDied, StackError
 from harness.journal import Journal
 from harness.scenario import Timeline
@@ -36,7 +34,7 @@ class LocalEngine:
     owns_stack = True
 
     def handles(self, stack: Stack) -> frozenset[str]:
-        """Return what can be done to a role here (`harness.stack.HANDLES`), known before anything is up."""
+        """Return what can be done to a role here (`harness.faults.base.HANDLES`), known before anything is up."""
         return handles(stack)
 
     @contextmanager
@@ -48,11 +46,11 @@ class LocalEngine:
         """
         with closing(run):
             found = self._examine(timeline.stack, run)
-            live = self._start(timeline, run, journal, run.guard, found)
+            live = self._start(timeline, run, journal, found)
             try:
                 yield live
             finally:
-                _take_down(live, run, journal, run.guard)
+                depart(live, run, journal)
 
     def _examine(self, stack: Stack, run: Run) -> dict[str, programs.Program]:
         """Find every program, and see that there is room, before anything is started."""
@@ -77,21 +75,22 @@ class LocalEngine:
         return found
 
     def _start(
-        self, timeline: Timeline, run: Run, journal: Journal, guard: Guard, found: Mapping[str, programs.Program]
+        self, timeline: Timeline, run: Run, journal: Journal, found: Mapping[str, programs.Program]
     ) -> LocalStack:
         extras = Extras.of(timeline)
         for last_try in (False, True):
             live = LocalStack(places=self._places(timeline, run, found), run=run, journal=journal, extras=extras)
-            guard.needed = True
+            run.guard.needed = True
             try:
                 live.start()
             except BaseException as error:
                 taken = isinstance(error, RoleDied) and any(sign in str(error) for sign in _TAKEN)
                 again = taken and not last_try  # another process was quicker on one of our ports: choose others
                 if not again:
-                    _take_down(live, run, journal, guard)
+                    depart(live, run, journal)
                     raise
                 live.down()
+                outside.take_away(run.work)
                 journal.note("error", message=str(error))
                 continue
             return live
@@ -115,18 +114,6 @@ class LocalEngine:
             edges=dict(zip(edges, chosen[len(names) :], strict=False)),
             proxy_control=chosen[-1],
         )
-
-
-def _take_down(live: LocalStack, run: Run, journal: Journal, guard: Guard) -> None:
-    live.down()
-    left = [f"{place} is left." for place in outside.take_away(run.work)]
-    left += [f"Fault {one.name} is not healed." for one in Record(run.work / GUARD).unhealed() if one.outlives]
-    for sentence in left:
-        journal.note("error", message=f"{sentence} The guardian tries again.")
-    if not left:  # had this been interrupted, the guardian would finish it
-        remove_folder(run.work)
-        guard.needed = False
-    journal.note("stack_down")
 
 
 def _check_reachable(work: Path) -> None:

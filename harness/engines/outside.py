@@ -10,19 +10,23 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 _UNMOUNT_S = 5.0
 _AGAIN_S = 0.02
 
 
-def write_down(work: Path, *, mounts: Sequence[Path] = (), groups: Sequence[Path] = ()) -> None:
-    """Write `<work>/engine.json` of the local engine; safe on disk on return."""
+def write_down(
+    work: Path, *, mounts: Sequence[Path] = (), groups: Sequence[Path] = (), written: Mapping[str, Any] | None = None
+) -> None:
+    """Write `<work>/engine.json`; `written` is what another engine than the local one adds. Safe on disk on return."""
     content = {
         "engine": "local",
         "mounts": [str(place) for place in mounts],
         "groups": [str(place) for place in groups],
+        **(written or {}),
     }
     fresh = work / ".engine.json"
     with fresh.open("w", encoding="utf-8") as file:

@@ -7,17 +7,23 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from harness.clock import Clock, RunClock
+from harness.engines import outside
 from harness.engines.health import Abandoned
-from harness.engines.record import Record
+from harness.engines.processes import remove_folder
+from harness.engines.record import GUARD, Record
+from harness.engines.run import Run
 from harness.errors import StackError
+from harness.journal import Journal
 from harness.stack import Prober
 
 
 class Attended:
-    """The record of what is broken, and the canary process that witnesses ask."""
+    """The record of what is broken, the canary process that witnesses ask, and networks as most engines have them."""
+
+    engine: str
 
     def __init__(self, record: Record, now: Callable[[], float]) -> None:
         """`now` tells the epoch seconds that the record is dated with."""
@@ -42,6 +48,36 @@ class Attended:
         if self._prober is None:
             raise StackError("No canary process is attached to this stack.", hint="Call attach_prober first.")
         return self._prober
+
+    def disconnect(self, role: str) -> None:
+        """Raise StackError: this engine gives no role networks of its own."""
+        raise StackError(f"The {self.engine} engine cannot take {role!r} off a network: it has none of its own.")
+
+    def reconnect(self, role: str) -> None:
+        """Do nothing: no role was ever disconnected."""
+
+    def networks(self, role: str) -> tuple[str, ...]:
+        """Return the one that every role is on."""
+        return ("host",)
+
+
+class Takeable(Protocol):
+    """A stack that can be taken down."""
+
+    def down(self) -> None: ...  # noqa: D102
+
+
+def depart(live: Takeable, run: Run, journal: Journal) -> None:
+    """Take a stack down with all that was made for it. What is left is noted, and the work folder stays with it."""
+    live.down()
+    left = [f"{place} is left." for place in outside.take_away(run.work)]
+    left += [f"Fault {one.name} is not healed." for one in Record(run.work / GUARD).unhealed() if one.outlives]
+    for sentence in left:
+        journal.note("error", message=f"{sentence} The guardian tries again.")
+    if not left:  # had this been interrupted, the guardian would finish it
+        remove_folder(run.work)
+        run.guard.needed = False
+    journal.note("stack_down")
 
 
 def wait_for_all(names: Iterable[str], wait_for: Callable[[str, threading.Event], object]) -> None:

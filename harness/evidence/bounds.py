@@ -8,12 +8,7 @@ from typing import Protocol
 
 from harness.errors import EvidenceError
 from harness.evidence import Evidence, FaultRecord, Interval
-
-RESTARTING = ("kill", "terminate", "restart", "crash_loop", "slow_start", "out_of_memory", "cold_start")
-"""Kinds of fault after which a role starts anew; `params.role` names it."""
-
-LOOPING = ("crash_loop",)
-"""Those after which it does so again and again, until the heal."""
+from harness.evidence.restarts import restarts
 
 
 class Pointing(Protocol):
@@ -202,32 +197,9 @@ def _bound(evidence: Evidence, within_s: float, *, begun: float, since: float, e
         event=event,
         within_s=within_s,
         speed=evidence.speed,
-        fixed_s=_restarts(evidence, span),
+        fixed_s=restarts(evidence, span),
         slack_s=clock_slack_s(evidence),
     )
-
-
-def _restarts(evidence: Evidence, span: Interval) -> dict[str, float]:
-    """Return role -> production seconds for the roles that started anew within `span`, each as often as it did."""
-    added: dict[str, float] = {}
-    for fault in evidence.faults.values():
-        restart, role = _restart(evidence, fault), str(fault.params.get("role", ""))
-        if restart is not None and restart.start <= span.end and span.start <= restart.end:
-            fixed_s = float(evidence.run["fixed_s"].get(role, 0.0))
-            added[role] = added.get(role, 0.0) + fixed_s * evidence.speed
-    return {role: seconds for role, seconds in added.items() if seconds > 0}
-
-
-def _restart(evidence: Evidence, fault: FaultRecord) -> Interval | None:
-    """Return when the role of a fault started anew: a killed one from its heal on, a restarted one at once."""
-    if fault.kind not in RESTARTING or fault.injected_at is None:
-        return None
-    heals = [fact.at for fact in evidence.facts("heal") if fact.more.get("fault") == fault.name]
-    start = fault.injected_at if fault.kind in ("restart", "cold_start") else (heals[0] if heals else fault.healed_at)
-    if start is None:
-        return None
-    fixed_s = float(evidence.run["fixed_s"].get(str(fault.params.get("role", "")), 0.0))
-    return Interval(start=start, end=max(start, *(at for at in (fault.healed_at, fault.gone_at) if at)) + fixed_s)
 
 
 def _start_of(phase: str | None) -> str:

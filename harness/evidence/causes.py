@@ -25,6 +25,10 @@ class Cause:
     share: float | None = None
     bound_s: float | None = None
 
+    def active(self, at: float) -> bool:
+        """Tell whether it was not over yet at a time (epoch seconds)."""
+        return self.over is None or self.over > at
+
 
 def expected(evidence: Evidence) -> list[Mapping[str, Any]]:
     """Return the arguments of every `alerts/fire` of the drill."""
@@ -32,17 +36,25 @@ def expected(evidence: Evidence) -> list[Mapping[str, Any]]:
 
 
 def cause_of(evidence: Evidence, episode: Episode) -> Cause:
-    """Return what the drill says is the cause; else the faults and shifted phases active then; else the last one."""
+    """Return what the drill says is the cause; else the faults and shifted phases active then; else the last one.
+
+    Where it says several, the one that was active then and began last is meant, else the one that began last.
+    """
+    seen = episode.start if episode.pending_at is None else episode.pending_at
+    said = [one for one in _said(evidence, episode) if one.begun is not None and one.begun <= episode.start]
+    if said:
+        return max(said, key=lambda one: (one.active(seen), one.begun or 0.0))
+    begun = [one for one in _causes(evidence) if one.begun is not None and one.begun <= seen]
+    active = [one for one in begun if one.active(seen)]
+    return _joined(active) if active else max(begun, key=lambda one: one.begun or 0.0, default=Cause())
+
+
+def _said(evidence: Evidence, episode: Episode) -> Iterator[Cause]:
+    """Yield the causes of the lines that expect this alert."""
     for args in expected(evidence):
         labels = {str(key): str(value) for key, value in (args.get("labels") or {}).items()}
         if args["alert"] == episode.alert and labels.items() <= episode.labels.items():
-            said = named(evidence, args)
-            if said.begun is not None and said.begun <= episode.start:
-                return said
-    seen = episode.start if episode.pending_at is None else episode.pending_at
-    begun = [one for one in _causes(evidence) if one.begun is not None and one.begun <= seen]
-    active = [one for one in begun if one.over is None or one.over > seen]
-    return _joined(active) if active else max(begun, key=lambda one: one.begun or 0.0, default=Cause())
+            yield named(evidence, args)
 
 
 def _joined(active: list[Cause]) -> Cause:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
-import promql_parser
 
+from harness.evidence.expressions import selectors, tree
 from harness.evidence.metrics import Metrics, Series
 
 EARLIEST = "at the earliest: every series it reads was moving before"
@@ -51,7 +51,7 @@ def first_change(
 
 def read_by(metrics: Metrics, expr: str, labels: Mapping[str, str]) -> Iterator[Series]:
     """Yield the series that an expression reads and that do not contradict an alert's labels."""
-    for selector in _selectors(_parsed(expr)):
+    for selector in selectors(tree(expr)):
         for one in metrics.select(selector.name or ""):
             same = all(one.labels[key] == value for key, value in labels.items() if key in one.labels)
             if same and all(_fits(one, matcher) for matcher in selector.matchers.matchers):
@@ -61,20 +61,3 @@ def read_by(metrics: Metrics, expr: str, labels: Mapping[str, str]) -> Iterator[
 def _fits(series: Series, matcher: Any) -> bool:
     test = _OPS.get(str(matcher.op).rpartition(".")[2])
     return test is None or test(series.labels.get(matcher.name, ""), matcher.value)
-
-
-def _parsed(expr: str) -> Any:
-    try:
-        return promql_parser.parse(expr)
-    except ValueError:
-        return None
-
-
-def _selectors(node: Any) -> Iterator[Any]:
-    if type(node).__name__ == "VectorSelector":
-        yield node
-    for name in ("lhs", "rhs", "expr", "param", "vector_selector"):
-        if getattr(node, name, None) is not None:
-            yield from _selectors(getattr(node, name))
-    for argument in getattr(node, "args", None) or ():
-        yield from _selectors(argument)

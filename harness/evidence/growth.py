@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.evidence import Evidence, FaultRecord, Interval
-from harness.evidence.bounds import LOOPING, RESTARTING
 from harness.evidence.metrics import Series
+from harness.evidence.restarts import LOOPING, restarted_by
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,9 +50,7 @@ def restarting(evidence: Evidence, series: Sequence[Series]) -> list[FaultRecord
     """Return the faults that killed or restarted what these series are scraped from, as injected."""
     roles = {evidence.run["jobs"].get(one.labels.get("job", "")) for one in series}
     return [
-        one
-        for one in evidence.faults.values()
-        if one.kind in RESTARTING and one.params.get("role") in roles and one.injected_at is not None
+        one for one in evidence.faults.values() if restarted_by(evidence, one) in roles and one.injected_at is not None
     ]
 
 

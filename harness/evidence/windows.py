@@ -18,10 +18,9 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
-import promql_parser
+from harness.evidence.expressions import below, tree, walk
 
 _COMPARISONS = {">", ">="}
 _MEANS = {"avg_over_time", "quantile_over_time", "stddev_over_time", "stdvar_over_time"}
@@ -55,7 +54,7 @@ class Cold:
 
 def longest_s(expr: str) -> float:
     """Return the longest reach of an expression into the past, production seconds; 0 if it looks at now only."""
-    return _reach(_parsed(expr))
+    return _reach(tree(expr))
 
 
 def cold(expr: str, history_s: float, share: float = 1.0, recorded: Mapping[str, str] | None = None) -> Cold | None:
@@ -64,11 +63,11 @@ def cold(expr: str, history_s: float, share: float = 1.0, recorded: Mapping[str,
     `share` is the part of the traffic that the fault turns bad; `recorded` maps metrics that rules record to their
     expressions, which are read in their place.
     """
-    tree = _parsed(_inlined(expr, recorded or {}))
-    window_s = max((one for one in _diluting(tree) if one > history_s), default=0.0)
+    node = tree(_inlined(expr, recorded or {}))
+    window_s = max((one for one in _diluting(node) if one > history_s), default=0.0)
     if not window_s:
         return None
-    warm_s, cold_s = _needed(tree, None, share), _needed(tree, max(history_s, 0.0), share)
+    warm_s, cold_s = _needed(node, None, share), _needed(node, max(history_s, 0.0), share)
     if warm_s is not None and cold_s is not None:
         return Cold(
             window_s=window_s,
@@ -80,14 +79,6 @@ def cold(expr: str, history_s: float, share: float = 1.0, recorded: Mapping[str,
         )
     most = window_s * (1 - math.sqrt(max(history_s, 0.0) / window_s)) ** 2
     return Cold(window_s=window_s, history_s=history_s, optimistic_s=most, exact=False)
-
-
-@lru_cache(maxsize=512)
-def _parsed(expr: str) -> Any:
-    try:
-        return promql_parser.parse(expr)
-    except ValueError:
-        return None
 
 
 def _inlined(expr: str, recorded: Mapping[str, str]) -> str:
@@ -102,16 +93,10 @@ def _inlined(expr: str, recorded: Mapping[str, str]) -> str:
             lambda match: f"({recorded[match.group(1)]})",
             expr,
         )
-        if found == expr or _parsed(found) is None:
+        if found == expr or tree(found) is None:
             break
         expr = found
     return expr
-
-
-def _children(node: Any) -> list[Any]:
-    names = ("lhs", "rhs", "expr", "param", "vector_selector")
-    found = [getattr(node, name) for name in names if getattr(node, name, None) is not None]
-    return found + list(getattr(node, "args", None) or ())
 
 
 def _seconds(value: Any) -> float:
@@ -119,27 +104,21 @@ def _seconds(value: Any) -> float:
 
 
 def _reach(node: Any) -> float:
-    if node is None:
-        return 0.0
     own = _seconds(getattr(node, "range", None)) + max(_seconds(getattr(node, "offset", None)), 0.0)
-    return own + max(map(_reach, _children(node)), default=0.0)
+    return own + max(map(_reach, below(node)), default=0.0)
 
 
 def _diluting(node: Any) -> Iterator[float]:
     """Yield the windows whose value is a share or a mean of what they hold: parts of a quotient, and means."""
-    if type(node).__name__ == "Call" and node.func.name in _MEANS:
-        yield _reach(node)
-    if type(node).__name__ == "BinaryExpr" and str(node.op) == "/":
-        yield from (_reach(one) for one in _calls(node) if one.func.name in _RATES)
-    for child in _children(node) if node is not None else ():
-        yield from _diluting(child)
+    for one in walk(node):
+        if type(one).__name__ == "Call" and one.func.name in _MEANS:
+            yield _reach(one)
+        if type(one).__name__ == "BinaryExpr" and str(one.op) == "/":
+            yield from (_reach(call) for call in _calls(one) if call.func.name in _RATES)
 
 
 def _calls(node: Any) -> Iterator[Any]:
-    if type(node).__name__ == "Call":
-        yield node
-    for child in _children(node):
-        yield from _calls(child)
+    return (one for one in walk(node) if type(one).__name__ == "Call")
 
 
 def _needed(node: Any, history_s: float | None, share: float) -> float | None:

@@ -41,6 +41,7 @@ from harness.faults.model_slow import ModelSlow
 from harness.faults.nan_output import NanOutput
 from harness.faults.net_bandwidth import NetBandwidth
 from harness.faults.net_cut import NetCut
+from harness.faults.net_disconnect import NetDisconnect
 from harness.faults.net_latency import NetLatency
 from harness.faults.net_partition import NetPartition
 from harness.faults.net_refuse import NetRefuse
@@ -100,6 +101,7 @@ ALL: tuple[type[Fault], ...] = (
     NetReset,
     NetRefuse,
     NetPartition,
+    NetDisconnect,
     GpuXid,
     GpuTemperature,
     GpuThrottling,
@@ -114,9 +116,10 @@ ALL: tuple[type[Fault], ...] = (
 )
 
 WHY = {
-    "disk": " (it takes the right to mount)",
+    "disk": " (it takes the right to mount; containers must run on this machine)",
     "slow": " (it takes the right to mount, loop devices, mkfs.ext4, and control groups that we may write to)",
     "limit": " (it takes a kernel with control groups or prlimit, and write access to them)",
+    "disconnect": " (it takes containers: `--engine compose`)",
 }
 """What it usually takes, by the first word of a handle."""
 

@@ -85,7 +85,13 @@ class DiskFull:
         row = said.strip().splitlines()[-1].split() if status == 0 and said.strip() else []
         if len(row) < 6:
             raise StackError(f"df of disk {self.params.disk!r} says {said.strip()!r}.")
-        return int(row[-5]), int(row[-4])
+        size_kib, most_kib = int(row[-5]), live.stack.disks[self.params.disk].mib * _KIB
+        if size_kib > most_kib:
+            raise StackError(
+                f"Disk {self.params.disk!r} has {size_kib} KiB, more than the {most_kib} of its own: it is not filled.",
+                hint="Play with `--engine local`.",
+            )
+        return size_kib, int(row[-4])
 
     def _run(self, live: LiveStack, *argv: str) -> tuple[int, str]:
         return live.run_in(live.stack.disks[self.params.disk].role, argv, within_s=_FILL_S)

@@ -48,7 +48,7 @@ class RoleFault:
     """A fault of a whole role: what comes out of the role, or through it, is not seen meanwhile."""
 
     handles: ClassVar[tuple[str, ...]] = ("start",)
-    """What the engine must offer (`harness.stack.HANDLES`)."""
+    """What the engine must offer (`harness.faults.base.HANDLES`)."""
 
     def __init__(self, params: Any) -> None:
         self.params = params
@@ -85,6 +85,11 @@ def unreachable(live: LiveStack, role: str) -> str:
     """
     if live.stack.roles[role].health.http is None:
         return "" if live.alive(role) else f"{role} does not run"
+    return refusing(live, role)
+
+
+def refusing(live: LiveStack, role: str) -> str:
+    """Connect to a role's primary port; return what refuses, nothing if somebody listens. OSError for anything else."""
     address = live.address(role)
     host, _, port = address.rpartition(":")
     try:

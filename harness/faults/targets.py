@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from harness.evidence.bounds import RESTARTING
+from harness.evidence.restarts import RESTARTING
 from harness.faults import by_kind, make
 from harness.guardrails import Reach
 from harness.stack import Stack

@@ -10,6 +10,7 @@ import promql_parser
 
 from harness.clock import parse_duration
 from harness.evidence import Evidence, Interval
+from harness.evidence.expressions import below
 from harness.evidence.windows import longest_s
 from harness.rules.fidelity_compare import Pair
 from harness.rules.fidelity_groups import Group
@@ -77,8 +78,5 @@ def _bare(node: Any, *, compared: bool) -> Iterator[str]:
     if kind == "MatrixSelector":
         return
     compared = compared or (kind == "BinaryExpr" and str(node.op) in _COMPARISONS)
-    for name in ("lhs", "rhs", "expr", "param"):
-        if getattr(node, name, None) is not None:
-            yield from _bare(getattr(node, name), compared=compared)
-    for argument in getattr(node, "args", None) or ():
-        yield from _bare(argument, compared=compared)
+    for part in below(node):
+        yield from _bare(part, compared=compared)

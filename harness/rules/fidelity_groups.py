@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import promql_parser
 from harness.clock import parse_duration
 from harness.errors import EvidenceError
 from harness.evidence import Evidence
+from harness.evidence.expressions import selectors
 from harness.evidence.original import ORIGINAL, rule_files
 
 EVERYTHING = "*"
@@ -95,7 +96,7 @@ def needed_by(group: Group, groups: Sequence[Group]) -> tuple[Group, ...]:
 
 def names_in(expr: str) -> frozenset[str]:
     """Return the metric names an expression reads; EVERYTHING stands for a selector without a name."""
-    return frozenset(one.name or EVERYTHING for one in _selectors(_parsed(expr)))
+    return frozenset(one.name or EVERYTHING for one in selectors(_parsed(expr)))
 
 
 def _parsed(expr: str) -> Any:
@@ -103,13 +104,3 @@ def _parsed(expr: str) -> Any:
         return promql_parser.parse(expr)
     except ValueError as error:
         raise EvidenceError(f"{expr!r} is not PromQL: {error}.") from None
-
-
-def _selectors(node: Any) -> Iterator[Any]:
-    if type(node).__name__ == "VectorSelector":
-        yield node
-    for name in ("lhs", "rhs", "expr", "param", "vector_selector"):
-        if getattr(node, name, None) is not None:
-            yield from _selectors(getattr(node, name))
-    for argument in getattr(node, "args", None) or ():
-        yield from _selectors(argument)

@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.alerting import AlertRule, Floor
 from harness.clock import format_duration, parse_duration
-from harness.evidence.bounds import RESTARTING
+from harness.evidence.restarts import AT_ONCE, restarted
 from harness.rules.expression import NotCompressible, parse
 from harness.rules.monitoring import Monitoring
 from harness.rules.need import Need, Situation, need
@@ -164,23 +164,40 @@ def _begins_s(plan: Plan, args: Mapping[str, Any]) -> float:
     return injects.get(str(args.get("during")), starts.get(str(args.get("in")), 0.0))
 
 
+def since_s(plan: Plan, args: Mapping[str, Any]) -> tuple[float, float]:
+    """Return from when a bound counts, and by how much of that a restart puts it off; both in production seconds.
+
+    The injection or the heal of a fault waits for the role that it starts, and only then can its effect, or its end,
+    be seen.
+    """
+    fault = next((fault for fault in plan.faults if fault.name == args.get("during")), None)
+    if fault is None:
+        return _begins_s(plan, args), 0.0
+    ended = args.get("counts_from") == "end"
+    waited_s = _start_s(plan, fault) if ended != (fault.kind in AT_ONCE) else 0.0
+    return (fault.heal_s if ended else fault.inject_s) + waited_s, waited_s
+
+
+def _start_s(plan: Plan, fault: PlannedFault) -> float:
+    """Return how long the role that a fault starts anew takes for that, production seconds; 0 if there is none."""
+    role = plan.stack.roles.get(restarted(fault.kind, fault.params, plan.stack.payload.role))
+    return role.fixed_s * plan.speed if role else 0.0
+
+
 def fixed_s(plan: Plan, args: Mapping[str, Any]) -> dict[str, float]:
     """Return role -> production seconds that its restarts add to a bound: those that overlap the bound itself.
 
-    A killed role starts anew when it is healed, a restarted one at once. As `harness/evidence/bounds.py` judges it.
+    A killed role starts anew when it is healed, a restarted one at once. As `harness/evidence/restarts.py` judges it: a
+    restart is over as long after the role is up as it took to get there.
     """
-    since_s = _begins_s(plan, args)
-    if args.get("counts_from") == "end":
-        since_s = next((fault.heal_s for fault in plan.faults if fault.name == args.get("during")), since_s)
-    until_s = since_s + parse_duration(str(args["within"]))
+    begins_s, _ = since_s(plan, args)
+    until_s = begins_s + parse_duration(str(args["within"]))
     added: dict[str, float] = {}
     for fault in plan.faults:
-        role = str(fault.params.get("role", ""))
-        if fault.kind not in RESTARTING or role not in plan.stack.roles:
-            continue
-        lasts_s = plan.stack.roles[role].fixed_s * plan.speed
-        start_s = fault.inject_s if fault.kind == "restart" else fault.heal_s
-        if start_s <= until_s and since_s <= max(start_s, fault.heal_s) + lasts_s and lasts_s:
+        lasts_s = _start_s(plan, fault)
+        start_s = fault.inject_s if fault.kind in AT_ONCE else fault.heal_s
+        if lasts_s and start_s <= until_s and begins_s <= start_s + 2 * lasts_s:
+            role = restarted(fault.kind, fault.params, plan.stack.payload.role)
             added[role] = added.get(role, 0.0) + lasts_s
     return added
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from harness.clock import format_duration, parse_duration
 from harness.rules.analysis import analyse
 from harness.rules.expression import NotCompressible
-from harness.rules.floors import Plan, fixed_s
+from harness.rules.floors import Plan, fixed_s, since_s
 from harness.rules.noise import drift_limits, noise_limits
 from harness.rules.routes import all_routes
 from harness.scenario import Catalogue
@@ -71,20 +70,15 @@ def _fixed(plan: Plan, catalogue: Catalogue) -> Iterator[tuple[float, str]]:
         fixed, within_s = sum(added.values()), parse_duration(str(args["within"]))
         if not fixed:
             continue
-        left_s = length_s - _since_s(plan, args) - within_s
+        begins_s, waited_s = since_s(wall, args)
+        left_s = length_s - (begins_s - waited_s) - within_s
         roles = ", ".join(added)
         alert = args.get("alert") or line.check
         told = f"fixed latencies: the restart of {roles} takes {fixed:g} s at any speed, and {alert}'s bound"
         yield within_s / fixed, f"{told} is {format_duration(within_s)}"
         if left_s > 0:
-            yield left_s / fixed, f"{told} leaves {format_duration(left_s)} of the drill"
-
-
-def _since_s(plan: Plan, args: Mapping[str, Any]) -> float:
-    for fault in plan.faults:
-        if fault.name == args.get("during"):
-            return fault.heal_s if args["counts_from"] == "end" else fault.inject_s
-    return next((phase.start_s for phase in plan.phases if phase.name == args.get("in")), 0.0)
+            later = f", which begins {waited_s:g} s later, at any speed," if waited_s else ""
+            yield left_s / (fixed + waited_s), f"{told}{later} leaves {format_duration(left_s)} of the drill"
 
 
 def _indivisible(plan: Plan) -> Iterator[tuple[float, str]]:

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from harness.cli import main
+from harness.cli import main, parts
 from harness.cli.options import speed_of
 from tests.small_stack import SERVICE, write_scenario
 
@@ -47,6 +47,16 @@ def test_max_takes_the_largest_honest_speed_and_says_what_sets_it(fakes, tmp_pat
     assert "20m of production time at speed 150: 8s of play" in told
     assert "The largest honest speed is 150; its limit: scrapes every 15 s cannot be closer than 0.1 s." in told
     assert "refuses" not in told
+
+
+@pytest.mark.parametrize(("engine", "around_s"), [("local", 12), ("compose", 32), ("compose:full", 32)])
+def test_what_is_around_play_depends_on_the_engine(fakes, tmp_path, capsys, engine: str, around_s: int) -> None:
+    assert main(["plan", str(write_scenario(tmp_path)), "--engine", engine, "--speed", "10"]) == 0
+    assert f"2m of play and about {around_s} s around it" in capsys.readouterr().out
+
+
+def test_every_engine_says_what_is_around_play() -> None:
+    assert {parts.engine(name).name for name in parts.ENGINES} == set(parts.AROUND_PLAY_S)
 
 
 def test_run_refuses_a_speed_that_is_not_honest(fakes, tmp_path, capsys) -> None:

@@ -74,7 +74,7 @@ def test_exit_codes(fakes, scenario, capsys, change, code):
 def test_it_says_what_it_will_take_before_it_starts(fakes, scenario, capsys):
     main(["run", playable(scenario), "--speed", "10"])
     told = capsys.readouterr().err
-    assert "sample: 20m of production time at speed 10 play in 2m, and about 35 s around it." in told
+    assert "sample: 20m of production time at speed 10 play in 2m, and about 12 s around it." in told
     assert "Needs about 100 MiB of memory" in told
     assert told.index("Needs about") < told.index("baseline: 1m of 20m played")
 

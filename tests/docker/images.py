@@ -34,7 +34,10 @@ PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x8
 
 @dataclass(frozen=True, kw_only=True)
 class Image:
-    """A stand-in: the variable that compose.yaml reads, the Dockerfile, what it is built from and with."""
+    """A stand-in: the variable that compose.yaml reads, the Dockerfile, what it is built from and with.
+
+    `requirements` are Python packages that it installs: they come as wheels.
+    """
 
     variable: str
     dockerfile: Path
@@ -42,11 +45,13 @@ class Image:
     inputs: tuple[Path, ...] = ()
     base_argument: str = "BASE"
     base: str = "base"
+    requirements: Path | None = None
+    target: str = ""
 
 
 def images() -> dict[str, Image]:
     """Return every stand-in by name, each after the one it is based on."""
-    own, stack = HERE / "images", STACK / "docker"
+    own, stack, litserve = HERE / "images", STACK / "docker", ROOT / "stacks/litserve"
     service = tuple(STACK / part for part in ("service", "exporters", "pager", "requirements.txt"))
     return {
         "python": Image(variable="PYTHON_IMAGE", dockerfile=own / "python.Dockerfile"),
@@ -71,6 +76,17 @@ def images() -> dict[str, Image]:
             inputs=service,
             base_argument="PYTHON_IMAGE",
             base="python",
+            requirements=STACK / "requirements.txt",
+            target="cpu",
+        ),
+        "litserve": Image(
+            variable="LITSERVE_IMAGE",
+            dockerfile=litserve / "Dockerfile",
+            context=litserve,
+            inputs=(litserve / "service.py", litserve / "requirements.txt"),
+            base_argument="PYTHON_IMAGE",
+            base="python",
+            requirements=litserve / "requirements.txt",
         ),
     }
 
@@ -121,23 +137,24 @@ def build(name: str, image: Image, found: dict[str, str]) -> None:
     argv += ["--build-arg", f"{image.base_argument}={found[image.base]}", "-f", str(image.dockerfile)]
     if name == "elasticsearch":
         argv += ["--build-context", f"distribution={_elasticsearch()}"]
-    if name != "service":
+    argv += ["--target", image.target] if image.target else []
+    if image.requirements is None:
         _run([*argv, str(image.context)])
         return
     with tempfile.TemporaryDirectory() as wheels:
-        download_wheels(Path(wheels))
-        _run([*argv, "--target", "cpu", "--build-context", f"wheels={wheels}", str(image.context)])
+        download_wheels(image.requirements, Path(wheels))
+        _run([*argv, "--build-context", f"wheels={wheels}", str(image.context)])
 
 
-def download_wheels(folder: Path) -> None:
-    """Download the service's wheels for the image's Python, through this machine's own pip."""
+def download_wheels(requirements: Path, folder: Path) -> None:
+    """Download the wheels that an image needs for its Python, through this machine's own pip."""
     argv = [sys.executable, "-m", "pip", "download", "-q", "--disable-pip-version-check", "-d", str(folder)]
-    argv += ["--only-binary=:all:", "--python-version", PYTHON, "--implementation", "cp", "--no-deps"]
+    argv += ["--only-binary=:all:", "--python-version", PYTHON, "--implementation", "cp"]
     for abi in (f"cp{PYTHON.replace('.', '')}", "abi3", "none"):
         argv += ["--abi", abi]
     for platform in PLATFORMS:
         argv += ["--platform", platform]
-    _run([*argv, "-r", str(STACK / "requirements.txt")])
+    _run([*argv, "-r", str(requirements)])
 
 
 def _elasticsearch() -> Path:

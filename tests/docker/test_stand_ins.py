@@ -39,7 +39,7 @@ def test_every_image_of_core_and_of_the_rsyslog_variant_has_a_stand_in():
     assert variables - built == {
         "LOGSTASH_IMAGE", "KIBANA_IMAGE", "GRAFANA_IMAGE", "DCGM_EXPORTER_IMAGE", "SERVICE_GPU_IMAGE",
     }  # fmt: skip
-    assert built - variables == {"PYTHON_IMAGE"}  # the pager and the proxies of a drill
+    assert built - variables == {"PYTHON_IMAGE", "LITSERVE_IMAGE"}  # the pager and proxies of a drill; another stack
 
 
 def test_a_tag_is_the_hash_of_what_goes_in(tmp_path, monkeypatch):
@@ -53,7 +53,7 @@ def test_a_tag_is_the_hash_of_what_goes_in(tmp_path, monkeypatch):
     assert images.tags() == before
     (copy / "python.Dockerfile").write_text("FROM scratch\n")
     changed = {name for name, tag in images.tags().items() if tag != before[name]}
-    assert changed == {"python", "service"}  # the service is built on it
+    assert changed == {"python", "service", "litserve"}  # the services are built on it
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ class DeafStack:
         self._live, self._address = live, address
 
     def __getattr__(self, name: str) -> Any:
-        if name in ("stop", "restart", "expect_end", "limit", "spawn", "repeat", "cease", "set"):
+        if name in ("stop", "restart", "expect_end", "limit", "disconnect", "spawn", "repeat", "cease", "set"):
             return lambda *_, **__: None
         return getattr(self._live, name)
 

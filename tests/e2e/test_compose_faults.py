@@ -17,7 +17,8 @@ from tests.e2e.series import play_series
 from tests.e2e.shared_stack import Shared, lacking, reference, shared_stack
 from tests.e2e.test_contract import PARAMS
 
-SAMPLE = ("kill", "pause", "model_raises", "net_refuse")
+SAMPLE = ("kill", "pause", "model_raises", "net_refuse", "net_disconnect")
+SAMPLE += ("memory_pressure", "out_of_memory", "fd_exhaustion", "disk_full", "disk_slow")
 KINDS = [fault.kind for fault in faults.ALL]
 ENGINE = ComposeEngine(variant="rsyslog")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.containers import engine, left, run_id_of
 from tests.e2e.drills import ROOT, SPEED, Played, finished, start
 
 pytestmark = pytest.mark.e2e
@@ -34,9 +35,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def outage(runs: Path, stack: Path) -> Played:
+def outage(runs: Path, stack: Path, *more: str) -> Played:
     scenario = str(stack / "scenarios" / "outage.yaml")
-    process = start(runs, "run", scenario, "--stack", str(stack), "--speed", SPEED)
+    process = start(runs, "run", scenario, "--stack", str(stack), "--speed", SPEED, *more)
     return finished(process, runs, "litserve_outage")
 
 
@@ -50,3 +51,11 @@ def test_the_drill_passes_and_fails_without_its_alert(stack: Path, tmp_path: Pat
     bad = outage(tmp_path / "bad", stack)
     assert bad.code == 1, bad.output
     assert any(answer == "fail" and "ScorerDown" in reason for answer, reason in bad.answers("alerts/fire"))
+
+
+def test_the_drill_passes_in_containers_and_leaves_none(tmp_path: Path) -> None:
+    docker = engine()
+    played = outage(tmp_path / "runs", STACK, "--engine", "compose")
+    assert played.code == 0, played.output
+    assert [verdict["answer"] for verdict in played.verdicts].count("pass") == len(played.verdicts) >= 9
+    assert left(docker, run_id_of(tmp_path / "runs")) == {}

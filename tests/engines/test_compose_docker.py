@@ -71,6 +71,19 @@ def test_an_engine_of_this_machine_is_taken_and_its_cli_is_led_to_it(tmp_path: P
         docker.run(["ps"], within_s=5)
 
 
+NEAR = [(0, os.uname().release, [], True), (1000, os.uname().release, [], False), (0, "6.6.1-vm", [], False),
+        (0, os.uname().release, ["name=rootless"], False)]  # fmt: skip
+
+
+@pytest.mark.parametrize(("uid", "kernel", "options", "near"), NEAR)
+def test_it_is_near_only_to_root_on_the_same_kernel(
+    uid: int, kernel: str, options: list[str], near: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: uid)
+    info = json.dumps({"ServerVersion": "26.1", "KernelVersion": kernel, "SecurityOptions": options})
+    assert find_docker(environ(tmp_path, FAKE_INFO=info)).near is near
+
+
 def test_a_rootless_engine_is_known_as_one(tmp_path: Path) -> None:
     info = json.dumps({"ServerVersion": "26.1", "SecurityOptions": ["name=seccomp", "name=rootless"]})
     assert find_docker(environ(tmp_path, FAKE_INFO=info)).rootless

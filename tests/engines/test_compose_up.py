@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from harness.engines import compose, compose_down
+from harness.engines import compose, compose_down, disks, open_files
 from harness.engines.compose import ComposeEngine
+from harness.engines.compose_limits import handles
 from harness.engines.compose_places import ContainerPlaces
-from harness.engines.compose_stack import handles
 from harness.engines.placeholders import Places
 from harness.errors import StackError
 from tests.engines.tiny_stack import make_stack
@@ -69,9 +69,17 @@ def test_a_taken_port_is_tried_once_more_and_every_failure_is_taken_down(
     assert run.guard.needed is not bool(ends_with)
 
 
-def test_memory_is_limited_only_where_the_kernel_lets_it_fall_below_what_is_held() -> None:
-    assert handles(2) - handles(1) == {"limit:memory"}
-    assert {"start", "signal", "freeze", "run_in"} == handles(1)
+def test_the_kernel_is_asked_only_about_containers_of_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module, name in ((open_files, "able"), (disks, "able"), (disks, "able_to_slow")):
+        monkeypatch.setattr(module, name, lambda: True)
+    inside = {"role": "web", "path": "{work}/a", "mib": 4, "inside": "/a"}
+    own = {"disks": {"seen": inside, "local-only": {**inside, "inside": None}}}
+    stack = make_stack(tmp_path / "s", {"web": {"ports": {"http": 1}}}, **own)
+    far = handles(stack, near=False)
+    assert far == {"start", "signal", "freeze", "run_in", "limit:memory", "disconnect"}
+    assert handles(stack, near=True) - far == {"limit:open_files", "disk:seen", "slow:seen"}
 
 
 def test_whoever_is_not_root_is_let_at_what_containers_wrote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,7 +117,7 @@ def test_an_engine_needs_a_stack_with_a_compose_file_before_it_asks_docker(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stack = make_stack(tmp_path / "s", {"web": {"ports": {"http": 1}}})
-    monkeypatch.setattr(compose, "find_docker", lambda: SimpleNamespace(cgroups=2))
+    monkeypatch.setattr(compose, "find_docker", lambda: SimpleNamespace(near=False))
     with pytest.raises(StackError, match=r"has no compose.yaml, so it cannot run under Compose"):
         ComposeEngine().handles(stack)
     (stack.folder / "compose.yaml").write_text("")

@@ -94,6 +94,22 @@ def test_restarts_within_the_bound_are_added(tmp_path, faults, within, fixed):
     assert onset(evidence, args).fixed_s == fixed
 
 
+AT_ONCE = {"injected": 10, "effective": 11, "healed": 80, "gone": 82}
+
+
+@pytest.mark.parametrize("kind", ["restart", "cold_start"])
+@pytest.mark.parametrize(("up", "fixed"), [(50, {}), (59.5, {"model": 30.0})])
+def test_what_is_started_while_it_is_injected_adds_nothing_at_its_heal(tmp_path, kind, up, fixed):
+    """The role is up at `up` and takes a second; the fault is there until 82, and the bound counts from 60 or 82."""
+    named = outage(kind, **AT_ONCE)
+    if kind == "cold_start":
+        named["params"] = {}  # it is the role that serves
+    facts = [("injected", up, {"fault": "outage"})]
+    evidence = run(tmp_path, named, speed=30.0, facts=facts, run={"payload_role": "model"})
+    assert onset(evidence, Bounded.model_validate({"in": "trouble", "within": 900})).fixed_s == fixed
+    assert relief(evidence, Bounded.model_validate({"during": "outage", "within": 900})).fixed_s == {}
+
+
 @pytest.mark.parametrize(
     ("outcome", "facts", "at"),
     [

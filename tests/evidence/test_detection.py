@@ -135,6 +135,26 @@ def test_what_an_alert_is_about(tmp_path, lines, phases, payload, cause):
     assert cause_of(evidence, evidence.alerts.episodes("TargetDown")[0]).name == cause
 
 
+TWICE = together(firing(DOWN, pending=20.5, start=23.5, end=31.5), firing(DOWN, pending=44, start=47, end=60))
+
+
+@pytest.mark.parametrize(
+    ("second", "causes"),
+    [
+        ({"effective": 43.0, "healed": 58.0, "gone": 59.0}, ["outage", "again"]),
+        ({"effective": 10.0, "healed": 58.0, "gone": 59.0}, ["outage", "again"]),  # of the first, both were active
+        ({"effective": 10.0, "healed": 11.5, "gone": 12.0}, ["outage", "outage"]),  # of the second, neither was
+        ({}, ["outage", "outage"]),
+    ],
+)
+def test_an_alert_that_is_expected_of_two_faults(tmp_path, second, causes):
+    again = fault("again", "kill", "normal", injected=9.5, **second)
+    lines = [FIRE, {**FIRE, "args": {**FIRE["args"], "during": "again"}}]
+    series = {'up{job="a", instance="a:1"}': steady(1, 0.2, 60), **TWICE}
+    evidence = played(tmp_path, faults=[OUTAGE, again], run=expecting(*lines), series=series)
+    assert [one.cause for one in detections(evidence)] == causes
+
+
 def test_what_began_last_when_nothing_is_active_any_more(tmp_path):
     past = [fault(name, "kill", "normal", injected=at, effective=at, healed=at + 1, gone=at + 1) for name, at in
             (("one", 5.0), ("two", 10.0))]  # fmt: skip

@@ -43,10 +43,12 @@ def test_only_planned_restarts_of_the_role_that_counts(tmp_path):
         fault("mine", "kill", "baseline", params={"role": "model"}, injected=5, effective=6, healed=9, gone=10),
         fault("other", "kill", "baseline", params={"role": "prometheus"}, injected=5, effective=6),
         fault("never", "kill", "baseline", params={"role": "model"}),
+        fault("cold", "cold_start", "baseline", injected=20, effective=21),
         fault("slow", "model_raises", "baseline", params={"role": "model"}, injected=5, effective=6),
     ]
-    evidence = build(tmp_path / "run", faults=kills)
-    assert restarts_of(evidence, [series(1)]) == [Interval(start=START + 5, end=START + 6)]
+    evidence = build(tmp_path / "run", faults=kills, run={"payload_role": "model"})
+    found = restarts_of(evidence, [series(1)])
+    assert found == [Interval(start=START + at, end=START + at + 1) for at in (5, 20)]
 
 
 @pytest.mark.parametrize(

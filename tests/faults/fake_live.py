@@ -15,6 +15,7 @@ from harness.stack import Stack
 EDGES = ["prometheus -> model", "prometheus -> alertmanager", "alertmanager -> pager", "shipper->elasticsearch"]
 
 HANDLES = frozenset({"start", "signal", "freeze", "run_in", "limit:memory", "limit:open_files", "disk:log", "slow:log"})
+HANDLES |= {"disconnect"}
 
 HOOKS = ("model_raises", "model_slow", "wrong_answers")
 HOOKS += ("nan_output", "wrong_version", "blocked_loop", "cold_start", "memory_leak", "clock_offset")
@@ -61,6 +62,7 @@ class FakeLive:
         self.handles = HANDLES
         self.seen: dict[str, float] = {}
         self.stopped = (0, 1)
+        self.joined: tuple[str, ...] = ("default",)
         self.turns: dict[str, Callable[[], float]] = {}
 
     def address(self, role: str, port: str | None = None) -> str:
@@ -100,6 +102,16 @@ class FakeLive:
     def limit(self, role: str, **limits: float) -> None:
         if limits:
             self.done.append(("limit", role, limits))
+
+    def disconnect(self, role: str) -> None:
+        self.done.append(("disconnect", role))
+        self.joined = ()
+
+    def reconnect(self, role: str) -> None:
+        self.joined = ("default",)
+
+    def networks(self, role: str) -> tuple[str, ...]:
+        return self.joined
 
     def usage(self, role: str) -> Mapping[str, float]:
         return self.seen

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from harness import faults
+from harness.faults.base import HANDLES as HANDLES_KNOWN
 from harness.faults.base import Params
 from tests.faults.fake_live import HANDLES, FakeLive, fault_stack
 
@@ -53,6 +54,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "net_reset": {"edge": "alertmanager -> pager"},
     "net_refuse": {"edge": "prometheus -> alertmanager"},
     "net_partition": {"edge": "shipper -> elasticsearch"},
+    "net_disconnect": {"role": "model"},
     "gpu_xid": {"code": 79},
     "gpu_temperature": {"celsius": 92},
     "gpu_throttling": {"reason": "hw_thermal"},
@@ -73,6 +75,13 @@ def test_every_fault_has_an_example_a_heading_and_a_file_of_its_own() -> None:
     assert sorted(EXAMPLES) == sorted(fault.kind for fault in faults.ALL) == sorted(headings)
     for fault in faults.ALL:
         assert (folder / f"{fault.kind}.py").is_file()
+
+
+def test_every_handle_that_a_fault_asks_for_is_one_of_the_list() -> None:
+    needed = {need for kind, params in EXAMPLES.items() for need in faults.needs(kind, params)}
+    handles = {need.removeprefix("handle:") for need in needed if need.startswith("handle:")}
+    known = {handle.replace("log", "<name>") for handle in handles}
+    assert known == set(HANDLES_KNOWN)
 
 
 @pytest.mark.parametrize("kind", EXAMPLES)
@@ -99,7 +108,7 @@ def test_healing_what_was_never_injected_is_fine(kind: str, tmp_path: Path) -> N
 LACKING = [
     ("kill", {"role": "cat"}, "needs role 'cat'; stack 'faulty' has model"),
     ("disk_full", {"disk": "attic"}, "needs disk 'attic'; stack 'faulty' has log."),
-    ("disk_full", {"disk": "log"}, "needs 'disk:log', which cannot be had here (it takes the right to mount)."),
+    ("disk_full", {"disk": "log"}, "needs 'disk:log', which cannot be had here (it takes the right to mount; "),
     ("out_of_memory", {"role": "model"}, "needs 'limit:memory', which cannot be had here (it takes a kernel with"),
     ("fd_exhaustion", {"role": "model"}, "needs 'limit:open_files', which cannot be had here (it takes a kernel"),
 ]

@@ -39,6 +39,13 @@ class Disk(FakeLive):
         return [part for argv in self.ran if argv[0] == "dd" for part in argv if part.startswith(("of=", "count="))]
 
 
+def test_a_disk_that_is_larger_than_declared_is_the_machines_and_not_filled() -> None:
+    live = Disk(200, size=4 * 1024 + 1)
+    with pytest.raises(StackError, match="has 4097 KiB, more than the 4096 of its own: it is not filled"):
+        make("disk_full", {"disk": "log"}).inject(live)
+    assert live.written() == []
+
+
 FILLED: list[tuple[float, int, str]] = [(1.0, 200, "count=201"), (0.5, 200, "count=75"), (0.1, 200, "count=0")]
 
 

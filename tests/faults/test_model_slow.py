@@ -1,27 +1,28 @@
 from __future__ import annotations
 
-import time
+from types import SimpleNamespace
 
 import pytest
 
-from harness.faults import make
+from harness.faults import make, model_slow
 from tests.faults.fake_live import FakeLive, answering, fault_stack
 
 FAULT = make("model_slow", {"delay_ms": 20, "share": 0.5})
 
 
 class Timed(FakeLive):
-    """Answers after the seconds given, one after the other, and status 0 for None."""
+    """Answers after the seconds given, one after the other, on a clock of its own; status 0 for None."""
 
     def __init__(self, *took_s: float | None) -> None:
         super().__init__("127.0.0.1:1", (200,))
         self.took_s = took_s
         self.asked = 0
+        self.now = 0.0
 
     def probe(self, count: int) -> list[int]:
         took_s = self.took_s[self.asked % len(self.took_s)]
         self.asked += 1
-        time.sleep(took_s or 0.0)
+        self.now += took_s or 0.0
         return [0 if took_s is None else 200]
 
 
@@ -35,8 +36,11 @@ SEEN = [
 
 
 @pytest.mark.parametrize(("took_s", "state", "asked"), SEEN)
-def test_the_witness_times_requests_as_a_client_does(took_s: tuple[float | None, ...], state: str, asked: int) -> None:
+def test_the_witness_times_requests_as_a_client_does(
+    took_s: tuple[float | None, ...], state: str, asked: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     live = Timed(*took_s)
+    monkeypatch.setattr(model_slow, "time", SimpleNamespace(perf_counter=lambda: live.now))
     assert (FAULT.witness(live).state, live.asked) == (state, asked)
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from harness.faults import blocked_loop, make
+from harness.faults import blocked_loop, cold_start, make
 from harness.faults.base import Witness
 from harness.faults.roles import blinded
 from harness.stack import LiveStack
@@ -46,20 +45,24 @@ def test_the_witness_times_health_requests(
 
 
 class Slow(FakeLive):
-    """Takes that long for a request; None is no answer."""
+    """Takes that long for a request, on a clock of its own; None is no answer."""
 
     def __init__(self, took_s: float | None) -> None:
         super().__init__("127.0.0.1:1", (0 if took_s is None else 200,))
-        self.took_s = took_s or 0.0
+        self.took_s, self.now = took_s or 0.0, 0.0
 
     def probe(self, count: int) -> list[int]:
-        time.sleep(self.took_s)
+        self.now += self.took_s
         return super().probe(count)
 
 
 @pytest.mark.parametrize(("took_s", "state"), [(0.041, "present"), (0.0, "absent"), (None, "cannot_tell")])
-def test_the_witness_of_a_cold_start_times_requests(took_s: float | None, state: str) -> None:
-    assert COLD.witness(Slow(took_s)).state == state
+def test_the_witness_of_a_cold_start_times_requests(
+    took_s: float | None, state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = Slow(took_s)
+    monkeypatch.setattr(cold_start, "time", SimpleNamespace(perf_counter=lambda: live.now))
+    assert COLD.witness(live).state == state
 
 
 def test_a_cold_start_is_a_restart_first(tmp_path: Path) -> None:

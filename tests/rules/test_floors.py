@@ -1,10 +1,13 @@
 """Floors and ceilings of what a drill expects, from rules, routes, fault and history."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 
 from harness.alerting import Floor
+from harness.rules.floors import Plan, fixed_s, since_s
+from harness.rules.monitoring import read_monitoring
 from harness.scenario import Timeline
 from tests.small_stack import ALERTMANAGER, PROMETHEUS, SERVICE, STACK
 from tests.test_timeline import planned
@@ -88,6 +91,32 @@ def test_a_restart_is_added_to_ceiling_and_bound(tmp_path: Path) -> None:
     assert floor(tmp_path, kill, DURING, ("within: 6m", "within: 4m")).fixed_s == 0
 
 
+@pytest.mark.parametrize(
+    ("kind", "params", "counts_from", "since", "fixed"),
+    [
+        ("kill", {"role": "model"}, "begin", (420, 0), {}),  # healed 1m after the bound is over
+        ("kill", {"role": "model"}, "end", (780, 60), {"model": 60}),
+        ("restart", {"role": "model"}, "begin", (480, 60), {"model": 60}),
+        ("restart", {"role": "model"}, "end", (720, 0), {}),
+        ("cold_start", {}, "begin", (480, 60), {"model": 60}),
+        ("cold_start", {}, "end", (720, 0), {}),
+        ("model_raises", {}, "end", (720, 0), {}),
+    ],
+)
+def test_a_bound_counts_from_when_its_own_restart_is_done(
+    tmp_path: Path, kind: str, params: dict[str, str], counts_from: str, since: tuple[int, int], fixed: dict[str, int]
+) -> None:
+    """From 7m to 12m; the model takes 2 s to start, a minute of the drill."""
+    made = planned(tmp_path)
+    fault = dataclasses.replace(made.faults[0], kind=kind, params=params)
+    plan = Plan(
+        scenario=made.scenario, stack=made.stack, monitoring=read_monitoring(made.stack), phases=made.phases,
+        faults=(fault,), speed=30,
+    )  # fmt: skip
+    args = {"during": "failing", "within": "4m", "counts_from": counts_from}
+    assert (since_s(plan, args), fixed_s(plan, args)) == (since, fixed)
+
+
 WARNED = [
     (
         (DURING,),
@@ -165,6 +194,10 @@ def test_a_restart_may_not_outlast_the_bound_nor_the_drill(tmp_path: Path) -> No
         tmp_path, *RESTARTS, ("{role: model}, at: 2m, for: 5m", "{role: model}, at: 4m, for: 5m"), speed=1
     )
     assert timeline.largest_speed == 150
+    end = ("  - alerts/quiet", "  - alerts/end: {alert: HighErrorRate, during: failing, within: 6m}\n  - alerts/quiet")
+    timeline = planned(tmp_path / "end", *RESTARTS, end, speed=1)
+    assert timeline.largest_speed == 30  # 2m are left, for the heal that waits for the model and for what it adds
+    assert "bound, which begins 2 s later, at any speed, leaves 2m of the drill" in timeline.limited_by
     tight = (*RESTARTS, ("recovery, for: 5m", "recovery, for: 30s"))
     timeline = planned(tmp_path / "tight", *tight, speed=1)
     assert (timeline.largest_speed, "leaves 2m30s of the drill" in timeline.limited_by) == (75, True)

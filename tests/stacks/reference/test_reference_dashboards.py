@@ -14,6 +14,7 @@ import pytest
 from harness.dashboards.model import flat, read_dashboards
 from harness.dashboards.variables import Choice, Times, fill
 from harness.loader import load_stack
+from harness.rules.analysis import analyse
 from harness.rules.compress import compress_expr
 from harness.rules.expression import parse
 from harness.rules.monitoring import read_scales
@@ -31,6 +32,7 @@ PANEL = {"id": int, "type": str, "title": str, "description": str, "gridPos": di
 UNITS = {"reqps", "percentunit", "percent", "s", "ms", "short", "none", "bytes", "cps", "celsius", "watt"}
 TYPES = {"timeseries", "logs", "alertlist"}
 LINK = re.compile(r"/d/(?P<uid>[a-z-]+)(?:\?viewPanel=(?P<panel>\d+))?")
+CLOCKED = re.compile(r"\b(?:prometheus|alertmanager|ml_drift_check)_\w+_total\b")
 ids = [f"{name}-{panel['title']}" for name, panel in PANELS]
 
 
@@ -93,6 +95,18 @@ def test_every_query_asks_a_known_source_in_its_own_language(name, panel, stack)
             assert parse(text) and compress_expr(text, 30.0, read_scales(stack))
         else:
             assert target["timeField"] and target["metrics"] and isinstance(target["bucketAggs"], list)
+
+
+def test_what_follows_the_clock_and_not_the_traffic_is_declared_so(stack):
+    """Its rate per wall second is K times that of production, which a panel's drawing takes back."""
+    asked = [target["expr"] for _, panel in PANELS for target in panel["targets"] if "expr" in target]
+    found = {name: text for text in asked for name in CLOCKED.findall(text)}
+    assert set(found) == set(stack.scales.events)
+    assert set(CLOCKED.findall(" ".join(rule["expr"] for rule in ALERTS))) <= set(found)
+    for text in found.values():
+        chosen = {"feature": Choice(values=("f1",), pattern=True)}
+        filled = fill(text, chosen, Times(interval_s=15, scrape_s=15, range_s=3600).values())
+        assert analyse(filled, read_scales(stack)).scale.power == 1
 
 
 def test_our_own_reader_sees_every_panel(stack):
