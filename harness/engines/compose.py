@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.engines import outside
+from harness.engines import compose_health, outside
 from harness.engines.compose_docker import CliFailed, Docker, find_docker
 from harness.engines.compose_down import LABEL
 from harness.engines.compose_helpers import copy_code, python_image
@@ -130,6 +130,7 @@ class Start:
             images=images,
             python_image=python_image(),
             user=user,
+            seldom_checked=compose_health.able(self.docker.engine),
             most_files=None if hard == resource.RLIM_INFINITY else hard,
         )
         content = transform.apply(config)
