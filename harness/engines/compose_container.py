@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -27,6 +28,9 @@ _MIB = 1 << 20
 _PUT_S = 15.0
 _STOP_S = 5
 _EVERY_S = 0.05
+_FREEZE_S = 5.0
+_AGAIN = "unable to freeze"
+"""What runc says when control groups 1 did not come to rest."""
 
 
 @contextmanager
@@ -122,10 +126,16 @@ class Container:
             self.api.start(self.id)
 
     def freeze(self) -> None:
-        """Freeze all its processes."""
-        if not self.frozen:
-            with telling(f"freeze {self.name}"):
-                self.api.pause(self.id)
+        """Freeze all its processes; tried again for a while: processes that just begin make the kernel give up."""
+        deadline = time.monotonic() + _FREEZE_S
+        while not self.frozen:
+            try:
+                with telling(f"freeze {self.name}"):
+                    self.api.pause(self.id)
+            except StackError as refused:
+                if _AGAIN not in str(refused) or time.monotonic() > deadline:
+                    raise
+                time.sleep(_EVERY_S)
 
     def thaw(self) -> None:
         """Let all its processes go on."""

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from docker.errors import APIError
 
-from harness.engines import compose_limits
+from harness.engines import compose_container, compose_limits
 from harness.engines.compose_container import Container
 from harness.engines.compose_limits import Limits
 from harness.engines.compose_stack import ComposeStack
@@ -28,11 +28,13 @@ class FakeApi:
     def __init__(self, *, held: int = 100, limit: int = 0, version: int = 2, pid: int = 0) -> None:
         self.held, self.limit, self.version, self.pid = held * MIB, limit * MIB, version, pid
         self.runs, self.killed = True, False
+        self.paused, self.pauses, self.restless = False, 0, 0
         self.networks: dict[str, Any] = {"r_default": {"Aliases": ["web", ID[:12]]}, "r_back": {"Aliases": None}}
         self.joined: list[tuple[str, list[str]]] = []
 
     def inspect_container(self, identity: str) -> dict[str, Any]:
         state = {"Running": self.runs, "OOMKilled": self.killed, "Pid": self.pid, "StartedAt": "2026-01-01T00:00:00Z"}
+        state["Paused"] = self.paused
         return {"State": state, "HostConfig": {"Memory": self.limit}, "NetworkSettings": {"Networks": self.networks}}
 
     def info(self) -> dict[str, Any]:
@@ -53,6 +55,14 @@ class FakeApi:
 
     def kill(self) -> None:
         self.runs, self.killed = False, True
+
+    def pause(self, identity: str) -> None:
+        self.pauses += 1
+        if self.pauses <= self.restless:
+            raise APIError("no", explanation="OCI runtime pause failed: unable to freeze: unknown")
+        if not self.runs:
+            raise APIError("no", explanation="it does not run")
+        self.paused = True
 
     def exec_create(self, identity: str, argv: list[str]) -> dict[str, str]:
         assert argv[0] == "dd", "only what asks for memory is run"
@@ -157,3 +167,21 @@ def test_a_role_leaves_every_network_and_comes_back_under_its_names(tmp_path: Pa
     stack.reconnect("web")
     stack.reconnect("web")
     assert api.joined == [("r_default", ["web"]), ("r_back", [])]
+
+
+def test_a_container_that_did_not_come_to_rest_is_frozen_at_the_next_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    api = FakeApi()
+    api.restless = 2
+    container(api).freeze()
+    container(api).freeze()
+    assert api.paused and api.pauses == 3
+    never = FakeApi()
+    never.restless = 1000
+    monkeypatch.setattr(compose_container, "_FREEZE_S", 0.0)
+    with pytest.raises(StackError, match="did not freeze web: .*unable to freeze"):
+        container(never).freeze()
+    ended = FakeApi()
+    ended.runs = False
+    with pytest.raises(StackError, match="it does not run"):
+        container(ended).freeze()
+    assert ended.pauses == 1, "only what may pass is tried again"
