@@ -130,7 +130,7 @@ class Start:
             images=images,
             python_image=python_image(),
             user=user,
-            seldom_checked=compose_health.able(self.docker.engine),
+            checked_once=compose_health.able(self.docker.engine),
             most_files=None if hard == resource.RLIM_INFINITY else hard,
         )
         content = transform.apply(config)

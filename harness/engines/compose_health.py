@@ -1,7 +1,7 @@
-"""Health checks of a run's containers: often until they are healthy, which the start waits for, then seldom.
+"""Health checks of a run's containers: often until they are healthy, which the start waits for, then no more.
 
-A check is a process of its own in the container; on a small machine those of a whole stack, every other second, take
-a third of a processor away from what is measured.
+A check is a process of its own in the container, and what it takes is the container's: on a small machine those of a
+whole stack take much of a processor away from what is measured, and one in a container short of memory ends it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from harness.clock import format_duration, parse_duration
 
-START_INTERVAL_S, INTERVAL_S = 0.5, 30.0
+START_INTERVAL_S, INTERVAL_S = 0.5, 86_400.0
 _SINCE = 25
 """The version of the Docker engine since which a check may come more often until the container is healthy."""
 _DEFAULT = {"interval": "30s", "retries": 3, "start_period": "0s"}  # Docker's own
@@ -23,8 +23,8 @@ def able(engine: str) -> bool:
     return major.isdigit() and int(major) >= _SINCE
 
 
-def seldom(check: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a health check that comes often until it succeeds or its time is over, and then every half minute.
+def once(check: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a health check that comes often until it succeeds or its time is over, and then once a day.
 
     Its time is what it had: the start period, and as many intervals as there were retries.
     """

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.engines.compose_down import LABEL
-from harness.engines.compose_health import seldom
+from harness.engines.compose_health import once
 from harness.engines.compose_helpers import CODE, pager, proxies
 from harness.engines.compose_mounts import led, led_volumes
 from harness.engines.compose_places import PROXY, ContainerPlaces
@@ -32,7 +32,7 @@ class Transform:
     """What a run adds to a stack's compose file.
 
     `images` is service -> the image it runs, `user` is whom our own containers run as.
-    `seldom_checked`: the engine lets health checks come seldom once they succeeded.
+    `checked_once`: the engine lets health checks cease once they succeeded.
     `most_files` is how many open files a process of this machine may have at most: a container cannot have more.
     `places` is the view of this machine, `inside` that of the containers.
     """
@@ -43,7 +43,7 @@ class Transform:
     python_image: str = "python"
     user: str = "65534:65534"
     most_files: int | None = None
-    seldom_checked: bool = False
+    checked_once: bool = False
 
     @property
     def project(self) -> str:
@@ -109,8 +109,8 @@ class Transform:
             "labels": {**_pairs(service.get("labels")), **self.labels},
             "logging": _LOGGING,
         }
-        if self.seldom_checked and service.get("healthcheck"):
-            made["healthcheck"] = seldom(service["healthcheck"])
+        if self.checked_once and service.get("healthcheck"):
+            made["healthcheck"] = once(service["healthcheck"])
         if deploy := dict(service.get("deploy") or {}):
             made["deploy"] = {key: value for key, value in deploy.items() if key in ("resources",)}
         if service.get("ulimits") and self.most_files is not None:

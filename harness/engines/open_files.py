@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import resource
+import subprocess
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,6 +15,9 @@ import psutil
 
 from harness.engines.family import family
 from harness.errors import StackError
+
+_ROW = "Max open files"
+_SET_S = 5.0
 
 
 def able() -> bool:
@@ -29,10 +33,10 @@ def lower(work: Path, role: str, pid: int | None, files: int) -> None:
     place = _place(work, role)
     before = _read(place)
     for process in processes:
-        before.setdefault(_key(process), list(process.rlimit(psutil.RLIMIT_NOFILE)))
+        before.setdefault(_key(process), list(_limits(process)))
     place.write_text(json.dumps(before), encoding="utf-8")
     for process in processes:
-        process.rlimit(psutil.RLIMIT_NOFILE, (files, before[_key(process)][1]))
+        _set(process, files, before[_key(process)][1])
 
 
 def restore(work: Path, role: str, pid: int | None) -> None:
@@ -42,7 +46,7 @@ def restore(work: Path, role: str, pid: int | None) -> None:
     for process in family(pid) if before else []:
         with suppress(psutil.NoSuchProcess):
             if limits := before.get(_key(process)):
-                process.rlimit(psutil.RLIMIT_NOFILE, (limits[0], limits[1]))
+                _set(process, limits[0], limits[1])
     place.unlink(missing_ok=True)
 
 
@@ -51,8 +55,34 @@ def lowest(pid: int | None) -> dict[str, float]:
     limits = []
     for process in family(pid) if able() else []:
         with suppress(psutil.Error):
-            limits.append(float(process.rlimit(psutil.RLIMIT_NOFILE)[0]))
+            limits.append(float(_limits(process)[0]))
     return {"open_files_limit": min(limits)} if limits else {}
+
+
+def _limits(process: psutil.Process) -> tuple[int, int]:
+    """Return (soft, hard) of a process, which anybody may read; -1 for none. NoSuchProcess if it has ended."""
+    try:
+        lines = Path(f"/proc/{process.pid}/limits").read_text(encoding="ascii").splitlines()
+    except OSError:
+        raise psutil.NoSuchProcess(process.pid) from None
+    soft, hard = next(line for line in lines if line.startswith(_ROW)).removeprefix(_ROW).split()[:2]
+    return tuple(-1 if text == "unlimited" else int(text) for text in (soft, hard))  # type: ignore[return-value]
+
+
+def _set(process: psutil.Process, soft: int, hard: int) -> None:
+    """Set the limits of a process; as its own user where root may not, as root without CAP_SYS_RESOURCE."""
+    try:
+        process.rlimit(psutil.RLIMIT_NOFILE, (soft, hard))
+    except psutil.AccessDenied:
+        words = [text if text >= 0 else "unlimited" for text in (soft, hard)]
+        argv = ["prlimit", f"--pid={process.pid}", f"--nofile={words[0]}:{words[1]}"]
+        try:
+            owner, group = process.uids().real, process.gids().real
+            subprocess.run(
+                argv, user=owner, group=group, extra_groups=[], check=True, capture_output=True, timeout=_SET_S
+            )
+        except (OSError, subprocess.SubprocessError) as error:
+            raise StackError(f"The open files of process {process.pid} cannot be limited: {error}.") from None
 
 
 def _place(work: Path, role: str) -> Path:

@@ -74,14 +74,14 @@ SERVICES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("writes where it is read", {"volumes": [{"type": "volume", "source": "logs", "target": "/var/log/web/"}]},
      {"volumes.0.type": "bind", "volumes.0.source": "/w/web/logs"}),
     ("does not wait for a pager", {"depends_on": {"pager": {}, "watch": {}}}, {"depends_on": {"watch": {}}}),
-    ("is checked often, then seldom", {"healthcheck": {"test": ["CMD", "true"], "interval": "2s", "retries": 30,
+    ("is checked often, then no more", {"healthcheck": {"test": ["CMD", "true"], "interval": "2s", "retries": 30,
      "start_period": "1m0s", "timeout": "3s"}},
-     {"healthcheck": {"test": ["CMD", "true"], "interval": "30s", "retries": 1, "start_period": "2m",
+     {"healthcheck": {"test": ["CMD", "true"], "interval": "24h", "retries": 1, "start_period": "2m",
       "start_interval": "500ms", "timeout": "3s"}}),
     ("is checked as Docker does by itself", {"healthcheck": {"test": ["CMD", "true"]}},
-     {"healthcheck.start_period": "1m30s", "healthcheck.interval": "30s", "healthcheck.start_interval": "500ms"}),
-    ("is checked seldom as it was", {"healthcheck": {"test": ["CMD", "true"], "interval": "1m"}},
-     {"healthcheck.interval": "1m", "healthcheck.start_interval": "500ms"}),
+     {"healthcheck.start_period": "1m30s", "healthcheck.interval": "24h", "healthcheck.start_interval": "500ms"}),
+    ("is checked often from the start", {"healthcheck": {"test": ["CMD", "true"], "interval": "1m"}},
+     {"healthcheck.start_period": "3m", "healthcheck.start_interval": "500ms"}),
     ("is never checked", {"healthcheck": {"disable": True}}, {"healthcheck": {"disable": True}}),
     ("opens no more files than here", {"ulimits": {"nofile": {"soft": 10, "hard": 65535}, "core": 0}},
      {"ulimits": {"nofile": {"soft": 10, "hard": 2000}, "core": 0}}),
@@ -99,7 +99,7 @@ def test_a_service_in_a_run(name: str, service: dict[str, Any], expected: dict[s
     given = {"command": ["serve"], **service}
     for mount in given.get("volumes", ()):
         mount["source"] = mount["source"].replace("STACK", str(tmp_path / "stack"))
-    web = transformed(tmp_path, given, most_files=2000, seldom_checked=True)["services"]["web"]
+    web = transformed(tmp_path, given, most_files=2000, checked_once=True)["services"]["web"]
     assert {path: at(web, path) for path in expected} == expected
 
 
@@ -225,7 +225,7 @@ def test_folders_to_write_into_are_open_to_every_user_and_files_are_left_alone(t
 @pytest.mark.parametrize(
     ("version", "able"), [("26.1.5+dfsg1", True), ("25.0.0", True), ("24.0.7", False), ("", False)]
 )
-def test_only_engines_that_know_the_start_of_a_container_check_it_seldom_afterwards(version: str, able: bool) -> None:
+def test_only_engines_that_know_the_start_of_a_container_cease_to_check_it(version: str, able: bool) -> None:
     assert compose_health.able(version) is able
 
 

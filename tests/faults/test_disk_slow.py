@@ -49,6 +49,18 @@ def test_the_time_that_a_block_takes_is_believed(monkeypatch: pytest.MonkeyPatch
     assert "of=/nowhere/logs/.tocsin-slow" in live.ran[0] and "oflag=dsync" in live.ran[0]
 
 
+DD = "1+0 records in\n1+0 records out\n512 bytes copied, {} s, 5.1 kB/s\n"
+
+
+@pytest.mark.parametrize(("says", "state"), [("0.0975", "present"), ("0.00031", "absent"), ("4.2e-05", "absent")])
+def test_what_starting_the_command_takes_is_not_the_disks(
+    monkeypatch: pytest.MonkeyPatch, says: str, state: str
+) -> None:
+    ticks = iter([0.0, 0.17])  # as in a container
+    monkeypatch.setattr(disk_slow, "time", SimpleNamespace(monotonic=lambda: next(ticks)))
+    assert FAULT.witness(Disk((0, DD.format(says)))).state == state
+
+
 @pytest.mark.parametrize(
     ("gives", "state", "words"),
     [
