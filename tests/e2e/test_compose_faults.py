@@ -18,7 +18,9 @@ from tests.e2e.shared_stack import Shared, lacking, reference, shared_stack
 from tests.e2e.test_contract import PARAMS
 
 SAMPLE = ("kill", "pause", "model_raises", "net_refuse", "net_disconnect")
-SAMPLE += ("memory_pressure", "out_of_memory", "fd_exhaustion", "disk_full", "disk_slow")
+SAMPLE += ("out_of_memory", "fd_exhaustion", "disk_full", "disk_slow")
+UNDER_LOAD = ("memory_pressure",)
+"""Seen only while requests ask for memory: its drill plays it, scenarios/memory_pressure.yaml."""
 KINDS = [fault.kind for fault in faults.ALL]
 ENGINE = ComposeEngine(variant="rsyslog")
 
@@ -52,7 +54,7 @@ def test_a_killed_holders_fault_is_healed_under_compose(sample_stack: Shared) ->
 def test_every_fault_keeps_its_contract_under_compose(tmp_path: Path) -> None:
     engine()
     skipped = not_played()
-    kinds = [kind for kind in KINDS if kind not in skipped]
+    kinds = [kind for kind in KINDS if kind not in skipped and kind not in UNDER_LOAD]
     stack: list[Any] = []
 
     def play(kind: str) -> dict[str, Any]:
