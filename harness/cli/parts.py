@@ -15,7 +15,7 @@ ENGINES = {
     "compose": "Docker Compose on an engine of this machine; compose:VARIANT picks a variant of the stack.",
     "external": "A system that runs already, at addresses of stack.yaml; starts nothing, breaks nothing without leave.",
 }
-AROUND_PLAY_S = {"local": 12, "compose": 32, "external": 12}
+AROUND_PLAY_S = {"local": 12, "compose": 20, "external": 12}
 """Engine -> wall seconds that starting, settling and collecting take beside play, roughly: of the reference stack."""
 
 

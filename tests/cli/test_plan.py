@@ -49,7 +49,7 @@ def test_max_takes_the_largest_honest_speed_and_says_what_sets_it(fakes, tmp_pat
     assert "refuses" not in told
 
 
-@pytest.mark.parametrize(("engine", "around_s"), [("local", 12), ("compose", 32), ("compose:full", 32)])
+@pytest.mark.parametrize(("engine", "around_s"), [("local", 12), ("compose", 20), ("compose:full", 20)])
 def test_what_is_around_play_depends_on_the_engine(fakes, tmp_path, capsys, engine: str, around_s: int) -> None:
     assert main(["plan", str(write_scenario(tmp_path)), "--engine", engine, "--speed", "10"]) == 0
     assert f"2m of play and about {around_s} s around it" in capsys.readouterr().out
