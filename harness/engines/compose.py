@@ -134,26 +134,28 @@ class Start:
             most_files=None if hard == resource.RLIM_INFINITY else hard,
         )
         content = transform.apply(config)
-        written = self._bring_disks(self._written(transform.project), places)
-        make_folders(content, self.run.work)
+        disks = places_of_disks(Extras.of(self.timeline), places)
+        written = self._written(transform.project) | {"disks": {name: str(place) for name, place in disks.items()}}
+        outside.write_down(self.run.work, mounts=list(disks.values()), written=written)
+        self.file.write_text(json.dumps(content, indent=1), encoding="utf-8")
+        return ComposeStack(places=places, run=self.run, journal=self.journal, written=written)
+
+    def make_places(self, places: Places) -> None:
+        """Mount the disks that the plan needs, then make the folders that containers write into, some on the disks.
+
+        engine.json names the mounts already: whoever takes the run down takes them away.
+        """
+        extras = Extras.of(self.timeline)
+        disks = places_of_disks(extras, places)
+        mount_all(disks, extras, places)
+        for place in disks.values():
+            place.chmod(0o777)
+        make_folders(json.loads(self.file.read_text(encoding="utf-8")), self.run.work)
         for role in places.ports:
             for folder in places.stack.roles[role].compose.folders:
                 made = Path(places.fill(folder, role))
                 made.mkdir(parents=True, exist_ok=True)
                 made.chmod(0o777)
-        self.file.write_text(json.dumps(content, indent=1), encoding="utf-8")
-        return ComposeStack(places=places, run=self.run, journal=self.journal, written=written)
-
-    def _bring_disks(self, written: dict[str, Any], places: Places) -> dict[str, Any]:
-        """Write engine.json, then mount the disks that the plan needs; return what was written."""
-        extras = Extras.of(self.timeline)
-        disks = places_of_disks(extras, places)
-        written |= {"disks": {name: str(place) for name, place in disks.items()}}
-        outside.write_down(self.run.work, mounts=list(disks.values()), written=written)
-        mount_all(disks, extras, places)
-        for place in disks.values():
-            place.chmod(0o777)
-        return written
 
     def _written(self, project: str) -> dict[str, Any]:
         """What taking it down needs, by whoever does."""
@@ -197,8 +199,9 @@ class Start:
         )
 
     def up(self, live: ComposeStack) -> None:
-        """Start everything in the order of the compose file, and wait until every role is healthy."""
+        """Make the places, start everything in the order of the compose file, and wait until every role is healthy."""
         began = self.run.clock.now()
+        self.make_places(live.places)
         argv = ["compose", "-p", self.run.id, "-f", str(self.file), "up", "-d", "--no-build", "--remove-orphans"]
         log = self.run.folder / "stack-logs" / "compose.log"
         try:

@@ -67,6 +67,11 @@ class ComposeStack(Attended):
         self._seen: tuple[float, dict[str, str]] = (0.0, {})
         self._looking = threading.Lock()
 
+    @property
+    def places(self) -> Places:
+        """What placeholders and addresses stand for on this machine."""
+        return self._places
+
     def take_over(self, *, all_of_them: bool = True) -> None:
         """Find the containers of the run; StackError if a role has none, unless some are enough."""
         rows = containers(self._api, self.run_id)

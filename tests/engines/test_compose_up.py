@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,12 +11,12 @@ from typing import Any
 import pytest
 
 from harness.engines import compose, compose_down, disks, open_files
-from harness.engines.compose import ComposeEngine
+from harness.engines.compose import ComposeEngine, Start
 from harness.engines.compose_limits import handles
 from harness.engines.compose_places import ContainerPlaces
 from harness.engines.placeholders import Places
 from harness.errors import StackError
-from tests.engines.tiny_stack import make_stack
+from tests.engines.tiny_stack import make_stack, make_timeline
 
 
 class FakeStack:
@@ -122,3 +124,35 @@ def test_an_engine_needs_a_stack_with_a_compose_file_before_it_asks_docker(
         ComposeEngine().handles(stack)
     (stack.folder / "compose.yaml").write_text("")
     assert "limit:memory" in ComposeEngine().handles(stack)
+
+
+def test_disks_are_mounted_once_they_are_sure_to_be_taken_away_and_before_folders_are_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    web = {"ports": {"http": 8000}, "compose": {"folders": ["{work}/logs/state"]}}
+    disk = {"role": "web", "path": "{work}/logs", "mib": 4, "inside": "/logs"}
+    stack = make_stack(tmp_path / "s", {"web": web}, disks={"log": disk})
+    full: Any = SimpleNamespace(kind="disk_full", params={"disk": "log"})
+    timeline = replace(make_timeline(stack), faults=(full,))
+    work, folder = tmp_path / "work", tmp_path / "run"
+    work.mkdir()
+    folder.mkdir()
+    seen = []
+
+    def mounted(disks: Any, *_: Any) -> None:
+        written = json.loads((work / "engine.json").read_text())
+        assert written["mounts"] == [str(place) for place in disks.values()] == [str(work / "logs")]
+        seen.append((work / "logs").exists())
+        (work / "logs").mkdir(mode=0o700)
+
+    monkeypatch.setattr(compose, "mount_all", mounted)
+    monkeypatch.setattr(compose, "ComposeStack", SimpleNamespace)
+    run: Any = SimpleNamespace(id="r-1", work=work, folder=folder)
+    docker: Any = SimpleNamespace(host="unix:///d", cli="docker", rootless=False, near=True, engine="26.1")
+    journal: Any = None
+    start = Start(timeline=timeline, run=run, journal=journal, docker=docker)
+    live = start.prepare({"services": {"web": {"image": "web:1"}}}, {"web": "web:1"})
+    assert seen == [], "until the guardian knows that it is needed nothing may be mounted"
+    start.make_places(live.places)
+    assert seen == [False] and (work / "logs").stat().st_mode & 0o777 == 0o777
+    assert (work / "logs" / "state").is_dir(), "made on the disk, not hidden below it"
