@@ -89,7 +89,8 @@ class Limits:
         limited, cached_mib = self._before.exists(), found.pop("cached_mib", 0.0)
         if not limited:
             found.pop("memory_limit_mib", None)
-            found["memory_mib"] = max(found.get("memory_mib", 0.0) - cached_mib, 0.0)
+            if "memory_mib" in found:  # what does not run uses nothing that could be told
+                found["memory_mib"] = max(found["memory_mib"] - cached_mib, 0.0)
         with suppress(StackError):
             pid = self._near()
             found |= {name: value for name, value in used(pid).items() if name == "open_files"}
