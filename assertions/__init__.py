@@ -2,10 +2,10 @@
 
 from importlib import import_module
 
-from harness.check import Check, SuiteCheck
+from tocsin.harness.judging.check import Check, SuiteCheck
 
 ALL: tuple[Check, ...] = tuple(
-    import_module(f"assertions.{name}").CHECK
+    import_module(f"tocsin.assertions.{name}").CHECK
     for name in (
         "alerts_deadman",
         "alerts_delivered",
@@ -30,5 +30,5 @@ ALL: tuple[Check, ...] = tuple(
     )
 )
 
-SUITE: tuple[SuiteCheck, ...] = tuple(import_module(f"assertions.{name}").CHECK for name in ("rules_covered",))
+SUITE: tuple[SuiteCheck, ...] = tuple(import_module(f"tocsin.assertions.{name}").CHECK for name in ("rules_covered",))
 """Questions about several drills together; they stand in a suite.yaml."""

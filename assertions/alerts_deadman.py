@@ -6,9 +6,11 @@ from itertools import pairwise
 
 from pydantic import Field
 
-from harness.check import Bounded, Check, Duration, Finding, failed, passed, unknown
-from harness.evidence import Evidence, Interval
-from harness.evidence.bounds import onset, plain
+from tocsin.harness.declarations.references import Bounded, Duration
+from tocsin.harness.evidence.check_bounds import onset, plain
+from tocsin.harness.evidence.evidence import Evidence
+from tocsin.harness.evidence.interval import Interval
+from tocsin.harness.judging.check import Check, Finding, failed, passed, unknown
 
 
 class Deadman(Bounded):

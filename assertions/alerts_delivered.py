@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harness.check import AlertName, Args, Check, Finding, ReceiverName, failed, passed, unknown
-from harness.evidence import Evidence, Interval
-from harness.evidence.annotations import hollow, unrendered
-from harness.evidence.bounds import named
-from harness.evidence.configuration import tool_output
-from harness.evidence.firings import firings, moment, notice_reach, notices, whither
-from harness.evidence.notifications import Notification, Notified
+from tocsin.harness.declarations.references import AlertName, Args, ReceiverName
+from tocsin.harness.evidence.annotations import hollow, unrendered
+from tocsin.harness.evidence.check_bounds import named
+from tocsin.harness.evidence.evidence import Evidence
+from tocsin.harness.evidence.firings import firings, moment, notice_reach, notices, whither
+from tocsin.harness.evidence.interval import Interval
+from tocsin.harness.evidence.notifications import Notification, Notified
+from tocsin.harness.evidence.rendered_config import tool_output
+from tocsin.harness.judging.check import Check, Finding, failed, passed, unknown
 
 RUNBOOK = "runbook_url"
 _AWAY = ("http://", "https://")

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from harness.check import AlertName, Bounded, Check, Finding, ReceiverName, failed, passed, unknown
-from harness.evidence import Evidence, Interval
-from harness.evidence.alerts import Episode
-from harness.evidence.bounds import Bound, clock_slack_s, missed_evaluation_s, named, onset, plain
-from harness.evidence.firings import whither
-from harness.evidence.notifications import Notification
+from tocsin.harness.declarations.references import AlertName, Bounded, ReceiverName
+from tocsin.harness.evidence.alerts import Episode
+from tocsin.harness.evidence.check_bounds import Bound, clock_slack_s, missed_evaluation_s, named, onset, plain
+from tocsin.harness.evidence.evidence import Evidence
+from tocsin.harness.evidence.firings import whither
+from tocsin.harness.evidence.interval import Interval
+from tocsin.harness.evidence.notifications import Notification
+from tocsin.harness.judging.check import Check, Finding, failed, passed, unknown
 
 
 class Fire(Bounded):

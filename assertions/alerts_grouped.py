@@ -6,11 +6,13 @@ from collections.abc import Mapping
 
 from pydantic import Field, model_validator
 
-from harness.check import AlertName, Args, Check, Finding, ReceiverName, failed, passed, unknown
-from harness.evidence import Evidence, Interval
-from harness.evidence.bounds import named
-from harness.evidence.firings import Firings, firings, notice_reach, notices
-from harness.evidence.notifications import Notification
+from tocsin.harness.declarations.references import AlertName, Args, ReceiverName
+from tocsin.harness.evidence.check_bounds import named
+from tocsin.harness.evidence.evidence import Evidence
+from tocsin.harness.evidence.firings import Firings, firings, notice_reach, notices
+from tocsin.harness.evidence.interval import Interval
+from tocsin.harness.evidence.notifications import Notification
+from tocsin.harness.judging.check import Check, Finding, failed, passed, unknown
 
 
 class Grouped(Args):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harness.check import AlertName, Args, Check, Finding, failed, passed, unknown
-from harness.evidence import Evidence, Interval
-from harness.evidence.bounds import named, plain
-from harness.evidence.firings import firings, moment, notices, told_while_held, whither
+from tocsin.harness.declarations.references import AlertName, Args
+from tocsin.harness.evidence.check_bounds import named, plain
+from tocsin.harness.evidence.evidence import Evidence
+from tocsin.harness.evidence.firings import firings, moment, notices, told_while_held, whither
+from tocsin.harness.evidence.interval import Interval
+from tocsin.harness.judging.check import Check, Finding, failed, passed, unknown
 
 
 class Inhibited(Args):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from harness.check import AlertName, Args, Check, Finding, failed, passed, unknown
-from harness.evidence import Evidence
-from harness.evidence.bounds import evaluation_s, plain
-from harness.evidence.firings import firings
+from tocsin.harness.declarations.references import AlertName, Args
+from tocsin.harness.evidence.check_bounds import evaluation_s, plain
+from tocsin.harness.evidence.evidence import Evidence
+from tocsin.harness.evidence.firings import firings
+from tocsin.harness.judging.check import Check, Finding, failed, passed, unknown
 
 
 class Order(Args):

@@ -8,13 +8,25 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from assertions.alerts_fire import Fire
-from assertions.alerts_resolve import Resolve
-from harness.check import AlertName, Args, Check, Finding, PhaseName, failed, passed, unknown
-from harness.evidence import Evidence, Interval
-from harness.evidence.bounds import active, injected, missed_evaluation_s, named, onset, placed, plain, pointed, relief
-from harness.evidence.metrics import Series
-from harness.evidence.vouch import rules_failed
+from tocsin.assertions.alerts_fire import Fire
+from tocsin.assertions.alerts_resolve import Resolve
+from tocsin.harness.declarations.references import AlertName, Args, PhaseName
+from tocsin.harness.evidence.check_bounds import (
+    active,
+    injected,
+    missed_evaluation_s,
+    named,
+    onset,
+    placed,
+    plain,
+    pointed,
+    relief,
+)
+from tocsin.harness.evidence.evidence import Evidence
+from tocsin.harness.evidence.interval import Interval
+from tocsin.harness.evidence.metrics import Series
+from tocsin.harness.evidence.stream_coverage import rules_failed
+from tocsin.harness.judging.check import Check, Finding, failed, passed, unknown
 
 LINGER_S = 600.0
 """Production seconds an expected alert may outlast its cause, unbounded by alerts/resolve; its `within` if longer."""

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from math import inf
 from typing import ClassVar, Literal
 
-from harness.check import AlertName, Bounded, Check, Finding, ReceiverName, failed, passed, unknown
-from harness.evidence import Evidence, Interval
-from harness.evidence.alerts import Episode
-from harness.evidence.bounds import Bound, clock_slack_s, missed_evaluation_s, named, plain, relief
-from harness.evidence.firings import notices
-from harness.evidence.vouch import rules_failed
+from tocsin.harness.declarations.references import AlertName, Bounded, ReceiverName
+from tocsin.harness.evidence.alerts import Episode
+from tocsin.harness.evidence.check_bounds import Bound, clock_slack_s, missed_evaluation_s, named, plain, relief
+from tocsin.harness.evidence.evidence import Evidence
+from tocsin.harness.evidence.firings import notices
+from tocsin.harness.evidence.interval import Interval
+from tocsin.harness.evidence.stream_coverage import rules_failed
+from tocsin.harness.judging.check import Check, Finding, failed, passed, unknown
 
 NOTICE_SLACK_S = 1.0
 """Wall seconds that no speed divides: a notification's way through a busy machine."""

@@ -8,11 +8,13 @@ from typing import Annotated
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from harness.check import Args, Check, Duration, FaultName, Finding, PhaseName, Ref, failed, passed, unknown
-from harness.evidence import Evidence, Interval
-from harness.evidence.bounds import placed, pointed
-from harness.evidence.movement import Movement, movement
-from harness.evidence.panels import PanelQuery, RecordedPanel
+from tocsin.harness.declarations.references import Args, Duration, FaultName, PhaseName, Ref
+from tocsin.harness.evidence.check_bounds import placed, pointed
+from tocsin.harness.evidence.evidence import Evidence
+from tocsin.harness.evidence.interval import Interval
+from tocsin.harness.evidence.panel_movement import Movement, movement
+from tocsin.harness.evidence.panels import PanelQuery, RecordedPanel
+from tocsin.harness.judging.check import Check, Finding, failed, passed, unknown
 
 PanelName = Annotated[str, Ref(kind="panel")]
 DashboardName = Annotated[str, Ref(kind="dashboard")]

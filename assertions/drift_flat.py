@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
-from harness.check import Args, Check, FeatureName, Finding, failed, passed, unknown
-from harness.evidence import Evidence, Interval
-from harness.evidence.bounds import placed, plain, pointed
-from harness.evidence.heartbeats import scrape_s
-from harness.evidence.vouch import cut, planned
+from tocsin.harness.declarations.references import Args, FeatureName
+from tocsin.harness.evidence.check_bounds import placed, plain, pointed
+from tocsin.harness.evidence.evidence import Evidence
+from tocsin.harness.evidence.heartbeats import scrape_s
+from tocsin.harness.evidence.interval import Interval
+from tocsin.harness.evidence.stream_coverage import cut, planned
+from tocsin.harness.judging.check import Check, Finding, failed, passed, unknown
 
 ENOUGH = 0.5
 """The share of the scrapes due that must hold a sample of each feature."""

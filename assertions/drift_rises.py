@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.check import Bounded, Check, FeatureName, Finding, failed, passed, unknown
-from harness.evidence import Evidence, Interval
-from harness.evidence.bounds import Bound, onset
-from harness.evidence.heartbeats import scrape_s
-from harness.evidence.metrics import Series, at
+from tocsin.harness.declarations.references import Bounded, FeatureName
+from tocsin.harness.evidence.check_bounds import Bound, onset
+from tocsin.harness.evidence.evidence import Evidence
+from tocsin.harness.evidence.heartbeats import scrape_s
+from tocsin.harness.evidence.interval import Interval
+from tocsin.harness.evidence.metrics import Series, at
+from tocsin.harness.judging.check import Check, Finding, failed, passed, unknown
 
 
 class Rises(Bounded):

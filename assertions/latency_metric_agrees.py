@@ -9,12 +9,14 @@ from math import inf
 import numpy as np
 from pydantic import Field
 
-from harness.check import Args, Check, Duration, Finding, failed, passed, unknown
-from harness.evidence import Evidence, Interval
-from harness.evidence.bounds import pointed
-from harness.evidence.growth import Growth, grown, restarts_of
-from harness.evidence.metrics import Series
-from harness.evidence.requests import ANSWERED, DROPPED, FAILED, KINDS, UNKNOWN
+from tocsin.harness.declarations.references import Args, Duration
+from tocsin.harness.evidence.check_bounds import pointed
+from tocsin.harness.evidence.counter_growth import Growth, grown, restarts_of
+from tocsin.harness.evidence.evidence import Evidence
+from tocsin.harness.evidence.interval import Interval
+from tocsin.harness.evidence.metrics import Series
+from tocsin.harness.evidence.requests import ANSWERED, DROPPED, FAILED, KINDS, UNKNOWN
+from tocsin.harness.judging.check import Check, Finding, failed, passed, unknown
 
 RACE_S = 0.1
 """Wall seconds that may lie between the time of a scrape and the moment at which its values were read."""

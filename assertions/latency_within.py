@@ -7,12 +7,13 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from harness.check import Args, Check, Duration, Finding, Ref, failed, passed, unknown
-from harness.evidence import Evidence
-from harness.evidence.bounds import pointed
-from harness.evidence.load import Load
-from harness.evidence.requests import ANSWERED, DROPPED, FAILED, KINDS, UNKNOWN
-from harness.statistics import binomial_at_most, quantile, trials_needed
+from tocsin.harness.core.statistics import binomial_at_most, quantile, trials_needed
+from tocsin.harness.declarations.references import Args, Duration, Ref
+from tocsin.harness.evidence.check_bounds import pointed
+from tocsin.harness.evidence.delivered_load import Load
+from tocsin.harness.evidence.evidence import Evidence
+from tocsin.harness.evidence.requests import ANSWERED, DROPPED, FAILED, KINDS, UNKNOWN
+from tocsin.harness.judging.check import Check, Finding, failed, passed, unknown
 
 _ERRORS = 500
 """From this status on an answer is a failure: it came, but it is not what was asked for."""

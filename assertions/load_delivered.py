@@ -10,13 +10,15 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
-from harness.check import Args, Check, Finding, failed, passed, unknown
-from harness.evidence import Evidence, Interval
-from harness.evidence.bounds import cut_off, pointed
-from harness.evidence.load import Load, Piece, cpu_share, limits, pieces
-from harness.evidence.requests import DROPPED
-from harness.evidence.vouch import blind
-from harness.statistics import distance, distance_allowed, poisson_surprise, quantile
+from tocsin.harness.core.statistics import distance, distance_allowed, poisson_surprise, quantile
+from tocsin.harness.declarations.references import Args
+from tocsin.harness.evidence.check_bounds import cut_off, pointed
+from tocsin.harness.evidence.delivered_load import Load, Piece, cpu_share, limits, pieces
+from tocsin.harness.evidence.evidence import Evidence
+from tocsin.harness.evidence.interval import Interval
+from tocsin.harness.evidence.requests import DROPPED
+from tocsin.harness.evidence.stream_coverage import blind
+from tocsin.harness.judging.check import Check, Finding, failed, passed, unknown
 
 NOISE_SIGMAS = 4.0
 """Poisson arrivals may miss what was asked by so many standard deviations."""

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
-from harness.check import Args, Check, Finding, failed, passed, unknown
-from harness.evidence import Evidence
-from harness.evidence.logs import Logs
-from harness.evidence.requests import KINDS, OUTCOMES
+from tocsin.harness.declarations.references import Args
+from tocsin.harness.evidence.evidence import Evidence
+from tocsin.harness.evidence.logs import Logs
+from tocsin.harness.evidence.requests import KINDS, OUTCOMES
+from tocsin.harness.judging.check import Check, Finding, failed, passed, unknown
 
 _ANSWERED, _DROPPED = OUTCOMES.index("answered"), OUTCOMES.index("dropped")
 

@@ -7,11 +7,12 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from harness.check import Args, Check, Finding, failed, passed, unknown
-from harness.evidence import Evidence, FaultRecord
-from harness.evidence.growth import grown, last_death, restarting, restarts_of
-from harness.evidence.metrics import Series
-from harness.evidence.requests import KINDS, OUTCOMES
+from tocsin.harness.declarations.references import Args
+from tocsin.harness.evidence.counter_growth import grown, last_death, restarting, restarts_of
+from tocsin.harness.evidence.evidence import Evidence, FaultRecord
+from tocsin.harness.evidence.metrics import Series
+from tocsin.harness.evidence.requests import KINDS, OUTCOMES
+from tocsin.harness.judging.check import Check, Finding, failed, passed, unknown
 
 RACE_S = 0.1
 """Wall seconds that may lie between a client's answer and its count, in either order."""

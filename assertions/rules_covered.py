@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from harness.check import AlertName, Drills, Finding, SuiteArgs, SuiteCheck, failed, passed, unknown
-from harness.evidence import Evidence
+from tocsin.harness.declarations.references import AlertName, SuiteArgs
+from tocsin.harness.evidence.evidence import Evidence
+from tocsin.harness.judging.check import Drills, Finding, SuiteCheck, failed, passed, unknown
 
 
 class Covered(SuiteArgs):

@@ -6,11 +6,13 @@ from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from harness.check import Args, Check, Finding, ReceiverName, failed, passed, unknown
-from harness.evidence import Evidence, Interval
-from harness.evidence.bounds import placed
-from harness.evidence.configuration import LoadedRule, declared_metrics, tool_output
-from harness.evidence.expressions import metric_names
+from tocsin.harness.declarations.references import Args, ReceiverName
+from tocsin.harness.evidence.check_bounds import placed
+from tocsin.harness.evidence.evidence import Evidence
+from tocsin.harness.evidence.interval import Interval
+from tocsin.harness.evidence.rendered_config import LoadedRule, declared_metrics, tool_output
+from tocsin.harness.judging.check import Check, Finding, failed, passed, unknown
+from tocsin.harness.promql.metric_names import metric_names
 
 TOOLS = ("promtool_rules.txt", "promtool_config.txt", "amtool_config.txt")
 NOBODY = "none"

@@ -6,11 +6,12 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from harness.check import Args, Check, Finding, Ref, failed, passed, unknown
-from harness.evidence import Evidence
-from harness.evidence.bounds import active, pointed
-from harness.evidence.requests import KINDS, OUTCOMES
-from harness.statistics import clopper_pearson
+from tocsin.harness.core.statistics import clopper_pearson
+from tocsin.harness.declarations.references import Args, Ref
+from tocsin.harness.evidence.check_bounds import active, pointed
+from tocsin.harness.evidence.evidence import Evidence
+from tocsin.harness.evidence.requests import KINDS, OUTCOMES
+from tocsin.harness.judging.check import Check, Finding, failed, passed, unknown
 
 TIMEOUT_S = 10.0
 """How long a request without a known end may have been under way, wall seconds."""

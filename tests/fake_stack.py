@@ -8,9 +8,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from harness.clock import FakeClock
-from harness.faults.base import Witness
-from harness.journal import Journal, read_journal
+from tocsin.harness.core.clock import FakeClock
+from tocsin.harness.core.journal import Journal, read_journal
+from tocsin.harness.faults.bases.fault import Witness
 
 
 @dataclass

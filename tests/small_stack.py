@@ -5,12 +5,12 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from harness.check import AlertName, Args, Bounded, FeatureName, ReceiverName, Ref
-from harness.faults.base import Params
-from harness.guardrails import Reach
-from harness.scenario import Catalogue
-from harness.stack import Frozen
-from harness.traffic.pacers import CATALOGUE as PACERS
+from tocsin.harness.core.base_model import Frozen
+from tocsin.harness.declarations.guardrails import Reach
+from tocsin.harness.declarations.references import AlertName, Args, Bounded, FeatureName, ReceiverName, Ref
+from tocsin.harness.declarations.scenario import Catalogue
+from tocsin.harness.faults.bases.fault import Params
+from tocsin.harness.traffic.pacers import CATALOGUE as PACERS
 
 STACK = """
 version: 1

@@ -14,12 +14,12 @@ PAGES = sorted(path for path in ROOT.rglob("*.md") if not HIDDEN & set(path.rela
 
 def things():
     """Return folder -> the names of the things that live in it."""
-    from assertions import ALL as CHECKS
-    from harness.cli import parts, verbs
-    from harness.collectors import ALL as COLLECTORS
-    from harness.faults import ALL as FAULTS
-    from harness.traffic.pacers import ALL as PACERS
-    from harness.traffic.payloads import ALL as PAYLOADS
+    from tocsin.assertions import ALL as CHECKS
+    from tocsin.harness.cli import engine_registry, verbs
+    from tocsin.harness.collectors import ALL as COLLECTORS
+    from tocsin.harness.faults import ALL as FAULTS
+    from tocsin.harness.traffic.pacers import ALL as PACERS
+    from tocsin.harness.traffic.payloads import ALL as PAYLOADS
 
     return {
         "assertions": [check.id for check in CHECKS],
@@ -27,7 +27,7 @@ def things():
         "harness/collectors": [collector.name for collector in COLLECTORS],
         "harness/traffic/payloads": [kind.name for kind in PAYLOADS],
         "harness/traffic/pacers": [pacer.name for pacer in PACERS],
-        "harness/engines": [f"{name}.py" for name in parts.ENGINES],
+        "harness/engines": [f"{name}.py" for name in engine_registry.ENGINES],
         "harness/cli": list(verbs.command().commands),
         "harness/report": [path.stem for path in modules(ROOT / "harness/report")],
         "harness": [path.name for path in [*modules(ROOT / "harness"), *packages(ROOT / "harness")]],
@@ -66,7 +66,7 @@ def test_every_folder_of_code_has_a_readme():
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_commands_exist_and_links_lead_somewhere(page):
-    from harness.cli import verbs
+    from tocsin.harness.cli import verbs
 
     known = {
         name: {option for parameter in verb.params for option in parameter.opts}
@@ -77,7 +77,7 @@ def test_commands_exist_and_links_lead_somewhere(page):
 
 
 def test_the_command_line_readme_names_every_option():
-    from harness.cli import verbs
+    from tocsin.harness.cli import verbs
 
     text = (ROOT / "harness/cli/README.md").read_text()
     options = {

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fake_programs import fake
+from tests.provisioning.fake_programs import fake
 
 ROOT = Path(__file__).parents[1]
 LOCK = (ROOT / "requirements.lock").read_text()

@@ -47,8 +47,8 @@ def test_no_file_speaks_of_this_machine_or_of_registries():
 
 
 def test_whatever_a_verb_imports_neither_locust_nor_gevent_is_loaded(sources):
-    reachable = tidy.reachable("harness.cli", sources)
-    assert {"harness.cli.run", "harness.judge"} <= reachable
+    reachable = tidy.reachable("tocsin.harness.cli", sources)
+    assert {"tocsin.harness.cli.run", "tocsin.harness.judging.judge"} <= reachable
     script = f"""
 import importlib, sys
 for name in {sorted(reachable)!r}:
@@ -60,7 +60,7 @@ print(*sorted({{"locust", "gevent"}} & set(sys.modules)))
 
 
 def test_help_loads_nothing_heavy():
-    script = "import sys, harness.cli.verbs as v; v.command(); print(*sys.modules)"
+    script = "import sys, tocsin.harness.cli.verbs as v; v.command(); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True)
     heavy = {"numpy", "pydantic", "elasticsearch", "rich.console", "ruamel", "psutil", "requests"}
     assert heavy & set(done.stdout.split()) == set()
@@ -82,29 +82,29 @@ def tree(tmp_path, **files):
 @pytest.mark.parametrize(
     ("place", "text", "allowed"),
     [
-        ("harness__clock", "import harness.errors", True),
-        ("harness__clock", "from harness.scenario import Scenario", False),
-        ("harness__scenario", "from harness.stack import Stack", True),
-        ("harness__evidence__logs", "from harness.journal import Fact", True),
-        ("harness__evidence__logs", "from harness.programs import find", False),
-        ("harness__faults__kill", "from harness.faults.base import Fault", True),
-        ("harness__faults__kill", "from harness.traffic import canary", False),
+        ("harness__clock", "import tocsin.harness.core.errors", True),
+        ("harness__clock", "from tocsin.harness.declarations.scenario import Scenario", False),
+        ("harness__scenario", "from tocsin.harness.declarations.stack import Stack", True),
+        ("harness__evidence__logs", "from tocsin.harness.core.journal import Fact", True),
+        ("harness__evidence__logs", "from tocsin.harness.provisioning.programs import find", False),
+        ("harness__faults__kill", "from tocsin.harness.faults.bases.fault import Fault", True),
+        ("harness__faults__kill", "from tocsin.harness.traffic import canary", False),
         ("harness__faults__kill", "def f():\n    from harness import engines", False),
-        ("harness__engines__local", "from harness.faults import ALL", True),
-        ("harness__play", "from harness.faults.base import Fault", True),
-        ("harness__play", "from harness.faults import ALL", False),
-        ("harness__play", "from harness.faults.kill import Kill", False),
-        ("harness__report__text", "from harness.check import Verdict", True),
-        ("harness__report__text", "from harness.stack import Stack", False),
-        ("harness__store", "from harness.cli import main", False),
+        ("harness__engines__local", "from tocsin.harness.faults import ALL", True),
+        ("harness__play", "from tocsin.harness.faults.bases.fault import Fault", True),
+        ("harness__play", "from tocsin.harness.faults import ALL", False),
+        ("harness__play", "from tocsin.harness.faults.kill import Kill", False),
+        ("harness__report__text", "from tocsin.harness.judging.check import Verdict", True),
+        ("harness__report__text", "from tocsin.harness.declarations.stack import Stack", False),
+        ("harness__store", "from tocsin.harness.cli import main", False),
         ("harness__store", "import harness\nfrom harness import __version__", True),
-        ("assertions__alerts_fire", "from harness.evidence.alerts import Alerts", True),
-        ("assertions__alerts_fire", "from harness.clock import format_duration", False),
-        ("scenarios__users__mine", "from harness.traffic import payloads", True),
-        ("scenarios__users__mine", "from harness.check import Check", False),
+        ("assertions__alerts_fire", "from tocsin.harness.evidence.alerts import Alerts", True),
+        ("assertions__alerts_fire", "from tocsin.harness.core.clock import format_duration", False),
+        ("scenarios__users__mine", "from tocsin.harness.traffic import payloads", True),
+        ("scenarios__users__mine", "from tocsin.harness.judging.check import Check", False),
         ("stacks__reference__service__app", "import numpy", True),
-        ("stacks__reference__service__app", "import harness.clock", False),
-        ("harness__cli__run", "import assertions, harness.engines.local", True),
+        ("stacks__reference__service__app", "import tocsin.harness.core.clock", False),
+        ("harness__cli__run", "import assertions, tocsin.harness.engines.local.engine", True),
         ("harness__brand_new", "import json", False),
     ],
 )
@@ -115,13 +115,31 @@ def test_import_table(tmp_path, place, text, allowed):
 @pytest.mark.parametrize(
     ("texts", "found"),
     [
-        ({"harness__play": "import harness.ready", "harness__ready": "import harness.settle"}, False),
-        ({"harness__play": "import harness.ready", "harness__ready": "import harness.play"}, True),
-        ({"harness__play": "def f():\n    import harness.ready", "harness__ready": "import harness.play"}, True),
         (
             {
-                "harness__play": "if TYPE_CHECKING:\n    import harness.ready",
-                "harness__ready": "import harness.play",
+                "harness__play": "import tocsin.harness.runner.ready",
+                "harness__ready": "import tocsin.harness.runner.settle",
+            },
+            False,
+        ),
+        (
+            {
+                "harness__play": "import tocsin.harness.runner.ready",
+                "harness__ready": "import tocsin.harness.runner.play",
+            },
+            True,
+        ),
+        (
+            {
+                "harness__play": "def f():\n    import tocsin.harness.runner.ready",
+                "harness__ready": "import tocsin.harness.runner.play",
+            },
+            True,
+        ),
+        (
+            {
+                "harness__play": "if TYPE_CHECKING:\n    import tocsin.harness.runner.ready",
+                "harness__ready": "import tocsin.harness.runner.play",
             },
             False,
         ),

@@ -78,11 +78,11 @@ PROCESSES = (
     "harness/cli/",
     "harness/traffic/locust/",
     "harness/traffic/canary.py",
-    "harness/engines/guardian.py",
-    "harness/engines/undo.py",
-    "harness/pager.py",
+    "harness/engines/guardian/__main__.py",
+    "harness/engines/guardian/undo.py",
+    "harness/sidecars/pager.py",
     "harness/proxy/__main__.py",
-    "harness/proxy/look.py",
+    "harness/sidecars/proxy/ask_once.py",
     "stacks/",
 )
 """What prints and exits: the command line, and programs that run as processes of their own."""
@@ -111,7 +111,7 @@ def read(path: Path, root: Path) -> Source:
 
 
 def group(module: str) -> str:
-    """Return the row of the table: `harness.faults.kill` -> faults; harness itself -> empty."""
+    """Return the row of the table: `tocsin.harness.faults.kill` -> faults; harness itself -> empty."""
     parts = module.split(".")
     return parts[0] if parts[0] != "harness" else (parts[1] if len(parts) > 1 else "")
 
@@ -136,7 +136,7 @@ def _nodes(node: ast.AST, types_too: bool) -> Iterator[ast.AST]:
 def _ours(source: Source, *, types_too: bool = True) -> Iterator[tuple[int, str]]:
     for line, name in imported(source, types_too=types_too):
         own = name.split(".")[0] in ("harness", "assertions", "scenarios", "stacks")
-        if own and name not in ("harness", "harness.__version__"):
+        if own and name not in ("harness", "tocsin.harness.__version__"):
             yield line, name
 
 
@@ -159,7 +159,7 @@ def _past_the_base(source: Source, name: str) -> bool:
     return (
         source.group in ("play", "settle", "ready")
         and group(name) == "faults"
-        and not name.startswith("harness.faults.base")
+        and not name.startswith("tocsin.harness.faults.bases.fault")
     )
 
 

@@ -13,7 +13,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line (default: sys.argv) and return the exit code."""
     import sys
 
-    from harness.cli.exits import guarded
-    from harness.cli.verbs import invoke
+    from tocsin.harness.cli.exit_codes import guarded
+    from tocsin.harness.cli.verbs import invoke
 
     return guarded(lambda: invoke(list(sys.argv[1:] if argv is None else argv)))

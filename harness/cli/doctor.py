@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.cli.options import EngineName, Runs
+from tocsin.harness.cli.options import EngineName, Runs
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
-    from harness.stack import Stack
+    from tocsin.harness.declarations.stack import Stack
 
 RUN_MIB = 300
 """Free space that a drill's run directory and work folder need together, roughly."""
@@ -32,20 +32,20 @@ def doctor(
     Every program with version and origin, memory and disk, and the next move for what is missing (exit 2). With
     `--engine compose` the docker CLI, Compose, the engine and every image instead of programs.
     """
-    from harness.cli import parts
-    from harness.cli.output import show
-    from harness.errors import PASS, UNKNOWN
-    from harness.loader import load_stack
-    from harness.programs import cache_folder, look_all
+    from tocsin.harness.cli import engine_registry
+    from tocsin.harness.cli.console import show
+    from tocsin.harness.core.errors import PASS, UNKNOWN
+    from tocsin.harness.planning.loader import load_stack
+    from tocsin.harness.provisioning.programs import cache_folder, look_all
 
     found = load_stack(stack)
     kind, _, variant = engine.partition(":")
-    parts.engine(engine)  # refuses a name that there is not
+    engine_registry.engine(engine)  # refuses a name that there is not
     if kind == "compose":
         return _compose(found, variant or None, pull, runs)
     cache = cache_folder()
-    seen = look_all(parts.programs_of(found), cache)
-    resources = _resources(parts.memory_mib_of(found), cache, runs)
+    seen = look_all(engine_registry.programs_of(found), cache)
+    resources = _resources(engine_registry.memory_mib_of(found), cache, runs)
     show(_table(seen, resources), f"\nThe cache of programs is {cache}.")
     moves = _moves(seen, resources)
     show(*(moves or [f"Everything that stack {found.name} needs is here."]))
@@ -53,14 +53,14 @@ def doctor(
 
 
 def _compose(stack: Stack, variant: str | None, pull: bool, runs: Path) -> int:
-    from harness.cli import parts
-    from harness.cli.doctor_compose import examine
-    from harness.cli.output import say, show
-    from harness.errors import PASS, UNKNOWN
-    from harness.programs import cache_folder
+    from tocsin.harness.cli import engine_registry
+    from tocsin.harness.cli.console import say, show
+    from tocsin.harness.cli.doctor_compose import examine
+    from tocsin.harness.core.errors import PASS, UNKNOWN
+    from tocsin.harness.provisioning.programs import cache_folder
 
     seen = examine(stack, variant, pull=pull, report=say)
-    resources = _resources(parts.memory_mib_of(stack), cache_folder(), runs)
+    resources = _resources(engine_registry.memory_mib_of(stack), cache_folder(), runs)
     table = _empty_table()
     for row in seen.rows:
         table.add_row(*row)
@@ -79,8 +79,8 @@ def _compose(stack: Stack, variant: str | None, pull: bool, runs: Path) -> int:
 
 def _resources(memory_mib: int, cache: Path, runs: Path) -> list[tuple[str, int, int, str]]:
     """Return (what, MiB there, MiB needed, next move if that is too little)."""
-    from harness.programs import disk_free_mib
-    from harness.programs import memory_mib as available_mib
+    from tocsin.harness.provisioning.programs import disk_free_mib
+    from tocsin.harness.provisioning.programs import memory_mib as available_mib
 
     places = {runs.absolute(): "--runs", Path(tempfile.gettempdir()): "TMPDIR"}
     disks = [

@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import StackError, TocsinError
+from tocsin.harness.core.errors import StackError, TocsinError
 
 if TYPE_CHECKING:
-    from harness.engines.compose_docker import Docker
-    from harness.stack import Stack
+    from tocsin.harness.declarations.stack import Stack
+    from tocsin.harness.engines.compose.docker_engine import Docker
 
 ASK_S = 30.0
 PULL_S = 1800.0
@@ -54,8 +54,8 @@ class Seen:
 
 def examine(stack: Stack, variant: str | None, *, pull: bool, report: Callable[[str], None]) -> Seen:
     """Look at everything, in every profile; with `pull`, bring the images that are not here."""
-    from harness.engines.compose_docker import CliFailed, find_docker
-    from harness.engines.compose_project import Project
+    from tocsin.harness.engines.compose.docker_engine import CliFailed, find_docker
+    from tocsin.harness.engines.compose.project import Project
 
     try:
         docker = find_docker()
@@ -85,7 +85,7 @@ def images_of(config: Mapping[str, Any], written: Mapping[str, Any], environ: Ma
 
     `config` is the compose file resolved, `written` the same before variables were filled in.
     """
-    from harness.engines.compose_helpers import python_image
+    from tocsin.harness.engines.compose.helper_containers import python_image
 
     services: dict[str, list[str]] = {}
     for name, service in config["services"].items():

@@ -10,8 +10,8 @@ import typer
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from harness.evidence import Evidence
-    from harness.rules.fidelity import Fidelity, Row
+    from tocsin.harness.evidence.evidence import Evidence
+    from tocsin.harness.judging.fidelity.assessment import Fidelity, Row
 
 _TELLING = ("job", "feature", "model_name", "gpu", "device")
 """Labels that tell one series of an alert from another."""
@@ -31,10 +31,10 @@ def fidelity(
     """
     import json as as_json
 
-    from harness.cli.output import say, show
-    from harness.errors import EvidenceError, worst
-    from harness.programs import cache_folder, find_all
-    from harness.report.json import plain
+    from tocsin.harness.cli.console import say, show
+    from tocsin.harness.core.errors import EvidenceError, worst
+    from tocsin.harness.provisioning.programs import cache_folder, find_all
+    from tocsin.harness.report.verdicts_json import plain
 
     programs = find_all(("prometheus", "promtool"), cache_folder())
     codes, documents = [], []
@@ -56,9 +56,9 @@ def fidelity(
 
 
 def _examined(folder: Path, programs: Any) -> tuple[Evidence, Fidelity]:
-    from harness.evidence import read_evidence
-    from harness.rules.fidelity import examine
-    from harness.rules.fidelity_blocks import Blocks
+    from tocsin.harness.evidence.evidence import read_evidence
+    from tocsin.harness.judging.fidelity.assessment import examine
+    from tocsin.harness.judging.fidelity.prometheus_blocks import Blocks
 
     evidence = read_evidence(folder.resolve() if folder.exists() else folder)
     blocks = Blocks(
@@ -70,13 +70,13 @@ def _examined(folder: Path, programs: Any) -> tuple[Evidence, Fidelity]:
 
 
 def _code(found: Fidelity) -> int:
-    from harness.errors import FAIL, PASS, UNKNOWN
+    from tocsin.harness.core.errors import FAIL, PASS, UNKNOWN
 
     return FAIL if found.different else UNKNOWN if found.untold or not found.oracles else PASS
 
 
 def _write(path: Path, text: str) -> None:
-    from harness.cli.output import say
+    from tocsin.harness.cli.console import say
 
     try:
         path.write_text(text, encoding="utf-8")
@@ -127,7 +127,7 @@ def _played(evidence: Evidence, row: Row, at: float) -> float:
 
 
 def _shown(evidence: Evidence, found: Fidelity) -> list[Any]:
-    from harness.report.text import relative
+    from tocsin.harness.report.verdict_table import relative
 
     name = f"{evidence.run['scenario']['name']} {relative(evidence.folder)}"
     speed = f"speed {evidence.speed:g}; production time and, in brackets, wall seconds from the start of play"

@@ -15,9 +15,9 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Replace a stack.yaml that is there.")] = False,
 ) -> int:
     """Write a first stack.yaml beside a compose file, and say what could not be found."""
-    from harness.cli.output import show
-    from harness.draft import draft
-    from harness.errors import PASS, Mistake, UsageError
+    from tocsin.harness.cli.console import show
+    from tocsin.harness.core.errors import PASS, Mistake, UsageError
+    from tocsin.harness.stack_draft import draft
 
     target = compose.parent / "stack.yaml"
     made = draft(compose)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import JUnit, Only
+from tocsin.harness.cli.options import JUnit, Only
 
 if TYPE_CHECKING:
-    from harness.report.summary import Summary
+    from tocsin.harness.report.summary import Summary
 
 
 def judge(
@@ -29,24 +29,24 @@ def judge(
 
     Needs no server, changes nothing in them, and tells what differs from their verdicts.json.
     """
-    from harness.cli.drill import judged
-    from harness.cli.output import say, show
-    from harness.errors import worst
-    from harness.report import json as as_json
-    from harness.report import text
+    from tocsin.harness.cli.console import say, show
+    from tocsin.harness.cli.play_drill import judged
+    from tocsin.harness.core.errors import worst
+    from tocsin.harness.report import verdict_table
+    from tocsin.harness.report import verdicts_json as as_json
 
     summaries = [judged(one.resolve() if one.exists() else one, only) for one in run_dirs]
     if json:
         typer.echo(as_json.several(summaries), nl=False)
     for summary in summaries:
         if not json:
-            show(text.drill(summary))
+            show(verdict_table.drill(summary))
         if only is None:
             say(_compared(as_json.same(summary, summary.folder / "verdicts.json")))
     together = _together(summaries, suite, only, quiet=json)
     every = [*summaries, *([together] if together else [])]
     if junit is not None:
-        from harness.report import junit as as_junit
+        from tocsin.harness.report import junit_xml as as_junit
 
         junit.write_text(as_junit.document(every), encoding="utf-8")
     return worst([summary.code for summary in every])
@@ -54,10 +54,10 @@ def judge(
 
 def _together(summaries: list[Summary], file: Path | None, only: str | None, *, quiet: bool) -> Summary | None:
     """Judge the suite file, and say which alerts fired in at least one of several runs; `quiet`: on stderr."""
-    from harness.cli.output import say, show
-    from harness.cli.suite import read, together
-    from harness.evidence import read_evidence
-    from harness.report import text
+    from tocsin.harness.cli.console import say, show
+    from tocsin.harness.cli.suite_checks import read, together
+    from tocsin.harness.evidence.evidence import read_evidence
+    from tocsin.harness.report import verdict_table
 
     folders = [summary.folder for summary in summaries]
     alerts = (str(rule["name"]) for folder in folders for rule in read_evidence(folder).run["alerts"])
@@ -68,7 +68,7 @@ def _together(summaries: list[Summary], file: Path | None, only: str | None, *, 
     if quiet:
         say(f"Rules: {told}")
     else:
-        show(f"\nRules: {told}" if summary is None else text.together(summary))
+        show(f"\nRules: {told}" if summary is None else verdict_table.together(summary))
     return summary
 
 

@@ -16,8 +16,8 @@ def ls() -> int:
 
     Scenarios, checks, faults, payloads, arrivals, stacks and engines, each with its summary.
     """
-    from harness.cli.output import show
-    from harness.errors import PASS
+    from tocsin.harness.cli.console import show
+    from tocsin.harness.core.errors import PASS
 
     for title, rows in sections():
         show(_table(title, rows))
@@ -26,14 +26,14 @@ def ls() -> int:
 
 def sections() -> list[tuple[str, list[tuple[str, str]]]]:
     """Return (title, (name, summary) per thing) in the order they are shown."""
-    from assertions import ALL as CHECKS
-    from assertions import SUITE
-    from harness.cli import parts
-    from harness.faults import ALL as FAULTS
-    from harness.traffic.pacers import ALL as PACERS
+    from tocsin.assertions import ALL as CHECKS
+    from tocsin.assertions import SUITE
+    from tocsin.harness.cli import engine_registry
+    from tocsin.harness.faults import ALL as FAULTS
+    from tocsin.harness.traffic.pacers import ALL as PACERS
 
-    scenarios = parts.folder_named("scenarios")
-    files = parts.scenario_files(scenarios) if scenarios.is_dir() else []
+    scenarios = engine_registry.folder_named("scenarios")
+    files = engine_registry.scenario_files(scenarios) if scenarios.is_dir() else []
     return [
         (f"scenarios ({scenarios.name}/)", [(path.stem, _summary(path)) for path in files]),
         ("checks", sorted((check.id, check.summary) for check in CHECKS)),
@@ -41,13 +41,13 @@ def sections() -> list[tuple[str, list[tuple[str, str]]]]:
         ("faults", sorted((fault.kind, fault.summary) for fault in FAULTS)),
         ("payloads", _payloads()),
         ("arrivals", [(pacer.name, pacer.summary) for pacer in PACERS]),
-        ("stacks", [(folder.name, _summary(folder / "stack.yaml")) for folder in parts.known_stacks()]),
-        ("engines", sorted(parts.ENGINES.items())),
+        ("stacks", [(folder.name, _summary(folder / "stack.yaml")) for folder in engine_registry.known_stacks()]),
+        ("engines", sorted(engine_registry.ENGINES.items())),
     ]
 
 
 def _payloads() -> list[tuple[str, str]]:
-    from harness.traffic.payloads import CATALOGUE
+    from tocsin.harness.traffic.payloads import CATALOGUE
 
     return sorted((name, _first_line(model.__doc__)) for name, model in CATALOGUE.items())
 

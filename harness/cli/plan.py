@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from harness.cli.options import EngineName, Scenarios, Seed, Speed, StackName
+from tocsin.harness.cli.options import EngineName, Scenarios, Seed, Speed, StackName
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from harness.cli.prepare import Drill
-    from harness.scenario import Expectation, Floor, Timeline
+    from tocsin.harness.cli.prepare import Drill
+    from tocsin.harness.declarations.scenario import Expectation, Floor, Timeline
 
 
 def plan(
@@ -25,14 +25,14 @@ def plan(
     For each expected alert, when it can be seen at the soonest and at the latest stands beside its bound, with
     warnings, the largest honest speed and what limits it. Touches no server.
     """
-    from harness.catalogue import catalogue
-    from harness.cli import parts
-    from harness.cli.output import show
-    from harness.cli.prepare import drills, gathered
-    from harness.errors import PASS
+    from tocsin.harness.cli import engine_registry
+    from tocsin.harness.cli.catalogue import catalogue
+    from tocsin.harness.cli.console import show
+    from tocsin.harness.cli.prepare import drills, gathered
+    from tocsin.harness.core.errors import PASS
 
     chosen, found = gathered(
-        lambda: parts.engine(engine),
+        lambda: engine_registry.engine(engine),
         lambda: drills(scenarios, catalogue=catalogue(), stack=stack, seed=seed, speed=speed),
     )
     for drill in found:
@@ -60,7 +60,7 @@ def _line(line: Expectation) -> str:
 
 
 def _guardrails(timeline: Timeline) -> list[str]:
-    from harness.clock import format_duration
+    from tocsin.harness.core.clock import format_duration
 
     budget = timeline.scenario.budget or timeline.stack.budget
     told = (
@@ -79,8 +79,8 @@ def _speed(timeline: Timeline) -> str:
 
 
 def _head(timeline: Timeline, engine: Any = None) -> str:
-    from harness.cli.parts import around_play_s, memory_mib_of, programs_of
-    from harness.clock import format_duration
+    from tocsin.harness.cli.engine_registry import around_play_s, memory_mib_of, programs_of
+    from tocsin.harness.core.clock import format_duration
 
     scenario, stack = timeline.scenario, timeline.stack
     length, wall = format_duration(round(timeline.length_s)), format_duration(round(timeline.wall_s))
@@ -96,7 +96,7 @@ def _head(timeline: Timeline, engine: Any = None) -> str:
 def _steps(timeline: Timeline) -> RenderableType:
     from rich.table import Table
 
-    from harness.clock import format_duration
+    from tocsin.harness.core.clock import format_duration
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for column in ("production", "wall", "step", "what"):
@@ -129,7 +129,7 @@ def _details(timeline: Timeline) -> dict[tuple[str, str], str]:
 def _floors(timeline: Timeline) -> RenderableType:
     from rich.table import Table
 
-    from harness.clock import format_duration
+    from tocsin.harness.core.clock import format_duration
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for column in ("alert", "in", "soonest", "latest", "bound", "met"):
@@ -165,7 +165,7 @@ def _made_of(floor: Floor) -> str:
 
 def _brief(seconds: float) -> str:
     """Return seconds as a short duration: tenths below a minute, whole ones above."""
-    from harness.clock import format_duration
+    from tocsin.harness.core.clock import format_duration
 
     return f"{round(seconds, 1):g}s" if seconds < 60 else format_duration(round(seconds))
 

@@ -9,10 +9,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from harness.cli.parts import folder_named, scenario_files
-from harness.errors import Mistake, UsageError
-from harness.mistakes import did_you_mean
-from harness.scenario import Catalogue, Timeline
+from tocsin.harness.cli.engine_registry import folder_named, scenario_files
+from tocsin.harness.core.errors import Mistake, UsageError
+from tocsin.harness.declarations.scenario import Catalogue, Timeline
+from tocsin.harness.planning.diagnostics import did_you_mean
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +42,8 @@ def drills(
 
     `workers` replaces the number of traffic workers that a scenario asks for.
     """
-    from harness.loader import load
-    from harness.timeline import plan
+    from tocsin.harness.planning.loader import load
+    from tocsin.harness.planning.timeline import plan
 
     made: list[Drill] = []
     mistakes: list[Mistake] = []
@@ -159,8 +159,8 @@ def refuse(
 
 def _not_ours(drill: Drill, allow_faults: bool, allow_pages: bool) -> list[Mistake]:
     """Return what may not be done on somebody else's stack: each such fault, a speed, paging people without leave."""
-    from harness.faults.targets import reach
-    from harness.guardrails import Broken, forbidden
+    from tocsin.harness.declarations.guardrails import Broken, forbidden
+    from tocsin.harness.faults.bases.reach import reach
 
     stack = drill.timeline.stack
     planned = [
@@ -197,7 +197,7 @@ def _made(folder: Path) -> list[Mistake]:
 
 def lacking(drill: Drill, engine: Any = None) -> list[str]:
     """Return what the drill's faults need and this stack or engine does not have; empty when it can be played."""
-    from harness import faults
+    from tocsin.harness import faults
 
     stack = drill.timeline.stack
     planned = drill.timeline.faults

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.cli.options import (
+from tocsin.harness.cli.options import (
     AllowFaults,
     AllowPages,
     EngineName,
@@ -22,12 +22,12 @@ from harness.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from harness.check import Answer
-    from harness.cli.drill import Played
-    from harness.cli.prepare import Drill
-    from harness.report.junit import Unjudged
-    from harness.report.summary import Summary
-    from harness.suite import Suite
+    from tocsin.harness.cli.play_drill import Played
+    from tocsin.harness.cli.prepare import Drill
+    from tocsin.harness.judging.check import Answer
+    from tocsin.harness.judging.suite import Suite
+    from tocsin.harness.report.junit_xml import Unjudged
+    from tocsin.harness.report.summary import Summary
 
 
 def run(
@@ -62,16 +62,16 @@ def run(
     ] = "127.0.0.1",
 ) -> int:
     """Play drills, each on a fresh stack, and judge them."""
-    from harness.catalogue import catalogue
-    from harness.cli import parts, worker
-    from harness.cli.drill import Options, play
-    from harness.cli.prepare import drills, gathered, refuse
-    from harness.cli.suite import suite_of
-    from harness.programs import cache_folder, find_all
+    from tocsin.harness.cli import engine_registry, worker
+    from tocsin.harness.cli.catalogue import catalogue
+    from tocsin.harness.cli.play_drill import Options, play
+    from tocsin.harness.cli.prepare import drills, gathered, refuse
+    from tocsin.harness.cli.suite_checks import suite_of
+    from tocsin.harness.provisioning.programs import cache_folder, find_all
 
     timeout_s, chosen, remote, found = gathered(
         lambda: _seconds(timeout),
-        lambda: parts.engine(engine),
+        lambda: engine_registry.engine(engine),
         lambda: worker.remote(remote_workers, bind),
         lambda: drills(scenarios, catalogue=catalogue(), stack=stack, seed=seed, speed=speed, workers=workers),
     )
@@ -79,7 +79,7 @@ def run(
     refuse(found, only=only, writes=writes, owns_stack=owns, allow_faults=allow_faults, allow_pages=allow_pages)
     suite = suite_of(scenarios, (rule.name for drill in found for rule in drill.timeline.alerts))
     announce(found, chosen)
-    needed = sorted({name for drill in found for name in parts.programs_of(drill.timeline.stack, chosen)})
+    needed = sorted({name for drill in found for name in engine_registry.programs_of(drill.timeline.stack, chosen)})
     options = Options(
         command=("tocsin", *sys.argv[1:]),
         runs=runs,
@@ -100,8 +100,8 @@ def run(
 
 
 def _seconds(timeout: str | None) -> float | None:
-    from harness.clock import parse_duration
-    from harness.errors import Mistake, UsageError
+    from tocsin.harness.core.clock import parse_duration
+    from tocsin.harness.core.errors import Mistake, UsageError
 
     try:
         return None if timeout is None else parse_duration(timeout)
@@ -114,12 +114,12 @@ def _seconds(timeout: str | None) -> float | None:
 
 def announce(found: tuple[Drill, ...], engine: Any = None) -> None:
     """Say how long it will take, and what it needs, before anything starts."""
-    from harness import programs
-    from harness.cli import parts
-    from harness.cli.output import say
-    from harness.clock import format_duration
+    from tocsin.harness.cli import engine_registry
+    from tocsin.harness.cli.console import say
+    from tocsin.harness.core.clock import format_duration
+    from tocsin.harness.provisioning import programs
 
-    around_s = parts.around_play_s(engine)
+    around_s = engine_registry.around_play_s(engine)
     for drill in found:
         timeline = drill.timeline
         length, wall = format_duration(round(timeline.length_s)), format_duration(round(timeline.wall_s))
@@ -130,8 +130,8 @@ def announce(found: tuple[Drill, ...], engine: Any = None) -> None:
     if len(found) > 1:
         total_s = sum(drill.timeline.wall_s + around_s for drill in found)
         say(f"{len(found)} drills, one after the other: about {format_duration(round(total_s))}.")
-    needed = max((parts.memory_mib_of(drill.timeline.stack) for drill in found), default=0)
-    names = sorted({name for drill in found for name in parts.programs_of(drill.timeline.stack, engine)})
+    needed = max((engine_registry.memory_mib_of(drill.timeline.stack) for drill in found), default=0)
+    names = sorted({name for drill in found for name in engine_registry.programs_of(drill.timeline.stack, engine)})
     free = programs.memory_mib()
     say(
         f"Needs about {needed} MiB of memory ({free} MiB are available) and {', '.join(names) or 'no further program'}."
@@ -141,20 +141,20 @@ def announce(found: tuple[Drill, ...], engine: Any = None) -> None:
 
 
 def _show(played: Played) -> None:
-    from harness.cli.output import show
-    from harness.report import text
+    from tocsin.harness.cli.console import show
+    from tocsin.harness.report import verdict_table
 
     if played.summary is not None:
-        show(text.drill(played.summary))
+        show(verdict_table.drill(played.summary))
     elif played.skipped:
         show(f"{played.drill.name} was not played: {played.sentence}")
 
 
 def _together(found: tuple[Drill, ...], played: list[Played], suite: Suite | None, only: str | None) -> Summary | None:
     """Say which alerts fired in at least one drill, and judge what the suite file asks of all drills together."""
-    from harness.cli.output import show
-    from harness.cli.suite import together
-    from harness.report import text
+    from tocsin.harness.cli.console import show
+    from tocsin.harness.cli.suite_checks import together
+    from tocsin.harness.report import verdict_table
 
     judged = {one.drill.path: one.summary.folder for one in played if one.summary is not None}
     unplayed = [drill.timeline.scenario for drill in found if drill.path not in judged]
@@ -162,16 +162,16 @@ def _together(found: tuple[Drill, ...], played: list[Played], suite: Suite | Non
     if told and summary is None:
         show(f"\nRules: {told}")
     if summary is not None:
-        show(text.together(summary))
+        show(verdict_table.together(summary))
     return summary
 
 
 def _finish(found: tuple[Drill, ...], played: list[Played], junit: Path | None, suite: Summary | None) -> int:
     """Write the merged JUnit file, show the suite, and return the exit code of all drills."""
-    from harness.cli.output import show
-    from harness.errors import worst
-    from harness.report import junit as xml
-    from harness.report import text
+    from tocsin.harness.cli.console import show
+    from tocsin.harness.core.errors import worst
+    from tocsin.harness.report import junit_xml as xml
+    from tocsin.harness.report import verdict_table
 
     if junit is not None:
         every = [*(_for_junit(one) for one in played), *([suite] if suite else [])]
@@ -179,26 +179,26 @@ def _finish(found: tuple[Drill, ...], played: list[Played], junit: Path | None, 
     if len(found) > 1:
         lines = [(one.drill.name, _answer(one), _sentence(one)) for one in played]
         lines += [(drill.name, None, "the run ended before it") for drill in found[len(played) :]]
-        show(text.suite(lines))
+        show(verdict_table.suite(lines))
     codes = [one.code for one in played if not one.skipped]
     return worst([*codes, *([suite.code] if suite and codes else [])])
 
 
 def _for_junit(one: Played) -> Summary | Unjudged:
-    from harness.report.junit import Unjudged
+    from tocsin.harness.report.junit_xml import Unjudged
 
     return one.summary or Unjudged(scenario=one.drill.name, sentence=one.sentence, skipped=one.skipped)
 
 
 def _answer(one: Played) -> Answer | None:
-    from harness.check import Answer
+    from tocsin.harness.judging.check import Answer
 
     return None if one.skipped else one.summary.answer if one.summary else Answer.UNKNOWN
 
 
 def _sentence(one: Played) -> str:
-    from harness.report import text
+    from tocsin.harness.report import verdict_table
 
     if one.summary is None:
         return one.sentence
-    return f"{text.counts(one.summary)}; {text.times(one.summary)}; {text.relative(one.summary.folder)}"
+    return f"{verdict_table.counts(one.summary)}; {verdict_table.times(one.summary)}; {verdict_table.relative(one.summary.folder)}"

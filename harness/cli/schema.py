@@ -12,8 +12,8 @@ def schema() -> int:
     """Print the JSON Schema of a scenario file."""
     import json
 
-    from harness.catalogue import catalogue
-    from harness.errors import PASS
+    from tocsin.harness.cli.catalogue import catalogue
+    from tocsin.harness.core.errors import PASS
 
     typer.echo(json.dumps(scenario_schema(catalogue()), indent=2))
     return PASS
@@ -22,8 +22,8 @@ def schema() -> int:
 def scenario_schema(catalogue: Any) -> dict[str, Any]:
     """Return the JSON Schema of the file format: the models, with the short forms of faults, checks and payloads."""
     made = _Definitions()
-    from harness.drawing import RANDOM
-    from harness.scenario import Scenario
+    from tocsin.harness.declarations.scenario import Scenario
+    from tocsin.harness.planning.random_faults import RANDOM
 
     root = made.of(Scenario)
     phase = made.all["Phase"]["properties"]
@@ -64,7 +64,7 @@ def _one_key(name: str, value: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check(name: str, args: Mapping[str, Any], made: _Definitions) -> dict[str, Any]:
-    from harness.scenario import Waiver
+    from tocsin.harness.declarations.scenario import Waiver
 
     shape = _one_key(name, args)
     return {**shape, "properties": {**shape["properties"], "waive": made.of(Waiver)}}
@@ -78,7 +78,7 @@ def _fault(kind: str, params: Mapping[str, Any]) -> dict[str, Any]:
 
 def _draws(faults: Mapping[str, Mapping[str, Any]], made: _Definitions) -> dict[str, Any]:
     """Return the shape of what a `random` fault draws from."""
-    from harness.drawing import Draws
+    from tocsin.harness.planning.random_faults import Draws
 
     shape = made.of(Draws)
     shape["properties"]["from"]["items"] = {"oneOf": [_one_key(kind, params) for kind, params in faults.items()]}
@@ -101,7 +101,7 @@ class _Definitions:
         """Return the schema of a model, its definitions moved to `all`."""
         from pydantic.json_schema import GenerateJsonSchema
 
-        from harness.stack import Seconds
+        from tocsin.harness.core.base_model import Seconds
 
         parse = Seconds.__metadata__[0].func  # type: ignore[attr-defined]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from harness.engines.sweep import Swept
+    from tocsin.harness.engines.guardian.sweep import Swept
 
 
 def sweep(
@@ -18,15 +18,15 @@ def sweep(
 
     Exits 70 if something is left, which is named; run it again.
     """
-    from harness.cli.output import show
-    from harness.engines.sweep import sweep as clean
-    from harness.errors import BROKEN, PASS
+    from tocsin.harness.cli.console import show
+    from tocsin.harness.core.errors import BROKEN, PASS
+    from tocsin.harness.engines.guardian.sweep import sweep as clean
 
     swept = clean()
     show(*sentences(swept) or ["Nothing was left behind."])
     if images:
-        from harness.engines.compose_docker import find_docker
-        from harness.engines.compose_images import sweep_images
+        from tocsin.harness.engines.compose.docker_engine import find_docker
+        from tocsin.harness.engines.compose.images import sweep_images
 
         removed = sweep_images(find_docker())
         show(*[f"Removed image {image}." for image in removed] or ["No image that Tocsin built is here."])

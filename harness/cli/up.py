@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.cli.options import EngineName, Runs, Speed
+from tocsin.harness.cli.options import EngineName, Runs, Speed
 
 if TYPE_CHECKING:
-    from harness.scenario import Timeline
-    from harness.stack import LiveStack, Stack
+    from tocsin.harness.declarations.live_stack import LiveStack
+    from tocsin.harness.declarations.scenario import Timeline
+    from tocsin.harness.declarations.stack import Stack
 
 LOOK_S = 1.0
 """Wall seconds between looks at whether every server is still there."""
@@ -27,19 +28,19 @@ def up(
 
     Ctrl-C takes it down and exits 0; a server that dies exits 2.
     """
-    from harness.cli import parts
-    from harness.cli.output import say
-    from harness.cli.sweep import sentences
-    from harness.clock import RunClock
-    from harness.engines.run import make_run
-    from harness.journal import Journal
-    from harness.loader import load_stack
-    from harness.programs import cache_folder, find_all
+    from tocsin.harness.cli import engine_registry
+    from tocsin.harness.cli.console import say
+    from tocsin.harness.cli.sweep import sentences
+    from tocsin.harness.core.clock import RunClock
+    from tocsin.harness.core.journal import Journal
+    from tocsin.harness.engines.common.run_folders import make_run
+    from tocsin.harness.planning.loader import load_stack
+    from tocsin.harness.provisioning.programs import cache_folder, find_all
 
-    chosen = parts.engine(engine)
+    chosen = engine_registry.engine(engine)
     found = load_stack(stack)
     timeline = idle(found, speed)
-    programs = find_all(parts.programs_of(found, chosen), cache_folder())
+    programs = find_all(engine_registry.programs_of(found, chosen), cache_folder())
     run = make_run("up", runs=runs, clock=RunClock(timeline.speed), programs=programs)
     for sentence in sentences(run.swept):
         say(sentence)
@@ -53,9 +54,9 @@ def up(
 
 def idle(stack: Stack, speed: float) -> Timeline:
     """Return the timeline of a drill that does nothing, so that an engine can bring the stack up for it."""
-    from harness.catalogue import catalogue
-    from harness.scenario import Expectation, Phase, Scenario
-    from harness.timeline import plan
+    from tocsin.harness.cli.catalogue import catalogue
+    from tocsin.harness.declarations.scenario import Expectation, Phase, Scenario
+    from tocsin.harness.planning.timeline import plan
 
     scenario = Scenario(
         version=1,
@@ -70,9 +71,9 @@ def idle(stack: Stack, speed: float) -> Timeline:
 
 def _stay(live: LiveStack, run: Any) -> int:
     """Print the addresses and wait: for Ctrl-C (0), or for a server that dies (2)."""
-    from harness.cli.output import say, show
-    from harness.errors import PASS, RoleDied, Terminated
-    from harness.report.text import relative
+    from tocsin.harness.cli.console import say, show
+    from tocsin.harness.core.errors import PASS, RoleDied, Terminated
+    from tocsin.harness.report.verdict_table import relative
 
     width = max(len(role) for role in live.stack.roles)
     for role, declared in live.stack.roles.items():

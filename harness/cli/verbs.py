@@ -7,20 +7,20 @@ from typing import Annotated, Any
 
 import typer
 
-from harness import __version__
-from harness.cli.doctor import doctor
-from harness.cli.fidelity import fidelity
-from harness.cli.init import init
-from harness.cli.judge import judge
-from harness.cli.ls import ls
-from harness.cli.plan import plan
-from harness.cli.run import run
-from harness.cli.schema import schema
-from harness.cli.setup import setup
-from harness.cli.sweep import sweep
-from harness.cli.up import up
-from harness.cli.worker import worker
-from harness.errors import USAGE
+from tocsin import __version__
+from tocsin.harness.cli.doctor import doctor
+from tocsin.harness.cli.fidelity import fidelity
+from tocsin.harness.cli.init import init
+from tocsin.harness.cli.judge import judge
+from tocsin.harness.cli.ls import ls
+from tocsin.harness.cli.plan import plan
+from tocsin.harness.cli.run import run
+from tocsin.harness.cli.schema import schema
+from tocsin.harness.cli.setup import setup
+from tocsin.harness.cli.sweep import sweep
+from tocsin.harness.cli.up import up
+from tocsin.harness.cli.worker import worker
+from tocsin.harness.core.errors import USAGE
 
 ALL: tuple[Callable[..., int], ...] = (run, plan, judge, fidelity, up, worker, ls, schema, init, doctor, setup, sweep)
 

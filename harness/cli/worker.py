@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from harness.traffic.crew import Remote
+    from tocsin.harness.traffic.worker_pool import Remote
 
 PORT = 5557
 """Where a master listens for workers elsewhere unless told otherwise; Locust's own default."""
@@ -31,8 +31,8 @@ def worker(
 
     Both sides need the same token in TOCSIN_WORKER_TOKEN.
     """
-    from harness.cli.output import say
-    from harness.errors import PASS, USAGE
+    from tocsin.harness.cli.console import say
+    from tocsin.harness.core.errors import PASS, USAGE
 
     where, _ = place("--master", master), token()
     _resolve(where)
@@ -48,7 +48,7 @@ def worker(
 
 def remote(workers: int, bind: str) -> Remote:
     """Return what `--remote-workers` and `--bind` say; UsageError for a wrong place or no token."""
-    from harness.traffic.crew import Remote
+    from tocsin.harness.traffic.worker_pool import Remote
 
     if not workers:
         return Remote()
@@ -57,7 +57,7 @@ def remote(workers: int, bind: str) -> Remote:
 
 def place(option: str, value: str) -> str:
     """Return `HOST:PORT`; a host alone gets the usual port. UsageError for anything else."""
-    from harness.errors import Mistake, UsageError
+    from tocsin.harness.core.errors import Mistake, UsageError
 
     host, mark, port = value.partition(":")
     number = port if mark else str(PORT)
@@ -68,7 +68,7 @@ def place(option: str, value: str) -> str:
 
 def _resolve(where: str) -> None:
     """UsageError if this machine knows no host of that name."""
-    from harness.errors import Mistake, UsageError
+    from tocsin.harness.core.errors import Mistake, UsageError
 
     host = where.rpartition(":")[0]
     try:
@@ -83,8 +83,8 @@ def _resolve(where: str) -> None:
 
 def token() -> str:
     """Return the token that master and workers share; UsageError if the environment has none."""
-    from harness.errors import Mistake, UsageError
-    from harness.traffic.crew import TOKEN
+    from tocsin.harness.core.errors import Mistake, UsageError
+    from tocsin.harness.traffic.worker_pool import TOKEN
 
     found = os.environ.get(TOKEN, "")
     if len(found) < _TOKEN_CHARACTERS:
@@ -100,10 +100,10 @@ _TOKEN_CHARACTERS = 16
 
 def _one_run(where: str) -> int:
     """Start a worker process and wait for its end; it ends with us."""
-    from harness.engines.children import PROJECT
+    from tocsin.harness.engines.common.child_processes import PROJECT
 
     path = os.pathsep.join(part for part in (str(PROJECT), os.environ.get("PYTHONPATH", "")) if part)
-    argv = [sys.executable, "-m", "harness.traffic.locust.worker", where]
+    argv = [sys.executable, "-m", "tocsin.harness.traffic.locust.worker", where]
     process = subprocess.Popen(argv, stdin=subprocess.PIPE, env={**os.environ, "PYTHONPATH": path})
     try:
         return process.wait()

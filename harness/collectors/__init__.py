@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from harness.collectors.alerts import Alerts
-from harness.collectors.drift import Drift
-from harness.collectors.logs import Logs
-from harness.collectors.metrics import Metrics
-from harness.collectors.notifications import Notifications
+from tocsin.harness.collectors.alerts import Alerts
+from tocsin.harness.collectors.drift import Drift
+from tocsin.harness.collectors.logs import Logs
+from tocsin.harness.collectors.metrics import Metrics
+from tocsin.harness.collectors.notifications import Notifications
 
 ALL = (Metrics, Alerts, Notifications, Logs, Drift)
 """Every collector, in the order in which `ready` asks for their canaries."""

@@ -7,12 +7,12 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from harness.collectors.asking import Alertmanager, Prometheus
-from harness.collectors.base import Run, in_words
-from harness.collectors.ticker import Ticker
-from harness.evidence import Window
-from harness.journal import Journal
-from harness.stack import LiveStack
+from tocsin.harness.collectors.collector import Run, in_words
+from tocsin.harness.collectors.periodic_thread import Ticker
+from tocsin.harness.collectors.server_queries import Alertmanager, Prometheus
+from tocsin.harness.core.journal import Journal
+from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.evidence.evidence import Window
 
 
 class Alerts:

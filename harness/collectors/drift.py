@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from harness.collectors.asking import Prometheus
-from harness.collectors.base import Run, in_words
-from harness.evidence import Window
-from harness.journal import Journal
-from harness.stack import LiveStack
+from tocsin.harness.collectors.collector import Run, in_words
+from tocsin.harness.collectors.server_queries import Prometheus
+from tocsin.harness.core.journal import Journal
+from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.evidence.evidence import Window
 
 _SLACK_S = 2.0
 

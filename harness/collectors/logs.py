@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from harness.collectors import documents as far
-from harness.collectors.base import Run, in_words, sentence
-from harness.collectors.source_lines import LineCounter, log_files, read_lines
-from harness.evidence import Window
-from harness.evidence.logs import SOURCE
-from harness.journal import Journal
-from harness.stack import LiveStack, LogsSignal
+from tocsin.harness.collectors import elasticsearch_documents as far
+from tocsin.harness.collectors.collector import Run, in_words, sentence
+from tocsin.harness.collectors.service_log_lines import LineCounter, log_files, read_lines
+from tocsin.harness.core.journal import Journal
+from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.signal_names import LogsSignal
+from tocsin.harness.evidence.evidence import Window
+from tocsin.harness.evidence.logs import SOURCE
 
 _ASK_EVERY_S = 0.25
 """A refresh costs Elasticsearch work, so those who wait get an answer that may be this old."""

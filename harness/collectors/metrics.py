@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from harness.collectors.asking import Prometheus
-from harness.collectors.base import Run, in_words
-from harness.collectors.ticker import Ticker
-from harness.evidence import Window
-from harness.evidence.segments import write_segment
-from harness.journal import Journal
-from harness.stack import LiveStack
+from tocsin.harness.collectors.collector import Run, in_words
+from tocsin.harness.collectors.periodic_thread import Ticker
+from tocsin.harness.collectors.server_queries import Prometheus
+from tocsin.harness.core.journal import Journal
+from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.evidence.evidence import Window
+from tocsin.harness.evidence.metric_segments import write_segment
 
 _BEFORE_S = 60.0
 """The first pull reaches back this far, to before the recorder was started."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from harness.collectors.asking import Alertmanager
-from harness.collectors.base import Run, in_words
-from harness.collectors.ticker import Ticker
-from harness.evidence import Window
-from harness.evidence.notifications import Notification, read_notifications
-from harness.journal import Journal
-from harness.stack import LiveStack
+from tocsin.harness.collectors.collector import Run, in_words
+from tocsin.harness.collectors.periodic_thread import Ticker
+from tocsin.harness.collectors.server_queries import Alertmanager
+from tocsin.harness.core.journal import Journal
+from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.evidence.evidence import Window
+from tocsin.harness.evidence.notifications import Notification, read_notifications
 
 RECORD = "pager/notifications.jsonl"
 """Where the pager writes, below the work folder."""

@@ -9,14 +9,14 @@ from typing import Any
 
 from elasticsearch import ApiError
 
-from harness.collectors.asking import Prometheus, Refused
-from harness.collectors.base import sentence
-from harness.collectors.documents import connect
-from harness.dashboards.model import Query
-from harness.rules.analysis import analyse
-from harness.rules.compress import NotCompressible, compress_expr
-from harness.rules.monitoring import read_scales
-from harness.stack import LiveStack
+from tocsin.harness.collectors.collector import sentence
+from tocsin.harness.collectors.elasticsearch_documents import connect
+from tocsin.harness.collectors.server_queries import Prometheus, Refused
+from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.monitoring.dashboards import Query
+from tocsin.harness.monitoring.monitoring_files import read_scales
+from tocsin.harness.promql.compress import NotCompressible, compress_expr
+from tocsin.harness.promql.rewrites import analyse
 
 _COUNTED = ("count", "logs", "raw_data", "raw_document")
 _METRICS = ("avg", "min", "max", "sum", "cardinality")

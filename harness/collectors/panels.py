@@ -9,14 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from harness.collectors.asking import Prometheus, Refused
-from harness.collectors.base import Run, sentence
-from harness.collectors.panel_queries import Asked, Grid, ask_elasticsearch, ask_prometheus
-from harness.dashboards.model import ELASTICSEARCH, PROMETHEUS, Dashboard, Panel, Query, read_dashboards
-from harness.dashboards.variables import Choice, NoValue, Times, Unresolved, choose, fill
-from harness.journal import Journal, read_journal
-from harness.rules.monitoring import read_monitoring
-from harness.stack import LiveStack
+from tocsin.harness.collectors.collector import Run, sentence
+from tocsin.harness.collectors.panel_queries import Asked, Grid, ask_elasticsearch, ask_prometheus
+from tocsin.harness.collectors.server_queries import Prometheus, Refused
+from tocsin.harness.core.journal import Journal, read_journal
+from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.monitoring.dashboard_variables import Choice, NoValue, Times, Unresolved, choose, fill
+from tocsin.harness.monitoring.dashboards import ELASTICSEARCH, PROMETHEUS, Dashboard, Panel, Query, read_dashboards
+from tocsin.harness.monitoring.monitoring_files import read_monitoring
 
 FOLDER = "panels"
 SCHEMA = 1

@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from harness.evidence import Evidence, Interval
-from harness.evidence.bounds import evaluation_s
-from harness.evidence.metrics import Series
-from harness.evidence.notifications import read_lines
+from tocsin.harness.evidence.check_bounds import evaluation_s
+from tocsin.harness.evidence.evidence import Evidence
+from tocsin.harness.evidence.interval import Interval
+from tocsin.harness.evidence.metrics import Series
+from tocsin.harness.evidence.notifications import read_lines
 
 _GAP = 1.6
 """A step between two samples of one alert that is longer than this many intervals of its group is a hole."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from harness.evidence import Evidence, Interval
-from harness.evidence.alerts import Episode
-from harness.evidence.bounds import Pointing, clock_slack_s, missed_evaluation_s, plain, pointed
-from harness.evidence.notifications import Notification
+from tocsin.harness.evidence.alerts import Episode
+from tocsin.harness.evidence.check_bounds import Pointing, clock_slack_s, missed_evaluation_s, plain, pointed
+from tocsin.harness.evidence.evidence import Evidence
+from tocsin.harness.evidence.interval import Interval
+from tocsin.harness.evidence.notifications import Notification
 
 SEEN_LATE_S = 1.0
 """Wall seconds after which a change inside Alertmanager, asked each half second, has certainly been seen."""

@@ -12,10 +12,11 @@ from math import inf
 
 import numpy as np
 
-from harness.evidence import Evidence, Interval
-from harness.evidence.bounds import evaluation_s
-from harness.evidence.metrics import Series
-from harness.evidence.requests import KINDS, OUTCOMES
+from tocsin.harness.evidence.check_bounds import evaluation_s
+from tocsin.harness.evidence.evidence import Evidence
+from tocsin.harness.evidence.interval import Interval
+from tocsin.harness.evidence.metrics import Series
+from tocsin.harness.evidence.requests import KINDS, OUTCOMES
 
 Blind = tuple[Interval, str]
 """A stretch in which a stream was blind, and a sentence."""

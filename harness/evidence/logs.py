@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.evidence.notifications import read_lines
+from tocsin.harness.evidence.notifications import read_lines
 
 DOCUMENT = np.dtype([("id", "S40"), ("status", "u2"), ("time", "f8"), ("index", "u2")])
 """One document: request id, HTTP status (0: none), event time (epoch s, nan: none), place in `Logs.indices`."""

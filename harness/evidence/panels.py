@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.evidence import Interval
-from harness.evidence.windows import longest_s
+from tocsin.harness.evidence.interval import Interval
+from tocsin.harness.evidence.rule_windows import longest_s
 
 _LEGEND = re.compile(r"\{\{\s*([a-zA-Z_]\w*)\s*\}\}")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.lib import format as npy
 
-from harness.errors import EvidenceError
+from tocsin.harness.core.errors import EvidenceError
 
 RECORD = np.dtype(
     [

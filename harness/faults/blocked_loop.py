@@ -7,10 +7,10 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from harness.faults.base import Params, Witness
-from harness.faults.hooks import HookFault
-from harness.faults.roles import health
-from harness.stack import LiveStack
+from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.faults.bases.fault import Params, Witness
+from tocsin.harness.faults.bases.hook import HookFault
+from tocsin.harness.faults.bases.role import health
 
 _SLOW = 0.5
 

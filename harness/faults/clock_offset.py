@@ -9,10 +9,11 @@ from typing import ClassVar
 
 from pydantic import Field, field_validator
 
-from harness.faults.base import Params, Witness
-from harness.faults.hooks import turn_on
-from harness.faults.log_lines import LogFault, logs_signal, unclear
-from harness.stack import LiveStack, Stack
+from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.stack import Stack
+from tocsin.harness.faults.bases.fault import Params, Witness
+from tocsin.harness.faults.bases.hook import turn_on
+from tocsin.harness.faults.bases.log_file import LogFault, logs_signal, unclear
 
 _PROBES = 3
 _LEAST_S = 30.0

@@ -8,10 +8,11 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from harness.faults.base import Params, Witness
-from harness.faults.hooks import HookFault
-from harness.faults.roles import blinded
-from harness.stack import LiveStack, Stack
+from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.stack import Stack
+from tocsin.harness.faults.bases.fault import Params, Witness
+from tocsin.harness.faults.bases.hook import HookFault
+from tocsin.harness.faults.bases.role import blinded
 
 _PROBES = 3
 _SLOW = 0.8

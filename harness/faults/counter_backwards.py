@@ -7,9 +7,10 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from harness.faults.base import Params, Witness
-from harness.faults.exposition import METRIC, PageFault, total
-from harness.stack import LiveStack, Stack
+from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.stack import Stack
+from tocsin.harness.faults.bases.fault import Params, Witness
+from tocsin.harness.faults.bases.metrics_page import METRIC, PageFault, total
 
 _SCRAPES = 6
 

@@ -10,8 +10,9 @@ from typing import ClassVar
 import psutil
 from pydantic import Field
 
-from harness.faults.base import Params, Witness
-from harness.stack import LiveStack, Stack
+from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.stack import Stack
+from tocsin.harness.faults.bases.fault import Params, Witness
 
 _MARK = "tocsin-cpu-hog"
 _SPIN = "import os, sys, time; os.nice(int(sys.argv[2])); end = time.monotonic() + float(sys.argv[3])\n" + (

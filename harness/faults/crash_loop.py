@@ -7,9 +7,10 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from harness.faults.base import Params, Witness
-from harness.faults.roles import RoleFault, RoleParams, begun_later, remembered
-from harness.stack import LiveStack, Seconds
+from tocsin.harness.core.base_model import Seconds
+from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.faults.bases.fault import Params, Witness
+from tocsin.harness.faults.bases.role import RoleFault, RoleParams, begun_later, remembered
 
 
 class CrashLoopParams(RoleParams):

@@ -6,10 +6,11 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from harness.errors import StackError
-from harness.faults.base import Params, Witness
-from harness.faults.roles import blinded
-from harness.stack import LiveStack, Stack
+from tocsin.harness.core.errors import StackError
+from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.stack import Stack
+from tocsin.harness.faults.bases.fault import Params, Witness
+from tocsin.harness.faults.bases.role import blinded
 
 _FILL = ".tocsin-fill"
 _TRY = ".tocsin-try"

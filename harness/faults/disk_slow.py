@@ -8,10 +8,11 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from harness.errors import StackError
-from harness.faults.base import Params, Witness
-from harness.faults.roles import blinded
-from harness.stack import LiveStack, Stack
+from tocsin.harness.core.errors import StackError
+from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.stack import Stack
+from tocsin.harness.faults.bases.fault import Params, Witness
+from tocsin.harness.faults.bases.role import blinded
 
 _TRY = ".tocsin-slow"
 _LONGEST_S = 10.0

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any, ClassVar, Literal
 
-from harness.errors import HealError, StackError
-from harness.faults.base import Params, Witness
-from harness.faults.calls import call
-from harness.faults.roles import blinded
-from harness.stack import LiveStack, Stack
+from tocsin.harness.core.errors import HealError, StackError
+from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.stack import Stack
+from tocsin.harness.faults.bases.calls import call
+from tocsin.harness.faults.bases.fault import Params, Witness
+from tocsin.harness.faults.bases.role import blinded
 
 ROLE = "elasticsearch"
 _NO_SUCH = "tocsin-no-such-document"

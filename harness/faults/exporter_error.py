@@ -6,11 +6,11 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from harness.faults.base import Params, Witness
-from harness.faults.exporters import ExporterFault
-from harness.faults.roles import RoleParams
-from harness.faults.scrapes import page
-from harness.stack import LiveStack
+from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.faults.bases.exporter import ExporterFault
+from tocsin.harness.faults.bases.fault import Params, Witness
+from tocsin.harness.faults.bases.role import RoleParams
+from tocsin.harness.faults.bases.scrape import page
 
 
 class ExporterErrorParams(RoleParams):

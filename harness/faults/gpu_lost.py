@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from harness.faults.base import Params, Witness
-from harness.faults.gpu import READ, GpuFault, GpuParams
-from harness.faults.scrapes import page, samples
-from harness.stack import LiveStack
+from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.faults.bases.fault import Params, Witness
+from tocsin.harness.faults.bases.gpu import READ, GpuFault, GpuParams
+from tocsin.harness.faults.bases.scrape import page, samples
 
 
 class GpuLost(GpuFault):

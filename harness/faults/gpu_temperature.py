@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from harness.faults.base import Params
-from harness.faults.gpu import GpuFault, GpuParams
+from tocsin.harness.faults.bases.fault import Params
+from tocsin.harness.faults.bases.gpu import GpuFault, GpuParams
 
 
 class GpuTemperatureParams(GpuParams):

@@ -7,8 +7,8 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from harness.faults.base import Params
-from harness.faults.gpu import GpuFault, GpuParams
+from tocsin.harness.faults.bases.fault import Params
+from tocsin.harness.faults.bases.gpu import GpuFault, GpuParams
 
 REASONS = {"hw_slowdown": 0x8, "sw_thermal": 0x20, "hw_thermal": 0x40, "power_brake": 0x80}
 """Reason -> its bit in NVML's clock event reasons (nvml.h, nvmlClocksEventReason...)."""

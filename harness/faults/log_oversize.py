@@ -6,10 +6,10 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from harness.faults.base import Params, Witness
-from harness.faults.hooks import enough_probes
-from harness.faults.log_lines import LogFault, unclear
-from harness.stack import LiveStack
+from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.faults.bases.fault import Params, Witness
+from tocsin.harness.faults.bases.hook import enough_probes
+from tocsin.harness.faults.bases.log_file import LogFault, unclear
 
 _FEWEST, _MOST = 20, 200
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from harness.faults.base import Params, Witness
-from harness.faults.hooks import NoParams
-from harness.faults.log_lines import LogFault
-from harness.stack import LiveStack, Stack
+from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.stack import Stack
+from tocsin.harness.faults.bases.fault import Params, Witness
+from tocsin.harness.faults.bases.hook import NoParams
+from tocsin.harness.faults.bases.log_file import LogFault
 
 _PROBES = 5
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-from harness.faults.base import Params
-from harness.faults.hooks import NoParams
-from harness.faults.log_lines import LogFileFault, log_files
-from harness.stack import LiveStack
+from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.faults.bases.fault import Params
+from tocsin.harness.faults.bases.hook import NoParams
+from tocsin.harness.faults.bases.log_file import LogFileFault, log_files
 
 _HEAD_BYTES = 256
 

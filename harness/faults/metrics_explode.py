@@ -7,9 +7,9 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from harness.faults.base import Params, Witness
-from harness.faults.exposition import PageFault, samples
-from harness.stack import LiveStack
+from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.faults.bases.fault import Params, Witness
+from tocsin.harness.faults.bases.metrics_page import PageFault, samples
 
 
 class MetricsExplodeParams(Params):

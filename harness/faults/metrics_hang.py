@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from harness.faults.base import Params, Witness
-from harness.faults.edges import ask
-from harness.faults.exposition import PATH, PageFault
-from harness.faults.hooks import NoParams
-from harness.faults.roles import health
-from harness.stack import LiveStack
+from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.faults.bases.edge import ask
+from tocsin.harness.faults.bases.fault import Params, Witness
+from tocsin.harness.faults.bases.hook import NoParams
+from tocsin.harness.faults.bases.metrics_page import PATH, PageFault
+from tocsin.harness.faults.bases.role import health
 
 _PATIENCE_S = 0.6
 

@@ -6,9 +6,10 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from harness.faults.base import Params, Witness
-from harness.faults.exposition import METRIC, PageFault, samples
-from harness.stack import LiveStack, Stack
+from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.stack import Stack
+from tocsin.harness.faults.bases.fault import Params, Witness
+from tocsin.harness.faults.bases.metrics_page import METRIC, PageFault, samples
 
 _OF_A_HISTOGRAM = ("", "_bucket", "_sum", "_count")
 

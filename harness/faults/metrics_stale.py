@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from harness.errors import StackError
-from harness.faults.base import Params, Witness
-from harness.faults.exposition import PageFault, total
-from harness.faults.hooks import NoParams
-from harness.stack import LiveStack
+from tocsin.harness.core.errors import StackError
+from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.faults.bases.fault import Params, Witness
+from tocsin.harness.faults.bases.hook import NoParams
+from tocsin.harness.faults.bases.metrics_page import PageFault, total
 
 _PROBES = 3
 

@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from harness.faults.base import Params, Witness
-from harness.faults.hooks import HookFault, enough_probes
-from harness.stack import LiveStack
+from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.faults.bases.fault import Params, Witness
+from tocsin.harness.faults.bases.hook import HookFault, enough_probes
 
 _FEWEST, _MOST = 20, 200
 _ABSENT = object()

@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from harness.faults.base import Params, State
-from harness.faults.edges import EdgeFault, EdgeParams, Seen
+from tocsin.harness.faults.bases.edge import EdgeFault, EdgeParams, Seen
+from tocsin.harness.faults.bases.fault import Params, State
 
 
 class NetCutParams(EdgeParams):

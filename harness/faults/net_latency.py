@@ -6,9 +6,9 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from harness.faults.base import Params, State
-from harness.faults.edges import EdgeFault, EdgeParams, Seen, slowed
-from harness.stack import Stack
+from tocsin.harness.declarations.stack import Stack
+from tocsin.harness.faults.bases.edge import EdgeFault, EdgeParams, Seen, slowed
+from tocsin.harness.faults.bases.fault import Params, State
 
 TIMES_OUT_MS = 400.0
 """A delay from which on a compressed scrape (half a second at 30 times the speed) is given up."""

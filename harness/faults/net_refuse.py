@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from harness.faults.base import Params, State
-from harness.faults.edges import EdgeFault, EdgeParams, Seen
+from tocsin.harness.faults.bases.edge import EdgeFault, EdgeParams, Seen
+from tocsin.harness.faults.bases.fault import Params, State
 
 
 class NetRefuseParams(EdgeParams):

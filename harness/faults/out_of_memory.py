@@ -6,9 +6,9 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from harness.faults.base import Params, Witness
-from harness.faults.roles import RoleFault, RoleParams, health
-from harness.stack import LiveStack
+from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.faults.bases.fault import Params, Witness
+from tocsin.harness.faults.bases.role import RoleFault, RoleParams, health
 
 _LEAST_MIB = 4.0
 

@@ -6,12 +6,13 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from harness.check import ReceiverName
-from harness.faults.base import Params, Witness
-from harness.faults.calls import call
-from harness.faults.hooks import HookFault, enough_probes
-from harness.faults.roles import SEES
-from harness.stack import LiveStack, Stack
+from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.references import ReceiverName
+from tocsin.harness.declarations.stack import Stack
+from tocsin.harness.faults.bases.calls import call
+from tocsin.harness.faults.bases.fault import Params, Witness
+from tocsin.harness.faults.bases.hook import HookFault, enough_probes
+from tocsin.harness.faults.bases.role import SEES
 
 _FEWEST, _MOST = 2, 40
 _NONE_OF_IT = "/tocsin-probe"

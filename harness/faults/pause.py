@@ -5,10 +5,10 @@ from __future__ import annotations
 import signal
 from typing import ClassVar
 
-from harness.errors import StackError
-from harness.faults.base import Params, Witness
-from harness.faults.roles import RoleFault, RoleParams, health
-from harness.stack import LiveStack
+from tocsin.harness.core.errors import StackError
+from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.faults.bases.fault import Params, Witness
+from tocsin.harness.faults.bases.role import RoleFault, RoleParams, health
 
 
 class Pause(RoleFault):

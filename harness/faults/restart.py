@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-from harness.faults.base import Params, Witness
-from harness.faults.roles import RoleFault, RoleParams, begun_later, remembered
-from harness.stack import LiveStack
+from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.faults.bases.fault import Params, Witness
+from tocsin.harness.faults.bases.role import RoleFault, RoleParams, begun_later, remembered
 
 
 class Restart(RoleFault):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-from harness.errors import StackError
-from harness.faults.base import Params
-from harness.faults.hooks import NoParams
-from harness.faults.reloads import ReloadFault
-from harness.stack import LiveStack
+from tocsin.harness.core.errors import StackError
+from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.faults.bases.fault import Params
+from tocsin.harness.faults.bases.hook import NoParams
+from tocsin.harness.faults.bases.reload import ReloadFault
 
 
 class RoutesBroken(ReloadFault):

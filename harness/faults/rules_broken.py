@@ -6,11 +6,11 @@ import re
 from pathlib import Path
 from typing import ClassVar
 
-from harness.check import AlertName
-from harness.errors import StackError
-from harness.faults.base import Params
-from harness.faults.reloads import ReloadFault
-from harness.stack import LiveStack
+from tocsin.harness.core.errors import StackError
+from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.references import AlertName
+from tocsin.harness.faults.bases.fault import Params
+from tocsin.harness.faults.bases.reload import ReloadFault
 
 _RULE_FILE = re.compile(r"\.(yml|yaml|rules)$")
 

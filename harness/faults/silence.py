@@ -9,11 +9,12 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import model_validator
 
-from harness.check import Ref
-from harness.errors import HealError, StackError
-from harness.faults.base import Params, Witness
-from harness.faults.calls import call
-from harness.stack import LiveStack, Stack
+from tocsin.harness.core.errors import HealError, StackError
+from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.references import Ref
+from tocsin.harness.declarations.stack import Stack
+from tocsin.harness.faults.bases.calls import call
+from tocsin.harness.faults.bases.fault import Params, Witness
 
 ROLE = "alertmanager"
 _LONGEST = timedelta(hours=12)

@@ -6,9 +6,9 @@ import signal
 from pathlib import Path
 from typing import ClassVar
 
-from harness.faults.base import Params, Witness
-from harness.faults.roles import RoleFault, RoleParams, begun_later, remembered, unanswered
-from harness.stack import LiveStack
+from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.faults.bases.fault import Params, Witness
+from tocsin.harness.faults.bases.role import RoleFault, RoleParams, begun_later, remembered, unanswered
 
 
 class SlowStart(RoleFault):

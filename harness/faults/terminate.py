@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from harness.faults.kill import Kill
-from harness.stack import LiveStack
+from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.faults.kill import Kill
 
 
 class Terminate(Kill):

@@ -7,11 +7,11 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from harness.errors import StackError
-from harness.faults.base import Params, Witness
-from harness.faults.calls import call
-from harness.faults.hooks import HookFault
-from harness.stack import LiveStack
+from tocsin.harness.core.errors import StackError
+from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.faults.bases.calls import call
+from tocsin.harness.faults.bases.fault import Params, Witness
+from tocsin.harness.faults.bases.hook import HookFault
 
 _FALLEN, _LEAST = 0.1, 0.02
 """A tenth of the share shows the fault, but never less than two in a hundred: a good model is wrong now and then."""

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from harness.check import Answer, Verdict
-from harness.errors import FAIL, PASS, UNKNOWN
-from harness.evidence import Evidence
-from harness.evidence.detection import Detection, detections
+from tocsin.harness.core.errors import FAIL, PASS, UNKNOWN
+from tocsin.harness.evidence.detection_stages import Detection, detections
+from tocsin.harness.evidence.evidence import Evidence
+from tocsin.harness.judging.check import Answer, Verdict
 
 _CODES = {Answer.PASS: PASS, Answer.FAIL: FAIL, Answer.UNKNOWN: UNKNOWN}
 _KILLED = "The run was killed before it could record its end"

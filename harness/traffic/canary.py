@@ -1,6 +1,6 @@
 """The canary process: one ordinary request each interval, and more on demand, all recorded. Without Locust.
 
-Started as `python -m harness.traffic.canary PLAN.json`. stdin: `probe N`, `answers N`, `stop` (or its end). stdout,
+Started as `python -m tocsin.harness.traffic.canary PLAN.json`. stdin: `probe N`, `answers N`, `stop` (or its end). stdout,
 JSON lines: `ready`, `probed` with the statuses (0: no answer) and, if asked for, the bodies, `done`. It is apart from
 the load, so that it sees what the load cannot, and sends on while the load is being started or has ended.
 """
@@ -22,14 +22,14 @@ from typing import Any
 
 import numpy as np
 
-from harness.clock import RunClock
-from harness.errors import BROKEN, StackError
-from harness.evidence.requests import KINDS, UNKNOWN, RequestWriter
-from harness.traffic.clients.answers import KeptAnswers
-from harness.traffic.clients.keepalive import Exchange, KeepAlive
-from harness.traffic.payloads import CANARY, load_sample
-from harness.traffic.payloads.response import missing_fields
-from harness.traffic.plan import CanaryPlan, read_plan
+from tocsin.harness.core.clock import RunClock
+from tocsin.harness.core.errors import BROKEN, StackError
+from tocsin.harness.evidence.requests import KINDS, UNKNOWN, RequestWriter
+from tocsin.harness.traffic.clients.keepalive import Exchange, KeepAlive
+from tocsin.harness.traffic.clients.response_reader import KeptAnswers
+from tocsin.harness.traffic.load_plan import CanaryPlan, read_plan
+from tocsin.harness.traffic.payloads import CANARY, load_sample
+from tocsin.harness.traffic.payloads.response_shape import missing_fields
 
 _KIND = KINDS.index(CANARY.name)
 _WORKER = 0
@@ -186,7 +186,7 @@ def _obey(canary: Canary) -> None:
 def main(argv: list[str]) -> int:
     """Run until told to stop; return 0, or an exit code after an `error` event that says why."""
     if len(argv) != 1:
-        say("error", message="usage: python -m harness.traffic.canary PLAN.json")
+        say("error", message="usage: python -m tocsin.harness.traffic.canary PLAN.json")
         return BROKEN
     try:
         canary = Canary(read_plan(CanaryPlan, Path(argv[0])))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from locust import FastHttpUser, task
 
-from harness.traffic.locust.own import Arrival
+from tocsin.harness.traffic.locust.custom_users import Arrival
 
 
 class Caller(FastHttpUser):

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from assertions import ALL
-from harness.check import Finding
 from tests.evidence.build import build, firing, together
+from tocsin.assertions import ALL
+from tocsin.harness.judging.check import Finding
 
 CHECKS = {check.id: check for check in ALL}
 ROW = {"status": [200], "counted": "answered", "logged": "yes"}

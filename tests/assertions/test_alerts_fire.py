@@ -1,8 +1,8 @@
 import pytest
 
-from harness.evidence import EvidenceError
 from tests.assertions.asking import CHECKS, KINDS, alive, ask, says
 from tests.evidence.build import START, build, fault, firing, notice
+from tocsin.harness.evidence.evidence import EvidenceError
 
 ERRORS = 'HighErrorRate{job="a"}'
 OUTAGE = fault("outage", "raises", "trouble", injected=62, effective=63, healed=100, gone=101)

@@ -1,9 +1,9 @@
 import pytest
 from pydantic import ValidationError
 
-from assertions.alerts_grouped import Grouped
 from tests.assertions.asking import alive, ask, says
 from tests.evidence.build import firing, notice
+from tocsin.assertions.alerts_grouped import Grouped
 
 ERRORS, SLOW = 'HighErrorRate{job="a"}', 'HighLatency{job="a"}'
 F3, F7 = 'FeatureDrift{feature="f3"}', 'FeatureDrift{feature="f7"}'

@@ -1,9 +1,9 @@
 import pytest
 
-from harness.evidence import EvidenceError
 from tests.assertions.asking import alive, ask, says
 from tests.evidence.build import fault, firing, notice, together
 from tests.evidence.rendered import alert, write
+from tocsin.harness.evidence.evidence import EvidenceError
 
 ERRORS = 'HighErrorRate{job="a"}'
 OTHER = 'HighErrorRate{job="b"}'

@@ -1,10 +1,10 @@
 import pytest
 from pydantic import ValidationError
 
-from assertions.dashboards_alive import Alive
 from tests.assertions.asking import ask, says
 from tests.evidence.build import fault
 from tests.evidence.panelled import panel, query, series, write_board
+from tocsin.assertions.dashboards_alive import Alive
 
 FLAT = [0.0] * 121
 JUMP = [0.0] * 60 + [1.0] * 61

@@ -38,7 +38,7 @@ def test_pass_and_fail_only_where_the_sample_says_so(tmp_path, count, slow, args
 
 def test_the_figures_of_large_samples(tmp_path):
     """30 000 requests tolerate 260 over the bound at p99; p99.9 takes 4 603 without one."""
-    from harness.statistics import binomial_at_most, trials_needed
+    from tocsin.harness.core.statistics import binomial_at_most, trials_needed
 
     assert binomial_at_most(260, 30_000, 0.01) <= 0.01 < binomial_at_most(261, 30_000, 0.01)
     assert (trials_needed(0, 0.01, 0.99), trials_needed(0, 0.001, 0.99)) == (459, 4603)
@@ -68,7 +68,7 @@ def test_what_counts_as_over_the_bound(tmp_path, more, answer, words):
 
 @pytest.mark.parametrize(("bound", "answer"), [("9s", "fail"), ("10s", "fail"), ("11s", "unknown")])
 def test_a_request_given_up_waited_at_least_that_long(tmp_path, bound, answer):
-    from harness.evidence import read_evidence
+    from tocsin.harness.evidence.evidence import read_evidence
 
     built = ask_folder(tmp_path, load(600, outcome="unknown"))
     path = next((built / "requests").glob("*.npy"))

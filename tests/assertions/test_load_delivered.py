@@ -3,10 +3,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from assertions.load_delivered import CHECK
-from harness.evidence.asked import Asked
 from tests.assertions.asking import KINDS, ask, says
 from tests.evidence.build import START, asked, build, fault
+from tocsin.assertions.load_delivered import CHECK
+from tocsin.harness.declarations.offered_load import Asked
 
 
 def sent(count: int, start: float, end: float, **more) -> list[dict]:

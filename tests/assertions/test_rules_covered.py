@@ -1,11 +1,11 @@
 import pytest
 
-from assertions.rules_covered import CHECK
-from harness.check import Drills
-from harness.scenario import Expectation, Phase, Scenario
 from tests.assertions.asking import says
 from tests.evidence.build import build, firing
-from tests.evidence.written import SIGNALS
+from tests.evidence.written_runs import SIGNALS
+from tocsin.assertions.rules_covered import CHECK
+from tocsin.harness.declarations.scenario import Expectation, Phase, Scenario
+from tocsin.harness.judging.check import Drills
 
 
 def rule(name, loaded=True):

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.evidence.requests import read_requests
 from tests.benchmarks.generators import end, pinned, plan
 from tests.benchmarks.servers import Nginx
+from tocsin.harness.evidence.requests import read_requests
 
 RATE_PER_S, LENGTH_S, FREEZE_S, BEFORE_S = 500, 10, 6, 2
 FROZEN = RATE_PER_S * FREEZE_S
@@ -27,7 +27,7 @@ def conform(server: Nginx, work: Path, core: int, client: str) -> dict[str, floa
     }  # fmt: skip
     limits = {"timeout_s": 30, "users_max": 4000, "queue_max": 20_000}
     path = plan(server.address, work, phases=[phase], client=client, **limits)
-    process = pinned([sys.executable, "-m", "harness.traffic.locust", str(path)], {core})
+    process = pinned([sys.executable, "-m", "tocsin.harness.traffic.locust", str(path)], {core})
     assert process.stdin and process.stdout
     process.stdout.readline()
     start = time.time() + 0.5

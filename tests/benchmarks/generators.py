@@ -144,7 +144,7 @@ def tocsin(rate_per_s: float, **more: Any) -> Callable[[str, Path], list[str]]:
 
     def argv(address: str, work: Path) -> list[str]:
         path = plan(address, work, rate_per_s=rate_per_s, **more)
-        return [sys.executable, "-m", "harness.traffic.locust", str(path)]
+        return [sys.executable, "-m", "tocsin.harness.traffic.locust", str(path)]
 
     return argv
 
@@ -152,7 +152,7 @@ def tocsin(rate_per_s: float, **more: Any) -> Callable[[str, Path], list[str]]:
 def _tocsin_closed(address: str, work: Path) -> list[str]:
     asked = {"t_s": [0, 600], "rate_per_s": [0, 0], "gaps": "closed", "users": CONNECTIONS, "think_s": 0}
     phases = [{"name": "load", "start_s": 0, "end_s": 600, "asked": asked}]
-    return [sys.executable, "-m", "harness.traffic.locust", str(plan(address, work, phases=phases))]
+    return [sys.executable, "-m", "tocsin.harness.traffic.locust", str(plan(address, work, phases=phases))]
 
 
 def _locust(user: str) -> Callable[[str, Path], list[str]]:

@@ -21,10 +21,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from harness.engines.ports import choose_ports
-from harness.proxy.edge import tell
 from tests.benchmarks import programs
 from tests.benchmarks.servers import Nginx
+from tocsin.harness.engines.common.ports import choose_ports
+from tocsin.harness.sidecars.proxy.edge_control import tell
 
 EDGE = "prometheus -> model"
 TOXIPROXY = "github.com/Shopify/toxiproxy/v2/cmd/server@v2.12.0"
@@ -53,7 +53,17 @@ def asked_ms(address: str, count: int) -> list[float]:
 def ours(target: str, core: int) -> Iterator[tuple[str, Slow]]:
     """Our proxy before `target`, pinned."""
     listen, control = choose_ports(2)
-    argv = [sys.executable, "-m", "harness.proxy", "--control", str(control), "--edge", EDGE, str(listen), target]
+    argv = [
+        sys.executable,
+        "-m",
+        "tocsin.harness.sidecars.proxy",
+        "--control",
+        str(control),
+        "--edge",
+        EDGE,
+        str(listen),
+        target,
+    ]
     with _process(argv, core, control):
         yield f"127.0.0.1:{listen}", lambda ms: tell(f"127.0.0.1:{control}", EDGE, {"delay_ms": ms}) and None
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.evidence.requests import RequestWriter
+from tocsin.harness.evidence.requests import RequestWriter
 
 
 def anonymous_mib() -> float:
@@ -24,7 +24,7 @@ def anonymous_mib() -> float:
 
 def write(folder: Path, count: int) -> dict[str, float]:
     """Write `count` records, with a flush each 12 500, as at 25 000 a second."""
-    from harness.traffic.locust.tally import Tally
+    from tocsin.harness.traffic.locust.running_totals import Tally
 
     writer, tally = RequestWriter(folder / "1.npy"), Tally()
     writer.listeners.append(tally.take)
@@ -44,7 +44,7 @@ def write(folder: Path, count: int) -> dict[str, float]:
 
 def summarised(folder: Path) -> dict[str, float]:
     """Sum the records up."""
-    from harness.evidence.latency import summarise
+    from tocsin.harness.evidence.latency_histogram import summarise
 
     began = time.perf_counter()
     summary = summarise(folder)

@@ -20,11 +20,11 @@ from typing import Any
 
 import numpy as np
 
-from harness.evidence.requests import ANSWERED, read_requests
 from tests.benchmarks import generators, programs
 from tests.benchmarks.freeze import conform
 from tests.benchmarks.generators import ALL, OVERLOAD, START, Sample, observe, pinned, plan, tocsin
 from tests.benchmarks.servers import Nginx
+from tocsin.harness.evidence.requests import ANSWERED, read_requests
 
 _RATES = (5_000, 20_000)
 _MILLIONS = (1, 10)
@@ -136,7 +136,7 @@ class Bench:
     def _schedule_error_ms(self, server: Nginx, rate: int) -> float:
         place = self._place()
         path = plan(server.address, place, rate_per_s=rate, seconds=self._seconds)
-        process = pinned([sys.executable, "-m", "harness.traffic.locust", str(path)], {self._core})
+        process = pinned([sys.executable, "-m", "tocsin.harness.traffic.locust", str(path)], {self._core})
         assert process.stdin and process.stdout
         process.stdout.readline()
         process.stdin.write(START % (time.time() + 0.3))

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from harness.check import Answer, Verdict
-from harness.evidence import read_evidence
 from tests.small_stack import CATALOGUE
+from tocsin.harness.evidence.evidence import read_evidence
+from tocsin.harness.judging.check import Answer, Verdict
 
 PASSED = Verdict(check="alerts/quiet", title="alerts/quiet", answer=Answer.PASS, reason="Nothing fired.", line=15)
 FAILED = Verdict(
@@ -62,7 +62,7 @@ class Fakes:
     works: list[Path] = field(default_factory=list)
 
     def run_drill(self, timeline: Any, engine: Any, run: Any, journal: Any, **options: Any) -> Any:
-        """Stand in for harness.stages.run_drill."""
+        """Stand in for tocsin.harness.runner.pipeline.run_drill."""
         self.played.append(timeline.scenario.name)
         self.told.append(options)
         self.works.append(run.work)
@@ -73,7 +73,7 @@ class Fakes:
         return read_evidence(run.folder)
 
     def judge(self, evidence: Any, checks: Any, only: str | None = None) -> tuple[Verdict, ...]:
-        """Stand in for harness.judge.judge."""
+        """Stand in for tocsin.harness.judging.judge.judge."""
         if self.judging is not None:
             raise self.judging
         return self.verdicts
@@ -82,16 +82,16 @@ class Fakes:
 @pytest.fixture
 def fakes(monkeypatch, tmp_path):
     """Return fakes that stand where the stages are, in an empty current folder."""
-    import harness.catalogue
-    import harness.judge
-    import harness.programs
-    import harness.stages
+    import tocsin.harness.cli.catalogue
+    import tocsin.harness.judging.judge
+    import tocsin.harness.provisioning.programs
+    import tocsin.harness.runner.pipeline
 
     made = Fakes()
-    monkeypatch.setattr(harness.catalogue, "catalogue", lambda: CATALOGUE)
-    monkeypatch.setattr(harness.programs, "find_all", lambda names, cache: {})
-    monkeypatch.setattr(harness.stages, "run_drill", made.run_drill)
-    monkeypatch.setattr(harness.judge, "judge", made.judge)
+    monkeypatch.setattr(tocsin.harness.cli.catalogue, "catalogue", lambda: CATALOGUE)
+    monkeypatch.setattr(tocsin.harness.provisioning.programs, "find_all", lambda names, cache: {})
+    monkeypatch.setattr(tocsin.harness.runner.pipeline, "run_drill", made.run_drill)
+    monkeypatch.setattr(tocsin.harness.judging.judge, "judge", made.judge)
     here = tmp_path / "here"
     here.mkdir()
     (tmp_path / "tmp").mkdir()

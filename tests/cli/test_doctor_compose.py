@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from harness.cli import doctor_compose, main
-from harness.cli.doctor_compose import HERE, TO_BUILD, TO_PULL, images_of
-from harness.engines.compose_docker import CliFailed
-from harness.errors import MissingProgram, StackError
+from tocsin.harness.cli import doctor_compose, main
+from tocsin.harness.cli.doctor_compose import HERE, TO_BUILD, TO_PULL, images_of
+from tocsin.harness.core.errors import MissingProgram, StackError
+from tocsin.harness.engines.compose.docker_engine import CliFailed
 
 WRITTEN = {
     "services": {
@@ -89,9 +89,9 @@ ALL = {"prom/prometheus:v2.42.0", "elastic:8", "python:3.13-slim"}
 )
 def test_doctor_of_an_engine(monkeypatch, capsys, here, offered, argv, code, words):
     docker = FakeDocker(here=set(here), offered=set(offered))
-    monkeypatch.setattr("harness.engines.compose_docker.find_docker", lambda: docker)
-    monkeypatch.setattr("harness.programs.memory_mib", lambda: 99_999)
-    monkeypatch.setattr("harness.programs.disk_free_mib", lambda path: 99_999)
+    monkeypatch.setattr("tocsin.harness.engines.compose.docker_engine.find_docker", lambda: docker)
+    monkeypatch.setattr("tocsin.harness.provisioning.programs.memory_mib", lambda: 99_999)
+    monkeypatch.setattr("tocsin.harness.provisioning.programs.disk_free_mib", lambda path: 99_999)
     assert main(["doctor", "--engine", "compose", *argv]) == code
     told = " ".join(capsys.readouterr().out.split())
     assert words in told and "26.1.5" in told
@@ -106,7 +106,7 @@ def test_doctor_without_an_engine_of_this_machine(monkeypatch, capsys, refusal):
     def find():
         raise refusal
 
-    monkeypatch.setattr("harness.engines.compose_docker.find_docker", find)
+    monkeypatch.setattr("tocsin.harness.engines.compose.docker_engine.find_docker", find)
     assert main(["doctor", "--engine", "compose"]) == 2
     told = " ".join(capsys.readouterr().out.split())
     assert str(refusal) in told and "NOT USABLE" in told

@@ -5,14 +5,14 @@ import json
 import numpy as np
 import pytest
 
-import harness.programs
-from harness.cli import main
-from harness.programs import cache_folder, find_all
-from harness.rules import fidelity
-from harness.rules.fidelity import Fidelity, Row
-from harness.rules.fidelity_compare import Pair, Stretch
-from harness.sighting import Program
+import tocsin.harness.provisioning.programs
 from tests.evidence.build import START, build, firing, steady, together
+from tocsin.harness.cli import main
+from tocsin.harness.judging.fidelity import assessment
+from tocsin.harness.judging.fidelity.assessment import Fidelity, Row
+from tocsin.harness.judging.fidelity.comparison import Pair, Stretch
+from tocsin.harness.provisioning.program_lookup import Program
+from tocsin.harness.provisioning.programs import cache_folder, find_all
 
 FIRED = Stretch(pending=40.0, start=100.0, end=200.0)
 LATER = Stretch(pending=40.0, start=160.0, end=None)
@@ -37,10 +37,10 @@ def result(*rows, untold=(), oracles=("Down", "Quiet")):
 def run(tmp_path, monkeypatch, capsys):
     def play(found, *more):
         build(tmp_path / "run", speed=10)
-        monkeypatch.setattr(harness.programs, "find_all", lambda names, cache: {
+        monkeypatch.setattr(tocsin.harness.provisioning.programs, "find_all", lambda names, cache: {
             name: Program(name=name, version="2.42", path=tmp_path / name, origin="PATH") for name in names
         })  # fmt: skip
-        monkeypatch.setattr(fidelity, "examine", lambda evidence, promtool, fallback: found)
+        monkeypatch.setattr(assessment, "examine", lambda evidence, promtool, fallback: found)
         code = main(["fidelity", str(tmp_path / "run"), *more])
         return code, capsys.readouterr(), tmp_path / "run"
 

@@ -4,9 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from harness.cli import drill
-from harness.report import contact
 from tests.evidence.build import build
+from tocsin.harness.cli import play_drill
+from tocsin.harness.report import contact_sheet
 
 
 @pytest.fixture
@@ -16,8 +16,8 @@ def played(tmp_path):
 
 def test_the_sheet_is_drawn_from_the_run_directory(played, capsys, monkeypatch):
     drawn = []
-    monkeypatch.setattr(contact, "draw", drawn.append)
-    drill.picture(played)
+    monkeypatch.setattr(contact_sheet, "draw", drawn.append)
+    play_drill.picture(played)
     assert [one.folder for one in drawn] == [played.folder]
     assert capsys.readouterr().err == ""
 
@@ -26,6 +26,6 @@ def test_a_sheet_that_cannot_be_drawn_is_told_in_a_sentence(played, capsys, monk
     def broken(evidence):
         raise ValueError("no pencil")
 
-    monkeypatch.setattr(contact, "draw", broken)
-    drill.picture(played)
+    monkeypatch.setattr(contact_sheet, "draw", broken)
+    play_drill.picture(played)
     assert "The panels could not be drawn: ValueError: no pencil." in capsys.readouterr().err

@@ -4,9 +4,9 @@ import math
 
 import pytest
 
-from harness.cli import main, parts
-from harness.cli.options import speed_of
 from tests.small_stack import SERVICE, write_scenario
+from tocsin.harness.cli import engine_registry, main
+from tocsin.harness.cli.options import speed_of
 
 RATIO = SERVICE.replace("rate(e[5m]) > 0.05", 'rate(n{s="e"}[5m]) / rate(n[5m]) > LIMIT')
 DURING = ("in: trouble", "during: failing")
@@ -56,7 +56,7 @@ def test_what_is_around_play_depends_on_the_engine(fakes, tmp_path, capsys, engi
 
 
 def test_every_engine_says_what_is_around_play() -> None:
-    assert {parts.engine(name).name for name in parts.ENGINES} == set(parts.AROUND_PLAY_S)
+    assert {engine_registry.engine(name).name for name in engine_registry.ENGINES} == set(engine_registry.AROUND_PLAY_S)
 
 
 def test_run_refuses_a_speed_that_is_not_honest(fakes, tmp_path, capsys) -> None:

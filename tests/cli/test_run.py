@@ -8,12 +8,12 @@ from xml.etree import ElementTree as Xml
 
 import pytest
 
-from harness.cli import main
-from harness.cli.prepare import lacking
-from harness.errors import StackError, Terminated
 from tests.cli.faked import BLIND, FAILED, PASSED
 from tests.faults.fake_live import fault_stack
 from tests.small_stack import write_scenario
+from tocsin.harness.cli import main
+from tocsin.harness.cli.prepare import lacking
+from tocsin.harness.core.errors import StackError, Terminated
 
 # `--runs` and the current folder are those of the test; see the fixture `fakes`.
 
@@ -207,7 +207,7 @@ def test_the_worst_of_several_counts(fakes, suite, monkeypatch):
     for path in suite.iterdir():
         playable(path)
     answers = iter([(FAILED,), (BLIND,)])
-    monkeypatch.setattr("harness.judge.judge", lambda *args, **more: next(answers))
+    monkeypatch.setattr("tocsin.harness.judging.judge.judge", lambda *args, **more: next(answers))
     assert main(["run", str(suite), "--speed", "30"]) == 1
 
 
@@ -238,7 +238,7 @@ def test_a_suite_file_asks_about_all_drills_together(fakes, suite, capsys, monke
 @pytest.fixture
 def real_faults(monkeypatch):
     """Faults that need a hook, as the reference stack's do."""
-    import harness.faults
+    import tocsin.harness.faults
 
     class Hooked:
         kind = "model_raises"
@@ -254,11 +254,11 @@ def real_faults(monkeypatch):
         def needs(self):
             return ("hook:model_raises",)
 
-    monkeypatch.setattr(harness.faults, "ALL", (Hooked,))
+    monkeypatch.setattr(tocsin.harness.faults, "ALL", (Hooked,))
 
 
 def test_a_stack_that_is_not_ours_is_broken_and_pages_with_leave_only(fakes, scenario, monkeypatch, capsys):
-    from harness.engines.local import LocalEngine
+    from tocsin.harness.engines.local.engine import LocalEngine
 
     def told(*more):
         main(["run", str(scenario), *more])

@@ -9,13 +9,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from harness.cli import main
-from harness.engines.sweep import Swept
-from harness.errors import RoleDied
-from harness.sighting import Absent, Program
 from tests.assertions.test_rules_covered import drill
 from tests.cli.faked import FAILED, PASSED, write_run
 from tests.small_stack import write_scenario, write_stack
+from tocsin.harness.cli import main
+from tocsin.harness.core.errors import RoleDied
+from tocsin.harness.engines.guardian.sweep import Swept
+from tocsin.harness.provisioning.program_lookup import Absent, Program
 
 
 def test_plan_prints_steps_floors_and_expectations(fakes, tmp_path, capsys):
@@ -148,9 +148,9 @@ def seen(*missing):
     ],
 )
 def test_doctor(monkeypatch, capsys, missing, memory_mib, disk_mib, code, words):
-    monkeypatch.setattr("harness.programs.look_all", seen(*missing))
-    monkeypatch.setattr("harness.programs.memory_mib", lambda: memory_mib)
-    monkeypatch.setattr("harness.programs.disk_free_mib", lambda path: disk_mib)
+    monkeypatch.setattr("tocsin.harness.provisioning.programs.look_all", seen(*missing))
+    monkeypatch.setattr("tocsin.harness.provisioning.programs.memory_mib", lambda: memory_mib)
+    monkeypatch.setattr("tocsin.harness.provisioning.programs.disk_free_mib", lambda path: disk_mib)
     assert main(["doctor"]) == code
     told = capsys.readouterr().out
     assert words in told
@@ -162,7 +162,7 @@ def test_setup_reports_what_it_does(monkeypatch, capsys, tmp_path):
         report("Fetching Elasticsearch (107 MB).")
         return seen()(names, tmp_path)
 
-    monkeypatch.setattr("harness.programs.setup", bring)
+    monkeypatch.setattr("tocsin.harness.provisioning.programs.setup", bring)
     assert main(["setup"]) == 0
     told = capsys.readouterr()
     assert "Fetching Elasticsearch (107 MB)." in told.err
@@ -170,7 +170,7 @@ def test_setup_reports_what_it_does(monkeypatch, capsys, tmp_path):
 
 
 def test_sweep_says_what_it_removed(monkeypatch, capsys):
-    monkeypatch.setattr("harness.engines.sweep.sweep", lambda: [Swept(run_id="260101-000000-abcd")])
+    monkeypatch.setattr("tocsin.harness.engines.guardian.sweep.sweep", lambda: [Swept(run_id="260101-000000-abcd")])
     assert main(["sweep"]) == 0
     assert "Cleaned up after run 260101-000000-abcd." in capsys.readouterr().out
 
@@ -206,7 +206,7 @@ class Engine:
 )
 def test_up_stays_until_it_is_told_to_go(fakes, monkeypatch, tmp_path, capsys, dead, number, code, words):
     engine = Engine(dead)
-    monkeypatch.setattr("harness.cli.parts.engine", lambda name: engine)
+    monkeypatch.setattr("tocsin.harness.cli.engine_registry.engine", lambda name: engine)
 
     def ask():
         if engine.ready.wait(20):

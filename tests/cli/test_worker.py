@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli import worker
-from harness.cli.prepare import drills
-from harness.errors import UsageError
-from harness.traffic.crew import TOKEN, Remote
 from tests.small_stack import CATALOGUE, write_scenario
+from tocsin.harness.cli import worker
+from tocsin.harness.cli.prepare import drills
+from tocsin.harness.core.errors import UsageError
+from tocsin.harness.traffic.worker_pool import TOKEN, Remote
 
 SECRET = "sixteen letters, or more"
 
@@ -80,7 +80,7 @@ def test_a_worker_that_waits_ends_with_the_command(number, code):
     mark = f"TOCSIN_TEST_MARK={os.getpid()}-{number}"
     name, _, value = mark.partition("=")
     environment = {**os.environ, TOKEN: SECRET, name: value}
-    argv = [sys.executable, "-c", "import sys; from harness.cli import main; sys.exit(main())"]
+    argv = [sys.executable, "-c", "import sys; from tocsin.harness.cli import main; sys.exit(main())"]
     argv += ["worker", "--master", "127.0.0.1:1"]
     process = subprocess.Popen(argv, env=environment, stderr=subprocess.PIPE, start_new_session=True, text=True)
     assert process.stderr and process.stderr.readline() == "Waiting for a master at 127.0.0.1:1.\n"

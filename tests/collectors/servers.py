@@ -15,11 +15,12 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from harness.clock import Clock, RunClock
-from harness.evidence import Interval, Window
-from harness.journal import Journal, read_journal
-from harness.stack import Signals
-from tests.evidence.written import SIGNALS
+from tests.evidence.written_runs import SIGNALS
+from tocsin.harness.core.clock import Clock, RunClock
+from tocsin.harness.core.journal import Journal, read_journal
+from tocsin.harness.declarations.signal_names import Signals
+from tocsin.harness.evidence.evidence import Window
+from tocsin.harness.evidence.interval import Interval
 
 Answer = tuple[int, Any]
 """HTTP status and JSON body."""

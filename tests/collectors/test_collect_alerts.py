@@ -2,9 +2,9 @@ import json
 
 import pytest
 
-from harness.clock import FakeClock
-from harness.collectors.alerts import Alerts
 from tests.collectors.servers import Rig, eventually, serving
+from tocsin.harness.collectors.alerts import Alerts
+from tocsin.harness.core.clock import FakeClock
 
 NOW = 1_000_000.0
 

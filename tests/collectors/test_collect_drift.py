@@ -1,8 +1,8 @@
 import pytest
 
-from harness.clock import FakeClock
-from harness.collectors.drift import Drift
 from tests.collectors.servers import Rig, serving
+from tocsin.harness.collectors.drift import Drift
+from tocsin.harness.core.clock import FakeClock
 
 NOW = 1_000_000.0
 

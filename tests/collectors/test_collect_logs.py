@@ -3,9 +3,9 @@ import json
 import numpy as np
 import pytest
 
-from harness.collectors.logs import Logs
-from harness.evidence.logs import Logs as Recorded
 from tests.collectors.servers import Rig, serving
+from tocsin.harness.collectors.logs import Logs
+from tocsin.harness.evidence.logs import Logs as Recorded
 
 PRODUCT = {"X-Elastic-Product": "Elasticsearch"}
 

@@ -3,10 +3,10 @@ import re
 import numpy as np
 import pytest
 
-from harness.clock import FakeClock, parse_duration
-from harness.collectors.metrics import Metrics
-from harness.evidence.metrics import Metrics as Recorded
 from tests.collectors.servers import Rig, eventually, serving
+from tocsin.harness.collectors.metrics import Metrics
+from tocsin.harness.core.clock import FakeClock, parse_duration
+from tocsin.harness.evidence.metrics import Metrics as Recorded
 
 NOW = 1_000_000.0
 STEP = 0.5

@@ -2,9 +2,9 @@ import json
 
 import pytest
 
-from harness.clock import FakeClock
-from harness.collectors.notifications import RECORD, Notifications
 from tests.collectors.servers import Rig, eventually, serving
+from tocsin.harness.collectors.notifications import RECORD, Notifications
+from tocsin.harness.core.clock import FakeClock
 
 NOW = 1_000_000.0
 CONFIG = "route:\n  group_interval: 2s\n  routes:\n  - group_interval: 10s\nreceivers: []\n"

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import requests
 
-from harness.collectors import Alerts, Metrics, Notifications
-from harness.evidence import read_evidence
-from harness.evidence.vouch import blind
-from harness.programs import cache_folder, find_all
 from tests.collectors.servers import Rig, ended, eventually, free_port
 from tests.evidence.build import build
-from tests.evidence.written import SIGNALS
+from tests.evidence.written_runs import SIGNALS
+from tocsin.harness.collectors import Alerts, Metrics, Notifications
+from tocsin.harness.evidence.evidence import read_evidence
+from tocsin.harness.evidence.stream_coverage import blind
+from tocsin.harness.provisioning.programs import cache_folder, find_all
 
 PROMETHEUS = """
 global: {{scrape_interval: 200ms, scrape_timeout: 200ms, evaluation_interval: 200ms}}
@@ -45,7 +45,9 @@ def rig(tmp_path):
     (tmp_path / "rules.yml").write_text(RULES)
     record = rig.work / "pager/notifications.jsonl"
     started = [
-        subprocess.Popen([sys.executable, "-m", "harness.pager", "--port", at["pager"][10:], "--record", str(record)]),
+        subprocess.Popen(
+            [sys.executable, "-m", "tocsin.harness.sidecars.pager", "--port", at["pager"][10:], "--record", str(record)]
+        ),
         _started(programs["alertmanager"], tmp_path, at, f"--storage.path={tmp_path}/am", "--cluster.listen-address="),
         _started(
             programs["prometheus"],

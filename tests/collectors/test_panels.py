@@ -5,13 +5,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from harness.clock import FakeClock
-from harness.collectors import panel_queries
-from harness.collectors.panels import POINTS, SERIES, record_panels
-from harness.evidence.panels import read_panels
-from harness.stack import Signals
 from tests.collectors.servers import Rig, serving
-from tests.evidence.written import SIGNALS
+from tests.evidence.written_runs import SIGNALS
+from tocsin.harness.collectors import panel_queries
+from tocsin.harness.collectors.panels import POINTS, SERIES, record_panels
+from tocsin.harness.core.clock import FakeClock
+from tocsin.harness.declarations.signal_names import Signals
+from tocsin.harness.evidence.panels import read_panels
 
 START = 1_000_000.0
 LOGS = {"type": "elasticsearch", "uid": "es"}

@@ -159,7 +159,7 @@ def download_wheels(requirements: Path, folder: Path) -> None:
 
 def _elasticsearch() -> Path:
     sys.path.insert(0, str(ROOT))
-    from harness.programs import cache_folder, setup
+    from tocsin.harness.provisioning.programs import cache_folder, setup
 
     return setup(["elasticsearch"], cache_folder(), _say)["elasticsearch"].path.parent.parent
 

@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from harness.engines.compose_docker import Docker, find_docker
-from harness.engines.compose_down import LABEL, found
-from harness.errors import StackError
 from tests.e2e.drills import ROOT, start
+from tocsin.harness.core.errors import StackError
+from tocsin.harness.engines.compose.docker_engine import Docker, find_docker
+from tocsin.harness.engines.compose.take_down import LABEL, found
 
 SPEED = "30"
 GONE_S = 15.0

@@ -15,13 +15,13 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from harness import faults
-from harness.engines.record import Record
-from harness.engines.undo import BEYOND_S, bound_s
-from harness.errors import HealError, StackError
 from tests.e2e.drills import ROOT
 from tests.e2e.holder import POINTS
 from tests.e2e.shared_stack import Shared
+from tocsin.harness import faults
+from tocsin.harness.core.errors import HealError, StackError
+from tocsin.harness.engines.guardian.guard_record import Record
+from tocsin.harness.engines.guardian.undo import BEYOND_S, bound_s
 
 SHOWS_S = 30.0
 """Wall seconds after which a witness must have seen what was done, or undone."""

@@ -13,7 +13,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 SPEED = "60"
-TOCSIN = (sys.executable, "-c", "import sys; from harness.cli import main; sys.exit(main())")
+TOCSIN = (sys.executable, "-c", "import sys; from tocsin.harness.cli import main; sys.exit(main())")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,10 +2,10 @@
 
 import sys
 
-from harness import stages
-from harness.cli import main
+from tocsin.harness.cli import main
+from tocsin.harness.runner import pipeline
 
-whole = stages.traffic_plan
+whole = pipeline.traffic_plan
 
 
 def half(timeline, sending):  # type: ignore[no-untyped-def]
@@ -15,5 +15,5 @@ def half(timeline, sending):  # type: ignore[no-untyped-def]
     return plan
 
 
-stages.traffic_plan = half
+pipeline.traffic_plan = half
 sys.exit(main())

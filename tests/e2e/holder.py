@@ -42,9 +42,9 @@ def die() -> None:
 
 def hold(work: Path, folder: Path, kind: str, params: dict[str, Any], point: str) -> None:
     """Go as far as `point`, and die there; one that is never reached ends with an ordinary return."""
-    from harness import faults
-    from harness.engines.attached import attach
-    from harness.engines.guard import Guard
+    from tocsin.harness import faults
+    from tocsin.harness.engines.common.attach import attach
+    from tocsin.harness.engines.guardian.launcher import Guard
 
     record = folder / "guard.jsonl"
     Guard.start(folder.name, work=work, folder=folder, record=record)

@@ -31,8 +31,8 @@ GONE_S = 10.0
 """So long after the kill nothing may be left."""
 ENDS_S = 90.0
 """So long may a harness take to end by itself once its generator was killed, healing and collecting included."""
-LOCUST = "harness.traffic.locust"
-GUARDIAN = "harness.engines.guardian"
+LOCUST = "tocsin.harness.traffic.locust"
+GUARDIAN = "tocsin.harness.engines.guardian.guardian"
 
 
 @dataclass(frozen=True, kw_only=True)

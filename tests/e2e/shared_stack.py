@@ -14,20 +14,20 @@ from urllib.request import Request, urlopen
 
 import numpy as np
 
-from harness import faults
-from harness.cli.parts import programs_of
-from harness.cli.up import idle
-from harness.clock import RunClock
-from harness.engines.attached import attach
-from harness.engines.local import LocalEngine
-from harness.engines.run import make_run
-from harness.journal import Journal
-from harness.loader import load_stack
-from harness.programs import cache_folder, find_all
-from harness.scenario import PlannedFault, Timeline
-from harness.stack import Stack
-from harness.stages import Drill, _canary
 from tests.e2e.drills import ROOT
+from tocsin.harness import faults
+from tocsin.harness.cli.engine_registry import programs_of
+from tocsin.harness.cli.up import idle
+from tocsin.harness.core.clock import RunClock
+from tocsin.harness.core.journal import Journal
+from tocsin.harness.declarations.scenario import PlannedFault, Timeline
+from tocsin.harness.declarations.stack import Stack
+from tocsin.harness.engines.common.attach import attach
+from tocsin.harness.engines.common.run_folders import make_run
+from tocsin.harness.engines.local.engine import LocalEngine
+from tocsin.harness.planning.loader import load_stack
+from tocsin.harness.provisioning.programs import cache_folder, find_all
+from tocsin.harness.runner.pipeline import Drill, _canary
 
 SPEED = 30.0
 

@@ -28,9 +28,9 @@ AWAITING = {
 
 def speed_of(name: str) -> str:
     """Return the speed to play a drill at: 30, or its largest honest one."""
-    from harness.catalogue import catalogue
-    from harness.loader import load
-    from harness.timeline import plan
+    from tocsin.harness.cli.catalogue import catalogue
+    from tocsin.harness.planning.loader import load
+    from tocsin.harness.planning.timeline import plan
 
     scenario, stack = load(ROOT / "scenarios" / f"{name}.yaml", catalogue())
     return f"{min(SPEED, plan(scenario, stack, catalogue(), None, SPEED).largest_speed):g}"

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from harness.engines.compose_docker import Docker
-from harness.engines.compose_helpers import python_image
-from harness.engines.compose_images import Images, sweep_images
-from harness.errors import StackError
 from tests.e2e.containers import NULL, SHORT, SPEED, engine, facts, kill, left
 from tests.e2e.drills import Played, copy_stack, finished, start
 from tests.e2e.removing import remove_alert
+from tocsin.harness.core.errors import StackError
+from tocsin.harness.engines.compose.docker_engine import Docker
+from tocsin.harness.engines.compose.helper_containers import python_image
+from tocsin.harness.engines.compose.images import Images, sweep_images
 
 pytestmark = pytest.mark.e2e
 

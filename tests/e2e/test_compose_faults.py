@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from harness import faults
-from harness.engines.compose import ComposeEngine
 from tests.e2e.containers import engine
 from tests.e2e.contract import kept, killed
 from tests.e2e.series import play_series
 from tests.e2e.shared_stack import Shared, lacking, reference, shared_stack
 from tests.e2e.test_contract import PARAMS
+from tocsin.harness import faults
+from tocsin.harness.engines.compose.engine import ComposeEngine
 
 SAMPLE = ("kill", "pause", "model_raises", "net_refuse", "net_disconnect")
 SAMPLE += ("out_of_memory", "fd_exhaustion", "disk_full", "disk_slow")

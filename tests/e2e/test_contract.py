@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from harness import faults
 from tests.e2e.contract import EVERY_POINT, kept, killed, points
 from tests.e2e.series import play_series
 from tests.e2e.shared_stack import Shared, lacking, reference, shared_stack
 from tests.faults.test_all_faults import EXAMPLES
+from tocsin.harness import faults
 
 PARAMS = EXAMPLES | {  # as the reference stack names things
     "disk_full": {"disk": "request-log"},

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from harness import faults
-from harness.faults.base import Witness
 from tests.e2e import contract
 from tests.e2e.contract import kept
+from tocsin.harness import faults
+from tocsin.harness.faults.bases.fault import Witness
 
 
 class Stack:

@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 
-from harness import faults
-from harness.catalogue import catalogue
-from harness.cli.parts import engine as engine_named
-from harness.loader import load, load_stack
-from harness.timeline import plan
 from tests.e2e.containers import NULL, SHORT, SPEED, engine, kill, moment, run_id_of, until
 from tests.e2e.drills import ROOT, finished, start
 from tests.e2e.series import play_series
+from tocsin.harness import faults
+from tocsin.harness.cli.catalogue import catalogue
+from tocsin.harness.cli.engine_registry import engine as engine_named
+from tocsin.harness.planning.loader import load, load_stack
+from tocsin.harness.planning.timeline import plan
 
 ENGINES = ("local", "compose:rsyslog")
 MOMENTS = {"null": (14, 14.0), "reference": (6, 60.0)}

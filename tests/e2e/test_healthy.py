@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from harness.statistics import clopper_pearson
 from tests.e2e.drills import play
 from tests.e2e.series import play_series
+from tocsin.harness.core.statistics import clopper_pearson
 
 pytestmark = pytest.mark.soak
 SEEDS = tuple(range(1, 31))

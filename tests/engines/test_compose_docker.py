@@ -13,13 +13,13 @@ from typing import Any, ClassVar
 
 import pytest
 
-from harness.cli.parts import engine, programs_of
-from harness.engines.compose_docker import CliFailed, find_docker
-from harness.engines.compose_down import plain, take_down
-from harness.engines.compose_images import content_of, named_by_environment
-from harness.engines.compose_project import Project, clock_offset
-from harness.errors import MissingProgram, StackError, UsageError
 from tests.engines.tiny_stack import make_stack
+from tocsin.harness.cli.engine_registry import engine, programs_of
+from tocsin.harness.core.errors import MissingProgram, StackError, UsageError
+from tocsin.harness.engines.compose.docker_engine import CliFailed, find_docker
+from tocsin.harness.engines.compose.images import content_of, named_by_environment
+from tocsin.harness.engines.compose.project import Project, clock_offset
+from tocsin.harness.engines.compose.take_down import plain, take_down
 
 INFO = json.dumps({"ServerVersion": "26.1", "SecurityOptions": ["name=seccomp"]})
 CLI = """#!/bin/sh

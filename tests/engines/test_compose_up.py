@@ -10,13 +10,15 @@ from typing import Any
 
 import pytest
 
-from harness.engines import compose, compose_down, disks, open_files
-from harness.engines.compose import ComposeEngine, Start
-from harness.engines.compose_limits import handles
-from harness.engines.compose_places import ContainerPlaces
-from harness.engines.placeholders import Places
-from harness.errors import StackError
 from tests.engines.tiny_stack import make_stack, make_timeline
+from tocsin.harness.core.errors import StackError
+from tocsin.harness.engines.common.placeholders import Places
+from tocsin.harness.engines.compose import engine as compose
+from tocsin.harness.engines.compose import take_down
+from tocsin.harness.engines.compose.container_places import ContainerPlaces
+from tocsin.harness.engines.compose.engine import ComposeEngine, Start
+from tocsin.harness.engines.compose.role_limits import handles
+from tocsin.harness.engines.kernel import disks, open_files
 
 
 class FakeStack:
@@ -91,8 +93,8 @@ def test_whoever_is_not_root_is_let_at_what_containers_wrote(tmp_path: Path, mon
     cli.chmod(0o755)
     written = {"docker_host": "unix:///d.sock", "cli": str(cli), "image": "py:1", "work": "/w"}
     for uid, expected in ((0, False), (1000, True)):
-        monkeypatch.setattr(compose_down.os, "geteuid", lambda uid=uid: uid)
-        compose_down._open_up(written, 5.0)
+        monkeypatch.setattr(take_down.os, "geteuid", lambda uid=uid: uid)
+        take_down._open_up(written, 5.0)
         assert said.exists() is expected
     words = said.read_text().split()
     assert words[:3] == ["unix:///d.sock", "run", "--rm"] and words[-3:] == ["-R", "a+rwX", "/work"]

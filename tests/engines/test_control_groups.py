@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.engines.memory_groups import MemoryGroup
-from harness.engines.shelves import Shelf, find
-from harness.engines.write_groups import WriteGroup
-from harness.errors import StackError
+from tocsin.harness.core.errors import StackError
+from tocsin.harness.engines.kernel.cgroups import Shelf, find
+from tocsin.harness.engines.kernel.memory_cgroups import MemoryGroup
+from tocsin.harness.engines.kernel.write_cgroups import WriteGroup
 
 MIB = 1024 * 1024
 

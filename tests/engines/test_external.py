@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from harness.engines.attached import attach
-from harness.engines.external import ExternalEngine, addresses_of
-from harness.engines.record import GUARD, Record
-from harness.errors import StackError
-from harness.faults import lacking, make
-from harness.loader import load_stack
-from harness.stack import Stack
 from tests.engines.tiny_stack import make_timeline, new_run
+from tocsin.harness.core.errors import StackError
+from tocsin.harness.declarations.stack import Stack
+from tocsin.harness.engines.common.attach import attach
+from tocsin.harness.engines.external.engine import ExternalEngine, addresses_of
+from tocsin.harness.engines.guardian.guard_record import GUARD, Record
+from tocsin.harness.faults import lacking, make
+from tocsin.harness.planning.loader import load_stack
 
 SERVICE = Path(__file__).resolve().parents[2] / "stacks" / "null" / "service.py"
 
@@ -84,7 +84,7 @@ class _Asking:
         self.live, self.prober = live, self
 
     def probe(self, count: int) -> list[int]:
-        from harness.engines.health import request
+        from tocsin.harness.engines.common.health import request
 
         body = json.dumps({"features": [1, 2]}).encode()
         return [request(self.live.address("model"), "/predict", method="POST", body=body)[0]]

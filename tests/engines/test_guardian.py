@@ -14,22 +14,22 @@ from pathlib import Path
 
 import pytest
 
-from harness.clock import RunClock
-from harness.engines.attached import attach
-from harness.engines.processes import carrying, kill_carriers
-from harness.engines.record import Record
-from harness.engines.sweep import sweep
-from harness.journal import read_journal
 from tests.engines.tiny_stack import make_stack, role
+from tocsin.harness.core.clock import RunClock
+from tocsin.harness.core.journal import read_journal
+from tocsin.harness.engines.common.attach import attach
+from tocsin.harness.engines.guardian.guard_record import Record
+from tocsin.harness.engines.guardian.sweep import sweep
+from tocsin.harness.engines.kernel.run_processes import carrying, kill_carriers
 
 pytestmark = pytest.mark.e2e
 
 HARNESS = """
     import json, sys, time
     from pathlib import Path
-    from harness.engines.local import LocalEngine
+    from tocsin.harness.engines.local.engine import LocalEngine
     from tests.engines.tiny_stack import make_timeline, new_run
-    from harness.stack import Stack
+    from tocsin.harness.declarations.stack import Stack
 
     folder = Path(sys.argv[1])
     stack = Stack.model_validate_json((folder / "stack.json").read_text()).at(folder / "stack")
@@ -166,8 +166,8 @@ def test_the_next_start_sweeps_what_the_guardian_could_not(tmp_path: Path) -> No
 HOLDER = """
     import json, sys, time
     from pathlib import Path
-    from harness.engines.attached import attach
-    from harness.engines.guard import Guard
+    from tocsin.harness.engines.common.attach import attach
+    from tocsin.harness.engines.guardian.launcher import Guard
 
     work, mine = Path(sys.argv[1]), Path(sys.argv[2])
     record = mine / "guard.jsonl"

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from harness.engines import guardian
-from harness.engines.guardian import clean, heal, note
-from harness.engines.record import Record
-from harness.engines.takedown import TakenDown
-from harness.journal import read_journal
+from tocsin.harness.core.journal import read_journal
+from tocsin.harness.engines.guardian import guardian
+from tocsin.harness.engines.guardian.guard_record import Record
+from tocsin.harness.engines.guardian.guardian import clean, heal, note
+from tocsin.harness.engines.guardian.takedown import TakenDown
 
 
 class Undoing:

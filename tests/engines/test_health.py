@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from harness.clock import FakeClock
-from harness.engines.health import Abandoned, Await, request, stamp
-from harness.engines.ports import choose_ports
-from harness.errors import RoleDied, WaitTimeout
+from tocsin.harness.core.clock import FakeClock
+from tocsin.harness.core.errors import RoleDied, WaitTimeout
+from tocsin.harness.engines.common.health import Abandoned, Await, request, stamp
+from tocsin.harness.engines.common.ports import choose_ports
 
 
 class FakeChild:

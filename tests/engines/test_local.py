@@ -14,17 +14,17 @@ from pathlib import Path
 
 import pytest
 
-from harness.engines import local
-from harness.engines.health import request
-from harness.engines.local import LocalEngine
-from harness.engines.local_stack import LocalStack
-from harness.engines.processes import carrying
-from harness.engines.run import Run
-from harness.errors import MissingProgram, RoleDied, StackError, WaitTimeout
-from harness.journal import read_journal
-from harness.sighting import Program
-from harness.stack import Stack
 from tests.engines.tiny_stack import make_stack, make_timeline, new_run, role
+from tocsin.harness.core.errors import MissingProgram, RoleDied, StackError, WaitTimeout
+from tocsin.harness.core.journal import read_journal
+from tocsin.harness.declarations.stack import Stack
+from tocsin.harness.engines.common.health import request
+from tocsin.harness.engines.common.run_folders import Run
+from tocsin.harness.engines.kernel.run_processes import carrying
+from tocsin.harness.engines.local import engine
+from tocsin.harness.engines.local.engine import LocalEngine
+from tocsin.harness.engines.local.local_stack import LocalStack
+from tocsin.harness.provisioning.program_lookup import Program
 
 pytestmark = pytest.mark.e2e
 
@@ -86,7 +86,7 @@ def test_a_child_knows_its_run_and_the_divided_timers(tmp_path: Path) -> None:
         assert env["TOCSIN_RUN_ID"] == run.id
         assert env["WINDOW_S"] == "10"
         assert env["GREETING"] == f"{run.id} at {live.address('web')}, 2s, {run.work}/web"
-        child = live.spawn([sys.executable, "-c", "import harness.pager"], name="import", cwd="/")
+        child = live.spawn([sys.executable, "-c", "import tocsin.harness.sidecars.pager"], name="import", cwd="/")
         assert child.wait(20) == 0
 
 
@@ -207,9 +207,9 @@ def test_children_of_children_go_too(tmp_path: Path, stack: Stack) -> None:
 
 def test_a_taken_port_is_answered_with_others(tmp_path: Path, stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        first = [taken.getsockname()[1], local.choose_ports(1)[0]]
-        answers = iter([first, local.choose_ports(2)])
-        monkeypatch.setattr(local, "choose_ports", lambda _: next(answers))
+        first = [taken.getsockname()[1], engine.choose_ports(1)[0]]
+        answers = iter([first, engine.choose_ports(2)])
+        monkeypatch.setattr(engine, "choose_ports", lambda _: next(answers))
         with up(tmp_path, stack) as (live, run):
             assert live.address("web") != f"127.0.0.1:{first[0]}"
         (error,) = [fact for fact in read_journal(run.folder / "journal.jsonl") if fact.fact == "error"]
@@ -233,7 +233,7 @@ def test_what_is_missing_is_said_before_anything_starts(tmp_path: Path, monkeypa
         asked.extend(names)
         raise MissingProgram("Missing: all of them.")
 
-    monkeypatch.setattr(local.programs, "find_all", find_all)
+    monkeypatch.setattr(engine.programs, "find_all", find_all)
     roles = {"a": role(declared=1, program="prometheus"), "b": role(declared=2, program="alertmanager")}
     run, journal = new_run(tmp_path)
     with (
@@ -253,7 +253,7 @@ def test_what_is_missing_is_said_before_anything_starts(tmp_path: Path, monkeypa
 def test_no_room_is_said_before_anything_starts(
     tmp_path: Path, stack: Stack, monkeypatch: pytest.MonkeyPatch, what: str, have: int, words: str
 ) -> None:
-    monkeypatch.setattr(local.programs, what, lambda *_: have)
+    monkeypatch.setattr(engine.programs, what, lambda *_: have)
     run, journal = new_run(tmp_path)
     with pytest.raises(StackError, match=words), LocalEngine().up(make_timeline(stack), run, journal):
         pytest.fail("it came up")

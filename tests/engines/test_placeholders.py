@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.engines.placeholders import Places
-from harness.errors import StackError
-from harness.sighting import Program
 from tests.engines.tiny_stack import make_stack, role
+from tocsin.harness.core.errors import StackError
+from tocsin.harness.engines.common.placeholders import Places
+from tocsin.harness.provisioning.program_lookup import Program
 
 PROGRAM = Program(name="small", version="1", path=Path("/opt/small"), origin="PATH", modules=Path("/opt/modules"))
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.engines import ports
-from harness.engines.ports import choose_ports
+from tocsin.harness.engines.common import ports
+from tocsin.harness.engines.common.ports import choose_ports
 
 
 def test_ports_differ_and_are_free() -> None:

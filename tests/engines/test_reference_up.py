@@ -11,17 +11,17 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
-from harness import faults
-from harness.clock import RunClock
-from harness.engines.health import request
-from harness.engines.local import LocalEngine
-from harness.engines.local_stack import LocalStack
-from harness.engines.processes import carrying
-from harness.engines.run import make_run
-from harness.errors import MissingProgram
-from harness.journal import Journal, read_journal
-from harness.stack import Stack
 from tests.engines.tiny_stack import make_timeline
+from tocsin.harness import faults
+from tocsin.harness.core.clock import RunClock
+from tocsin.harness.core.errors import MissingProgram
+from tocsin.harness.core.journal import Journal, read_journal
+from tocsin.harness.declarations.stack import Stack
+from tocsin.harness.engines.common.health import request
+from tocsin.harness.engines.common.run_folders import make_run
+from tocsin.harness.engines.kernel.run_processes import carrying
+from tocsin.harness.engines.local.engine import LocalEngine
+from tocsin.harness.engines.local.local_stack import LocalStack
 
 pytestmark = pytest.mark.e2e
 

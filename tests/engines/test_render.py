@@ -7,12 +7,19 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from harness.engines.placeholders import Places
-from harness.engines.render import declared_addresses, keep_copy, render, replace_addresses, replace_paths, replace_text
-from harness.engines.render_alertmanager import SEND_RESOLVED, render_alertmanager
-from harness.engines.render_prometheus import render_prometheus
-from harness.errors import StackError, UsageError
 from tests.engines.tiny_stack import make_stack, role
+from tocsin.harness.core.errors import StackError, UsageError
+from tocsin.harness.engines.common.placeholders import Places
+from tocsin.harness.engines.render.alertmanager import SEND_RESOLVED, render_alertmanager
+from tocsin.harness.engines.render.prometheus import render_prometheus
+from tocsin.harness.engines.render.stack_files import (
+    declared_addresses,
+    keep_copy,
+    render,
+    replace_addresses,
+    replace_paths,
+    replace_text,
+)
 
 ADDRESSES = {"model:8000": "127.0.0.1:20001", "alertmanager:9093": "127.0.0.1:20002", "node-2:9100": "127.0.0.1:20003"}
 PATHS = {"/etc/prometheus": "/w/config/prometheus", "/etc/prometheus/extra": "/w/extra", "/var/log/ml": "/w/model"}

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli import sweep as verb
-from harness.engines import guardian, takedown
-from harness.engines import sweep as sweeping
-from harness.engines.record import Record
-from harness.engines.run import make_run
-from harness.engines.sweep import Swept, sweep
-from harness.engines.takedown import TakenDown
+from tocsin.harness.cli import sweep as verb
+from tocsin.harness.engines.common.run_folders import make_run
+from tocsin.harness.engines.guardian import guardian, takedown
+from tocsin.harness.engines.guardian import sweep as sweeping
+from tocsin.harness.engines.guardian.guard_record import Record
+from tocsin.harness.engines.guardian.sweep import Swept, sweep
+from tocsin.harness.engines.guardian.takedown import TakenDown
 
 
 @pytest.fixture(autouse=True)

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from harness.engines import takedown
-from harness.engines.takedown import take_down
+from tocsin.harness.engines.guardian import takedown
+from tocsin.harness.engines.guardian.takedown import take_down
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +21,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What is done, in order: the engine's own end, the processes, what lies outside."""
     done: list[str] = []
-    engine = ModuleType("harness.engines.compose_down")
+    engine = ModuleType("tocsin.harness.engines.compose.take_down")
 
     def down(written: dict[str, Any], run_id: str, within_s: float) -> list[str]:
         done.append(f"compose {written['project']} {run_id}")

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from harness.engines import undo as undoing
-from harness.engines.record import Broken, Record
-from harness.engines.undo import DownStack, bound_s, undo
 from tests.faults.fake_live import FakeLive
+from tocsin.harness.engines.guardian import undo as undoing
+from tocsin.harness.engines.guardian.guard_record import Broken, Record
+from tocsin.harness.engines.guardian.undo import DownStack, bound_s, undo
 
 
 class Healing:

@@ -6,11 +6,11 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from harness.clock import RunClock
-from harness.engines.run import Run, make_run
-from harness.journal import Journal
-from harness.scenario import Scenario, Timeline
-from harness.stack import Stack
+from tocsin.harness.core.clock import RunClock
+from tocsin.harness.core.journal import Journal
+from tocsin.harness.declarations.scenario import Scenario, Timeline
+from tocsin.harness.declarations.stack import Stack
+from tocsin.harness.engines.common.run_folders import Run, make_run
 
 SERVER = """
     import json, os, sys, time

@@ -23,9 +23,9 @@ from typing import Any
 
 import numpy as np
 
-from harness.evidence import Evidence, read_evidence
-from tests.evidence import written
-from tests.evidence.written import SIGNALS, START, Row
+from tests.evidence import written_runs as written
+from tests.evidence.written_runs import SIGNALS, START, Row
+from tocsin.harness.evidence.evidence import Evidence, read_evidence
 
 __all__ = ["SIGNALS", "START", "asked", "build", "counting", "fault", "firing", "notice", "steady", "together"]
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.evidence.written import START
+from tests.evidence.written_runs import START
 
 Values = Sequence[float | None]
 

@@ -2,9 +2,9 @@ import json
 
 import pytest
 
-from harness.errors import EvidenceError
-from harness.evidence import read_evidence
 from tests.evidence.build import START, asked, build, counting, fault, firing, notice, steady, together
+from tocsin.harness.core.errors import EvidenceError
+from tocsin.harness.evidence.evidence import read_evidence
 
 
 def test_everything_given_can_be_read_back(tmp_path):

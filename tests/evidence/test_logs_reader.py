@@ -1,7 +1,7 @@
 import pytest
 
-from harness.evidence.logs import DOCUMENT, SOURCE, Logs
 from tests.evidence.build import asked, build
+from tocsin.harness.evidence.logs import DOCUMENT, SOURCE, Logs
 
 
 def test_both_ends(tmp_path):

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from harness.evidence.metrics import Metrics, Series, at, increase, resets
-from harness.evidence.segments import read_segments, write_segment
+from tocsin.harness.evidence.metric_segments import read_segments, write_segment
+from tocsin.harness.evidence.metrics import Metrics, Series, at, increase, resets
 
 
 def pair(name, points, **labels):

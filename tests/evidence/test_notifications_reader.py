@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from harness.evidence.notifications import read_notifications
 from tests.evidence.build import START, build, notice
+from tocsin.harness.evidence.notifications import read_notifications
 
 
 def test_they_come_by_time_with_all_their_alerts(tmp_path):

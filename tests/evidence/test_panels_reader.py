@@ -3,12 +3,12 @@ import math
 import numpy as np
 import pytest
 
-from harness.evidence import Interval
-from harness.evidence.movement import movement
-from harness.evidence.panels import read_panels
-from harness.statistics import beyond_all
 from tests.evidence.panelled import panel, query, series, write_board
-from tests.evidence.written import START
+from tests.evidence.written_runs import START
+from tocsin.harness.core.statistics import beyond_all
+from tocsin.harness.evidence.interval import Interval
+from tocsin.harness.evidence.panel_movement import movement
+from tocsin.harness.evidence.panels import read_panels
 
 
 def test_a_dashboard_is_read_with_values_as_in_production(tmp_path):

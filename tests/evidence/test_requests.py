@@ -6,8 +6,8 @@ import sys
 import numpy as np
 import pytest
 
-from harness.errors import EvidenceError
-from harness.evidence.requests import ANSWERED, DROPPED, KINDS, OUTCOMES, RECORD, RequestWriter, read_requests
+from tocsin.harness.core.errors import EvidenceError
+from tocsin.harness.evidence.requests import ANSWERED, DROPPED, KINDS, OUTCOMES, RECORD, RequestWriter, read_requests
 
 
 def add(writer, seq, intended, worker=1, **more):
@@ -64,7 +64,7 @@ def test_no_folder_is_no_requests(tmp_path):
 def test_flushed_rows_survive_a_kill_and_others_are_absent(tmp_path):
     code = (
         "import os, sys, pathlib; sys.path.insert(0, '.')\n"
-        "from harness.evidence.requests import RequestWriter\n"
+        "from tocsin.harness.evidence.requests import RequestWriter\n"
         f"writer = RequestWriter(pathlib.Path({str(tmp_path / '1.npy')!r}))\n"
         "more = dict(kind=0, outcome=0, status=200, worker=1, sent=1.0, first_byte=1.0, done=1.0)\n"
         "for seq in range(30):\n"

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from harness.stack import Stack
+from tocsin.harness.declarations.stack import Stack
 
 EDGES = ["prometheus -> model", "prometheus -> alertmanager", "alertmanager -> pager", "shipper->elasticsearch"]
 

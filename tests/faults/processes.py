@@ -13,8 +13,8 @@ from typing import Any
 
 import psutil
 
-from harness.engines import family, open_files
 from tests.faults.fake_live import FakeLive, answering
+from tocsin.harness.engines.kernel import open_files, process_tree
 
 SLEEP = (sys.executable, "-c", "import time; time.sleep(60)")
 
@@ -54,13 +54,13 @@ class LiveProcess(FakeLive):
         return self.process.pid if self.process and self.alive("model") else None
 
     def signal(self, role: str, number: int) -> int:
-        return family.signal_all(self.pid, number)
+        return process_tree.signal_all(self.pid, number)
 
     def frozen(self, role: str) -> tuple[int, int]:
-        return family.frozen(self.pid)
+        return process_tree.frozen(self.pid)
 
     def usage(self, role: str) -> Mapping[str, float]:
-        return {**family.used(self.pid), **open_files.lowest(self.pid)}
+        return {**process_tree.used(self.pid), **open_files.lowest(self.pid)}
 
     def limit(self, role: str, **limits: float) -> None:
         if "open_files" in limits:

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from harness import faults
-from harness.faults.base import HANDLES as HANDLES_KNOWN
-from harness.faults.base import Params
 from tests.faults.fake_live import HANDLES, FakeLive, fault_stack
+from tocsin.harness import faults
+from tocsin.harness.faults.bases.fault import HANDLES as HANDLES_KNOWN
+from tocsin.harness.faults.bases.fault import Params
 
 EXAMPLES: dict[str, dict[str, Any]] = {
     "kill": {"role": "model"},

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from harness.faults import make
-from harness.faults.nan_output import not_a_number
 from tests.faults.fake_live import FakeLive, fault_stack
+from tocsin.harness.faults import make
+from tocsin.harness.faults.nan_output import not_a_number
 
 GOOD, NULL = (200, '{"prediction": 0, "score": 0.3}'), (200, '{"prediction": 0, "score": null}')
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from harness.faults import make
 from tests.faults.fake_live import fault_stack
 from tests.faults.processes import live_process, until
+from tocsin.harness.faults import make
 
 FAULT = make("cpu_hog", {"processes": 2, "nice": 19})
 
@@ -42,7 +42,7 @@ def test_it_ends_with_whoever_started_it(tmp_path: Path) -> None:
     script = f"""
 import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r})
 from pathlib import Path
-from harness.faults import make
+from tocsin.harness.faults import make
 from tests.faults.processes import LiveProcess
 live = LiveProcess("127.0.0.1:1", Path({str(tmp_path)!r}))
 make("cpu_hog", {{}}).inject(live)

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.faults import make
-from harness.faults.crash_loop import CrashLoop
 from tests.faults.fake_live import FakeLive, fault_stack
 from tests.faults.processes import live_process
+from tocsin.harness.faults import make
+from tocsin.harness.faults.crash_loop import CrashLoop
 
 FAULT = make("crash_loop", {"role": "model", "up": "1m", "down": "15s"})
 

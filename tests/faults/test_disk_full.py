@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from harness.errors import StackError
-from harness.faults import make
 from tests.faults.fake_live import FakeLive, fault_stack
+from tocsin.harness.core.errors import StackError
+from tocsin.harness.faults import make
 
 NO_ROOM = "dd: error writing '/logs/.tocsin-try': No space left on device"
 

@@ -5,9 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from harness.errors import StackError
-from harness.faults import disk_slow, make
 from tests.faults.fake_live import FakeLive, fault_stack
+from tocsin.harness.core.errors import StackError
+from tocsin.harness.faults import disk_slow, make
 
 FAULT = make("disk_slow", {"disk": "log", "writes_per_s": 10})
 

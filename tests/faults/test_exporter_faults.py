@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from harness import faults
-from harness.faults import exporter_stale, make
-from harness.stack import LiveStack
 from tests.faults.fake_live import FakeLive, answering, fault_stack
+from tocsin.harness import faults
+from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.faults import exporter_stale, make
 
 STALE, ERROR = make("exporter_stale", {"role": "node"}), make("exporter_error", {"role": "node", "status": 503})
 SEEN = [

@@ -5,10 +5,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from harness.engines.ports import choose_ports
-from harness.faults import make
 from tests.faults.fake_live import FakeLive, answering, fault_stack
 from tests.faults.processes import live_process
+from tocsin.harness.engines.common.ports import choose_ports
+from tocsin.harness.faults import make
 
 FAULT = make("fd_exhaustion", {"role": "model", "files": 3})
 NONE_LEFT, SOME_LEFT = {"open_files": 9, "open_files_limit": 3}, {"open_files": 9, "open_files_limit": 1024}

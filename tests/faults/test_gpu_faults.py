@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from harness.faults import make
 from tests.faults.fake_live import FakeLive, answering, fault_stack
+from tocsin.harness.faults import make
 
 
 def sample(metric: str, value: float, gpu: int = 0, simulated: str = "true") -> str:

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from harness.engines.ports import choose_ports
-from harness.faults import make
 from tests.faults.fake_live import FakeLive, answering, fault_stack
+from tocsin.harness.engines.common.ports import choose_ports
+from tocsin.harness.faults import make
 
 BLINDS = [
     ("model", {"logs", "drift"}),

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from harness.errors import StackError
-from harness.faults import make
 from tests.faults.fake_live import FakeLive, answering
+from tocsin.harness.core.errors import StackError
+from tocsin.harness.faults import make
 
 GOOD = b'{"a": 1}\n'
 

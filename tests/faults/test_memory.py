@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from harness.faults import make
 from tests.faults.fake_live import FakeLive, answering, fault_stack
+from tocsin.harness.faults import make
 
 KINDS = ("memory_pressure", "out_of_memory")
 

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from harness.errors import StackError
-from harness.faults import edges, exposition, make, metrics_hang
-from harness.faults.base import Witness
-from harness.faults.exposition import samples, total
-from harness.signals import DriftSignal, RequestsSignal
 from tests.faults.fake_live import FakeLive, answering, fault_stack
+from tocsin.harness.core.errors import StackError
+from tocsin.harness.declarations.signal_names import DriftSignal, RequestsSignal
+from tocsin.harness.faults import make, metrics_hang
+from tocsin.harness.faults.bases import edge, metrics_page
+from tocsin.harness.faults.bases.fault import Witness
+from tocsin.harness.faults.bases.metrics_page import samples, total
 
 REQUESTS = RequestsSignal(metric="served_total", label="s", answered="a", failed="f", refused="r")
 PAGE = """# HELP served_total Requests
@@ -40,7 +41,7 @@ class Pages(FakeLive):
             self.scrapes += 1
             return (500, "oops") if page is None else (200, page)
 
-        monkeypatch.setattr(exposition, "call", scraped)
+        monkeypatch.setattr(metrics_page, "call", scraped)
 
 
 def served(*values: float) -> tuple[str, ...]:
@@ -103,7 +104,7 @@ WAITED = [
 def test_a_page_that_hangs_is_told_from_a_service_that_does(
     how: Any, well: Any, state: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(metrics_hang, "ask", lambda *_: edges.Seen(how=how, took_s=0.6))
+    monkeypatch.setattr(metrics_hang, "ask", lambda *_: edge.Seen(how=how, took_s=0.6))
     monkeypatch.setattr(metrics_hang, "health", lambda *_: Witness(state=well, detail="health"))
     assert make("metrics_hang", {}).witness(FakeLive("127.0.0.1:1")).state == state
 

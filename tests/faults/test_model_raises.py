@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from harness.engines.ports import choose_ports
-from harness.errors import HealError, StackError
-from harness.faults import make
 from tests.faults.fake_live import FakeLive, answering, fault_stack
+from tocsin.harness.core.errors import HealError, StackError
+from tocsin.harness.engines.common.ports import choose_ports
+from tocsin.harness.faults import make
 
 PATH = "/faults/model_raises"
 FAULT = make("model_raises", {"share": 0.3})

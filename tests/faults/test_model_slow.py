@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from harness.faults import make, model_slow
 from tests.faults.fake_live import FakeLive, answering, fault_stack
+from tocsin.harness.faults import make, model_slow
 
 FAULT = make("model_slow", {"delay_ms": 20, "share": 0.5})
 

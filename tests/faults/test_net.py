@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from harness.errors import HealError, StackError
-from harness.faults import make
-from harness.faults.edges import Seen, slowed
 from tests.faults.fake_live import FakeLive, answering, fault_stack
-from tests.proxy.standing import EDGE, Standing, standing
+from tests.sidecars.standing_proxy import EDGE, Standing, standing
+from tocsin.harness.core.errors import HealError, StackError
+from tocsin.harness.faults import make
+from tocsin.harness.faults.bases.edge import Seen, slowed
 
 FAULTS: list[tuple[str, dict[str, Any]]] = [
     ("net_latency", {"delay_ms": 200}),

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from harness.engines.ports import choose_ports
-from harness.engines.shared import Attended
-from harness.errors import StackError
-from harness.faults import lacking, make
 from tests.faults.fake_live import HANDLES, FakeLive, answering, fault_stack
+from tocsin.harness.core.errors import StackError
+from tocsin.harness.engines.common.live_stack_base import Attended
+from tocsin.harness.engines.common.ports import choose_ports
+from tocsin.harness.faults import lacking, make
 
 FAULT = make("net_disconnect", {"role": "model"})
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from harness.errors import StackError
-from harness.faults import make
-from harness.faults.calls import call
-from harness.pager import FAULT_PATH, Pager
-from harness.stack import Hook
 from tests.faults.fake_live import FakeLive, fault_stack
+from tocsin.harness.core.errors import StackError
+from tocsin.harness.declarations.stack import Hook
+from tocsin.harness.faults import make
+from tocsin.harness.faults.bases.calls import call
+from tocsin.harness.sidecars.pager import FAULT_PATH, Pager
 
 
 class Refusing:

@@ -5,10 +5,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from harness.errors import StackError
-from harness.faults import make
 from tests.faults.fake_live import fault_stack
 from tests.faults.processes import live_process, until
+from tocsin.harness.core.errors import StackError
+from tocsin.harness.faults import make
 
 FAULT = make("pause", {"role": "model"})
 

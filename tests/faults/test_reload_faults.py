@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from harness.errors import HealError, StackError
-from harness.faults import make
 from tests.faults.fake_live import FakeLive, answering, fault_stack
+from tocsin.harness.core.errors import HealError, StackError
+from tocsin.harness.faults import make
 
 RULES = "groups:\n  - name: a\n    rules:\n      - alert: Slow\n        expr: up\n      - {alert: 'Down', expr: up}\n"
 KINDS: list[tuple[str, dict[str, Any], str, str]] = [

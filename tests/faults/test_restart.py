@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.faults import make
 from tests.faults.fake_live import fault_stack
 from tests.faults.processes import LiveProcess, live_process
+from tocsin.harness.faults import make
 
 FAULT = make("restart", {"role": "model"})
 

@@ -16,11 +16,11 @@ import psutil
 import pytest
 from ruamel.yaml import YAML
 
-from harness import faults
-from harness.faults.base import Witness
-from harness.faults.calls import call
-from harness.stack import Stack
 from tests.faults.test_all_faults import EXAMPLES
+from tocsin.harness import faults
+from tocsin.harness.declarations.stack import Stack
+from tocsin.harness.faults.bases.calls import call
+from tocsin.harness.faults.bases.fault import Witness
 
 pytestmark = pytest.mark.e2e
 
@@ -147,7 +147,9 @@ def test_a_fault_is_seen_from_its_injection_to_its_heal(kind: str, live: Live) -
 
 @pytest.mark.parametrize("kind", CASES)
 def test_what_is_taken_back_at_once_is_not_witnessed(kind: str, live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.faults.hooks.call", lambda *_: (200, "{}"))  # a hook that takes it, and does nothing
+    monkeypatch.setattr(
+        "tocsin.harness.faults.bases.hook.call", lambda *_: (200, "{}")
+    )  # a hook that takes it, and does nothing
     fault = faults.make(kind, CASES[kind])
     fault.inject(live)
     seen = fault.witness(live)

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from harness.faults import blocked_loop, cold_start, make
-from harness.faults.base import Witness
-from harness.faults.roles import blinded
-from harness.stack import LiveStack
 from tests.faults.fake_live import FakeLive, answering, fault_stack
+from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.faults import blocked_loop, cold_start, make
+from tocsin.harness.faults.bases.fault import Witness
+from tocsin.harness.faults.bases.role import blinded
 
 BLOCKED = make("blocked_loop", {"block_ms": 20, "every_ms": 100})
 COLD = make("cold_start", {"delay_ms": 50})

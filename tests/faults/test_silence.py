@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from harness.engines.ports import choose_ports
-from harness.errors import HealError, StackError
-from harness.faults import make
 from tests.faults.fake_live import FakeLive, answering, fault_stack
+from tocsin.harness.core.errors import HealError, StackError
+from tocsin.harness.engines.common.ports import choose_ports
+from tocsin.harness.faults import make
 
 FAULT = make("silence", {"alert": "HighErrorRate", "labels": {"model_name": "a"}})
 

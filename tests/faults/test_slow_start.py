@@ -6,9 +6,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from harness.faults import make, roles
 from tests.faults.fake_live import fault_stack
 from tests.faults.processes import LiveProcess, live_process, until
+from tocsin.harness.faults import make
+from tocsin.harness.faults.bases import role as roles
 
 FAULT = make("slow_start", {"role": "model"})
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from harness.faults import ALL
-from harness.faults.targets import reach
-from harness.loader import load_stack
+from tocsin.harness.faults import ALL
+from tocsin.harness.faults.bases.reach import reach
+from tocsin.harness.planning.loader import load_stack
 
 TARGETS = [
     ("kill", {"role": "node"}, ("node",), ("node",), True),

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from harness.errors import StackError
-from harness.faults import make
 from tests.faults.fake_live import FakeLive, answering, fault_stack
+from tocsin.harness.core.errors import StackError
+from tocsin.harness.faults import make
 
 FAULT = make("wrong_answers", {"share": 0.4})
 LINE = 'ml_model_accuracy{model_name="a"} '

@@ -9,12 +9,13 @@ from xml.etree import ElementTree as Xml
 import numpy as np
 import pytest
 
-from harness.check import Answer, Verdict
-from harness.cli.output import console
-from harness.evidence import Interval, read_evidence
-from harness.report import json, junit, text
-from harness.report.summary import Summary, summarise
 from tests.cli.faked import BLIND, FAILED, PASSED, write_run
+from tocsin.harness.cli.console import console
+from tocsin.harness.evidence.evidence import read_evidence
+from tocsin.harness.evidence.interval import Interval
+from tocsin.harness.judging.check import Answer, Verdict
+from tocsin.harness.report import junit_xml, verdict_table, verdicts_json
+from tocsin.harness.report.summary import Summary, summarise
 
 
 def drill(*verdicts, outcome="completed", ended=0):
@@ -84,7 +85,7 @@ LONG = " ".join(f"word{number}" for number in range(60))
 
 def test_sentences_are_wrapped_at_100_columns_and_never_cut():
     title = "alerts/fire HighErrorRateOfAVeryLongNameIndeed in a_phase_of_a_long_name, within 6m, to page"
-    told = shown(text.drill(drill(replace(FAILED, reason=LONG, title=title))))
+    told = shown(verdict_table.drill(drill(replace(FAILED, reason=LONG, title=title))))
     assert max(map(len, told.splitlines())) <= 100
     assert [word for word in LONG.split() if word not in told] == []
     assert "…" not in told
@@ -102,7 +103,7 @@ def test_sentences_are_wrapped_at_100_columns_and_never_cut():
     ids=["pass", "fail", "unknown", "nothing"],
 )  # fmt: skip
 def test_the_table(made, words, absent):
-    told = " ".join(shown(text.drill(made)).split())
+    told = " ".join(shown(verdict_table.drill(made)).split())
     assert [word for word in words if " ".join(word.split()) not in told] == []
     assert absent not in told
 
@@ -117,10 +118,10 @@ def test_the_table(made, words, absent):
 def test_why_play_never_began_stands_once_above_short_rows(outcome, why, once):
     rows = [replace(BLIND, check=f"a/b{number}", reason=f"Play never began: {why}.") for number in range(9)]
     made = drill(*rows, outcome=outcome, ended=2)
-    told = " ".join(shown(text.drill(made)).split())
+    told = " ".join(shown(verdict_table.drill(made)).split())
     assert (told.count(once), told.count("Play never began, see above.")) == (1, 9)
     assert told.index(once) < told.index("a/b0")
-    assert [row["reason"] for row in json.document(made)["verdicts"]] == [f"Play never began: {why}."] * 9
+    assert [row["reason"] for row in verdicts_json.document(made)["verdicts"]] == [f"Play never began: {why}."] * 9
 
 
 @pytest.mark.parametrize(
@@ -134,15 +135,15 @@ def test_why_play_never_began_stands_once_above_short_rows(outcome, why, once):
 )
 def test_a_verdict_is_named_once_by_its_check(title, lines, name):
     made = drill(Verdict(check="alerts/quiet", title=title, answer=Answer.PASS, reason="Yes."))
-    table = shown(text.drill(made)).partition("Yes.")
+    table = shown(verdict_table.drill(made)).partition("Yes.")
     first, below = table[0].split("PASS")[1].strip(), table[2].partition("PASS")[0].strip()
     assert f"{first} {below}".strip() == lines
-    case = Xml.fromstring(junit.document([made]).partition("?>")[2]).find(".//testcase")
+    case = Xml.fromstring(junit_xml.document([made]).partition("?>")[2]).find(".//testcase")
     assert case.get("name") == name
 
 
 def test_a_suite_tells_what_was_not_played():
-    told = shown(text.suite([("one", Answer.PASS, "all well"), ("two", None, "needs root")]))
+    told = shown(verdict_table.suite([("one", Answer.PASS, "all well"), ("two", None, "needs root")]))
     assert "PASS" in told
     assert "NOT PLAYED" in told
     assert "1 of 2 drills played." in told
@@ -169,14 +170,14 @@ def test_a_suite_tells_what_was_not_played():
     ids=str,
 )
 def test_figures_become_plain_json(value, plain):
-    assert json.plain(value) == plain
-    stdlib_json.dumps(json.plain(value), allow_nan=False)
+    assert verdicts_json.plain(value) == plain
+    stdlib_json.dumps(verdicts_json.plain(value), allow_nan=False)
 
 
 def test_verdicts_json_holds_what_its_readme_says():
     made = drill(PASSED, replace(FAILED, figures={"late_s": np.float64(12.5)}))
-    read = stdlib_json.loads(json.text(made))
-    assert read["schema"] == json.SCHEMA
+    read = stdlib_json.loads(verdicts_json.text(made))
+    assert read["schema"] == verdicts_json.SCHEMA
     assert read["verdicts"][1] == {
         "check": "alerts/fire",
         "title": "alerts/fire HighErrorRate in trouble",
@@ -186,7 +187,7 @@ def test_verdicts_json_holds_what_its_readme_says():
         "figures": {"late_s": 12.5},
         "line": 14,
     }
-    readme = Path(json.__file__).with_name("README.md").read_text()
+    readme = Path(verdicts_json.__file__).with_name("README.md").read_text()
     assert [key for key in {**read, **read["verdicts"][0]} if f"`{key}`" not in readme] == []
 
 
@@ -201,8 +202,8 @@ def test_verdicts_json_holds_what_its_readme_says():
 )
 def test_judging_again_is_compared(tmp_path, before, now, differences):
     stored = tmp_path / "verdicts.json"
-    stored.write_text(json.text(drill(*before)))
-    assert json.same(drill(*now), stored) == differences
+    stored.write_text(verdicts_json.text(drill(*before)))
+    assert verdicts_json.same(drill(*now), stored) == differences
 
 
 @pytest.mark.parametrize("stored", [None, "", "[]", "{}", '{"verdicts": [1]}'])
@@ -210,11 +211,11 @@ def test_there_may_be_nothing_to_compare_with(tmp_path, stored):
     path = tmp_path / "verdicts.json"
     if stored is not None:
         path.write_text(stored)
-    assert json.same(drill(PASSED), path) is None
+    assert verdicts_json.same(drill(PASSED), path) is None
 
 
 def read_junit(*drills):
-    return Xml.fromstring(junit.document(drills).partition("?>")[2])
+    return Xml.fromstring(junit_xml.document(drills).partition("?>")[2])
 
 
 @pytest.mark.parametrize(
@@ -223,8 +224,8 @@ def read_junit(*drills):
         (drill(PASSED), ("1", "0", "0", "0")),
         (drill(PASSED, FAILED, BLIND), ("3", "1", "1", "0")),
         (drill(PASSED, outcome="Prometheus died", ended=2), ("2", "0", "1", "0")),
-        (junit.Unjudged(scenario="x", sentence="needs root", skipped=True), ("1", "0", "0", "1")),
-        (junit.Unjudged(scenario="x", sentence="no disk", skipped=False), ("1", "0", "1", "0")),
+        (junit_xml.Unjudged(scenario="x", sentence="needs root", skipped=True), ("1", "0", "0", "1")),
+        (junit_xml.Unjudged(scenario="x", sentence="no disk", skipped=False), ("1", "0", "1", "0")),
     ],
     ids=["pass", "all three", "died", "not played", "broken"],
 )

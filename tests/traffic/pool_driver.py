@@ -12,10 +12,10 @@ import time
 
 import gevent
 
-from harness.evidence.requests import OUTCOMES
-from harness.traffic.locust.connections import Connections
-from harness.traffic.payloads.base import Form
-from harness.traffic.schedule import Due
+from tocsin.harness.evidence.requests import OUTCOMES
+from tocsin.harness.traffic.locust.connection_pool import Connections
+from tocsin.harness.traffic.payloads.payload_kind import Form
+from tocsin.harness.traffic.request_schedule import Due
 
 
 def until(seen, within_s: float = 5.0) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.errors import StackError
-from harness.evidence.requests import KINDS, OUTCOMES, read_requests
-from harness.traffic.control import CanaryProcess
+from tocsin.harness.core.errors import StackError
+from tocsin.harness.evidence.requests import KINDS, OUTCOMES, read_requests
+from tocsin.harness.traffic.load_processes import CanaryProcess
 
 pytestmark = pytest.mark.e2e
 

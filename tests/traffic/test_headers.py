@@ -5,10 +5,10 @@ import time
 import pytest
 from pydantic import ValidationError
 
-from harness.errors import StackError
-from harness.shape import Payload, Shape
-from harness.traffic.control import CanaryProcess, TrafficProcess
-from harness.traffic.payloads.asking import asking, filled
+from tocsin.harness.core.errors import StackError
+from tocsin.harness.declarations.payload_spec import Payload, Shape
+from tocsin.harness.traffic.load_processes import CanaryProcess, TrafficProcess
+from tocsin.harness.traffic.payloads.request_protocol import asking, filled
 
 TOKEN = "s3cr3t-8f2a"
 SHAPE = {"path": "/predict", "body": "$row", "features": ["f1", "f2", "f3"]}

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.evidence.requests import OUTCOMES
-from harness.traffic.clients.keepalive import KeepAlive
-from harness.traffic.payloads.base import Form
 from tests.traffic.hostile import ALL, OK, Hostile, Server, answering
+from tocsin.harness.evidence.requests import OUTCOMES
+from tocsin.harness.traffic.clients.keepalive import KeepAlive
+from tocsin.harness.traffic.payloads.payload_kind import Form
 
 _DRIVER = Path(__file__).with_name("pool_driver.py")
 _TIMEOUT_S = 0.4

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import StackError
-from harness.evidence.requests import ANSWERED, DROPPED, FAILED, OUTCOMES, UNKNOWN
-from harness.shape import Tls
-from harness.traffic.clients.keepalive import KeepAlive
-from harness.traffic.clients.wire import traceparent
-from harness.traffic.payloads.base import Form
+from tocsin.harness.core.errors import StackError
+from tocsin.harness.declarations.payload_spec import Tls
+from tocsin.harness.evidence.requests import ANSWERED, DROPPED, FAILED, OUTCOMES, UNKNOWN
+from tocsin.harness.traffic.clients.keepalive import KeepAlive
+from tocsin.harness.traffic.clients.request_encoder import traceparent
+from tocsin.harness.traffic.payloads.payload_kind import Form
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
 HANG, CLOSE = b"hang", b""

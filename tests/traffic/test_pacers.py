@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from harness.errors import StackError
-from harness.evidence.requests import KINDS, RECORD
-from harness.traffic.pacers import CATALOGUE, Setting
-from harness.traffic.pacers.replay import kept, read
+from tocsin.harness.core.errors import StackError
+from tocsin.harness.evidence.requests import KINDS, RECORD
+from tocsin.harness.traffic.pacers import CATALOGUE, Setting
+from tocsin.harness.traffic.pacers.replay import kept, read
 
 MINUTES = 60.0
 

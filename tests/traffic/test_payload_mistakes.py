@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from harness.errors import UsageError
-from harness.evidence.requests import KINDS
-from harness.loader import load, load_stack
-from harness.traffic.payloads import CATALOGUE
 from tests.small_stack import CATALOGUE as SMALL
 from tests.small_stack import STACK, write_scenario, write_stack
+from tocsin.harness.core.errors import UsageError
+from tocsin.harness.evidence.requests import KINDS
+from tocsin.harness.planning.loader import load, load_stack
+from tocsin.harness.traffic.payloads import CATALOGUE
 
 REAL = replace(SMALL, payloads=CATALOGUE, kinds=KINDS)
 WAS = "{shift: mean, features: [f1], by_sd: 0.5}"

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from harness.errors import StackError
-from harness.evidence.requests import KINDS
-from harness.shape import Otherwise, Shape
-from harness.traffic.payloads import ALL, DECLARATIONS, FaultyArgs, NormalArgs, declarations, parse_payload
-from harness.traffic.payloads.asking import asking
-from harness.traffic.payloads.faulty import FAULTY
-from harness.traffic.payloads.mix import spread
+from tocsin.harness.core.errors import StackError
+from tocsin.harness.declarations.payload_spec import Otherwise, Shape
+from tocsin.harness.evidence.requests import KINDS
+from tocsin.harness.traffic.payloads import ALL, DECLARATIONS, FaultyArgs, NormalArgs, declarations, parse_payload
+from tocsin.harness.traffic.payloads.faulty_kinds import FAULTY
+from tocsin.harness.traffic.payloads.mix import spread
+from tocsin.harness.traffic.payloads.request_protocol import asking
 
 ROW = [1, 2, 3]
 V2 = {"model": "m", "input": "x", "datatype": "FP32"}

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.errors import StackError
-from harness.evidence.requests import KINDS, OUTCOMES, read_requests
-from harness.traffic.control import TrafficProcess
+from tocsin.harness.core.errors import StackError
+from tocsin.harness.evidence.requests import KINDS, OUTCOMES, read_requests
+from tocsin.harness.traffic.load_processes import TrafficProcess
 
 pytestmark = pytest.mark.e2e
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
@@ -285,7 +285,7 @@ def test_special_manners_leave_beside_the_plain_requests(serve, traffic, plan):
 
 def test_a_failure_of_our_own_in_the_loop_ends_the_process_with_a_sentence(serve, traffic, plan):
     code = (
-        "import locust, sys; from harness.traffic.locust import process, ledger\n"
+        "import locust, sys; from tocsin.harness.traffic.locust import process, ledger\n"
         "def broken(*arguments): raise RuntimeError('a bug of ours')\n"
         "ledger.Ledger.record = broken\n"
         "sys.exit(process.main(sys.argv[1:]))"
@@ -302,7 +302,7 @@ def test_a_failure_of_our_own_in_the_loop_ends_the_process_with_a_sentence(serve
 
 def test_the_engines_side_imports_neither_locust_nor_gevent():
     code = (
-        "import json, sys; import harness.traffic.control, harness.traffic.payloads, harness.traffic.schedule; "
-        "import harness.traffic.canary; print(json.dumps([m for m in ('locust', 'gevent') if m in sys.modules]))"
+        "import json, sys; import tocsin.harness.traffic.load_processes, tocsin.harness.traffic.payloads, tocsin.harness.traffic.request_schedule; "
+        "import tocsin.harness.traffic.canary; print(json.dumps([m for m in ('locust', 'gevent') if m in sys.modules]))"
     )
     assert json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout) == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from harness.evidence.requests import DROPPED
+from tocsin.harness.evidence.requests import DROPPED
 
 
 class Exchange(NamedTuple):

@@ -15,11 +15,11 @@ import struct
 import time
 from collections.abc import Callable
 
-from harness.evidence.requests import ANSWERED, FAILED, UNKNOWN
-from harness.traffic.clients.answers import Answers, NotAnAnswer
-from harness.traffic.clients.exchange import NEVER_SENT, Exchange
-from harness.traffic.clients.wire import encode, head_of
-from harness.traffic.payloads.base import Form
+from tocsin.harness.evidence.requests import ANSWERED, FAILED, UNKNOWN
+from tocsin.harness.traffic.clients.exchange import NEVER_SENT, Exchange
+from tocsin.harness.traffic.clients.request_encoder import encode, head_of
+from tocsin.harness.traffic.clients.response_reader import Answers, NotAnAnswer
+from tocsin.harness.traffic.payloads.payload_kind import Form
 
 __all__ = ["Exchange", "KeepAlive"]
 
@@ -32,7 +32,7 @@ _RESET = struct.pack("ii", 1, 0)
 class KeepAlive:
     """Sends to `address` (`host:port`), over TLS if given. `timeout_s` bounds a request as a whole, connecting too.
 
-    `form.manner` says how: see harness.traffic.payloads.base. A slow body's `slow_s` counts towards the timeout.
+    `form.manner` says how: see tocsin.harness.traffic.payloads.payload_kind. A slow body's `slow_s` counts towards the timeout.
     """
 
     def __init__(

@@ -1,1 +1,1 @@
-"""The traffic process: all that imports Locust. Started as `python -m harness.traffic.locust PLAN.json`."""
+"""The traffic process: all that imports Locust. Started as `python -m tocsin.harness.traffic.locust PLAN.json`."""

@@ -4,6 +4,6 @@ import locust  # noqa: F401, I001  (patches the sockets: it must come before eve
 
 import sys
 
-from harness.traffic.locust.process import main
+from tocsin.harness.traffic.locust.traffic_process import main
 
 sys.exit(main(sys.argv[1:]))

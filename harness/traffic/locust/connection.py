@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 from gevent import get_hub
 from gevent.monkey import get_original
 
-from harness.evidence.requests import ANSWERED, FAILED, UNKNOWN
-from harness.traffic.clients.answers import Answers, KeptAnswers, NotAnAnswer
-from harness.traffic.clients.exchange import NEVER_SENT, Exchange
-from harness.traffic.clients.wire import encode
-from harness.traffic.locust.checking import Checking
-from harness.traffic.schedule import Due
+from tocsin.harness.evidence.requests import ANSWERED, FAILED, UNKNOWN
+from tocsin.harness.traffic.clients.exchange import NEVER_SENT, Exchange
+from tocsin.harness.traffic.clients.request_encoder import encode
+from tocsin.harness.traffic.clients.response_reader import Answers, KeptAnswers, NotAnAnswer
+from tocsin.harness.traffic.locust.response_check import Checking
+from tocsin.harness.traffic.request_schedule import Due
 
 if TYPE_CHECKING:
-    from harness.traffic.locust.connections import Connections
+    from tocsin.harness.traffic.locust.connection_pool import Connections
 
 _Socket = get_original("socket", "socket")
 """Locust patches the sockets to wait in greenlets; here nothing waits."""

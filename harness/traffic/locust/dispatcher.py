@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from gevent import get_hub
 from gevent.event import Event
 
-from harness.traffic.clients.exchange import Exchange
-from harness.traffic.locust.outlet import Lane
-from harness.traffic.locust.phases import ClosedPhase, OpenPhase
-from harness.traffic.locust.timer import wake_up
-from harness.traffic.payloads.base import Form
-from harness.traffic.schedule import Due, PhaseLoad
+from tocsin.harness.traffic.clients.exchange import Exchange
+from tocsin.harness.traffic.locust.loop_timer import wake_up
+from tocsin.harness.traffic.locust.phase_loops import ClosedPhase, OpenPhase
+from tocsin.harness.traffic.locust.request_outlet import Lane
+from tocsin.harness.traffic.payloads.payload_kind import Form
+from tocsin.harness.traffic.request_schedule import Due, PhaseLoad
 
 _TICK_S = 0.0002
 """The loop wakes at most so often for sending: what is due within one tick goes out together, which halves the cost."""

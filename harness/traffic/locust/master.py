@@ -1,6 +1,6 @@
 """The master process of several workers: lets them join, sets their clocks, starts them, adds up what they say.
 
-Started as `python -m harness.traffic.locust.master CREW.json`. stdin: `start <epoch seconds>`, `stop` (or its end).
+Started as `python -m tocsin.harness.traffic.locust.master CREW.json`. stdin: `start <epoch seconds>`, `stop` (or its end).
 stdout, JSON lines: `listening` with the port, `joined`, `stranger`, `ready`, `rate`, `worker_lost`, `worker_back`,
 `done`, `error`.
 """
@@ -19,14 +19,14 @@ from gevent.event import Event
 from gevent.fileobject import FileObject
 from locust.env import Environment
 
-from harness.clock import RunClock
-from harness.errors import BROKEN, StackError, TocsinError
-from harness.traffic.crew import CrewPlan
-from harness.traffic.locust.gate import Gate
-from harness.traffic.locust.link import BYE, EVENT, ROWS, START, STOP, TOKEN, summed
-from harness.traffic.locust.reception import Member, Reception
-from harness.traffic.locust.says import say
-from harness.traffic.plan import read_plan
+from tocsin.harness.core.clock import RunClock
+from tocsin.harness.core.errors import BROKEN, StackError, TocsinError
+from tocsin.harness.traffic.load_plan import read_plan
+from tocsin.harness.traffic.locust.authenticated_master import Gate
+from tocsin.harness.traffic.locust.events import say
+from tocsin.harness.traffic.locust.join_handshake import Member, Reception
+from tocsin.harness.traffic.locust.master_protocol import BYE, EVENT, ROWS, START, STOP, TOKEN, summed
+from tocsin.harness.traffic.worker_pool import CrewPlan
 
 _TICK_S = 0.5
 _LAST_WORDS_S = 6.0
@@ -183,7 +183,7 @@ def _of_now(name: str) -> bool:
 def main(argv: list[str]) -> int:
     """Play the crew file named in `argv`; return 0, or an exit code after an `error` event that says why."""
     if len(argv) != 1:
-        say("error", message="usage: python -m harness.traffic.locust.master CREW.json")
+        say("error", message="usage: python -m tocsin.harness.traffic.locust.master CREW.json")
         return BROKEN
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; our parent decides
     try:

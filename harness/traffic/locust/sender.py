@@ -12,20 +12,20 @@ from gevent.event import Event
 from locust import User, constant, task
 from locust.env import Environment
 
-from harness.evidence.requests import UNKNOWN, RequestBuffer
-from harness.traffic.clients.answers import KeptAnswers
-from harness.traffic.clients.exchange import Exchange
-from harness.traffic.clients.keepalive import KeepAlive
-from harness.traffic.locust.checking import Checking
-from harness.traffic.locust.connections import Connections
-from harness.traffic.locust.desk import Desk
-from harness.traffic.locust.dispatcher import Dispatcher
-from harness.traffic.locust.ledger import Ledger
-from harness.traffic.locust.outlet import Lane, Outlet
-from harness.traffic.locust.tally import Tally
-from harness.traffic.payloads.base import Form
-from harness.traffic.plan import TrafficPlan
-from harness.traffic.schedule import Due, PhaseLoad
+from tocsin.harness.evidence.requests import UNKNOWN, RequestBuffer
+from tocsin.harness.traffic.clients.exchange import Exchange
+from tocsin.harness.traffic.clients.keepalive import KeepAlive
+from tocsin.harness.traffic.clients.response_reader import KeptAnswers
+from tocsin.harness.traffic.load_plan import TrafficPlan
+from tocsin.harness.traffic.locust.connection_pool import Connections
+from tocsin.harness.traffic.locust.dispatcher import Dispatcher
+from tocsin.harness.traffic.locust.record_writer import Ledger
+from tocsin.harness.traffic.locust.request_outlet import Lane, Outlet
+from tocsin.harness.traffic.locust.request_queue import Desk
+from tocsin.harness.traffic.locust.response_check import Checking
+from tocsin.harness.traffic.locust.running_totals import Tally
+from tocsin.harness.traffic.payloads.payload_kind import Form
+from tocsin.harness.traffic.request_schedule import Due, PhaseLoad
 
 _FIRST_USERS = 50
 _DESCRIPTORS_KEPT = 64

@@ -1,6 +1,6 @@
 """A worker: joins a master, gets its share of a load, and plays it like a traffic process of its own.
 
-Started as `python -m harness.traffic.locust.worker HOST:PORT [NUMBER]`, the token in TOCSIN_WORKER_TOKEN. With a number
+Started as `python -m tocsin.harness.traffic.locust.worker HOST:PORT [NUMBER]`, the token in TOCSIN_WORKER_TOKEN. With a number
 it is one of the workers on the master's machine and writes its records itself; without, it sends them to the master.
 The end of stdin, SIGTERM and a lost master end it.
 """
@@ -26,12 +26,12 @@ from locust.exception import RPCError
 from locust.rpc.zmqrpc import zmqerr
 from locust.runners import WorkerRunner
 
-from harness.clock import RunClock
-from harness.errors import BROKEN, PASS, UNKNOWN, USAGE, StackError
-from harness.traffic.locust import link
-from harness.traffic.locust.elsewhere import Elsewhere
-from harness.traffic.locust.process import Process
-from harness.traffic.plan import TrafficPlan, read_plan
+from tocsin.harness.core.clock import RunClock
+from tocsin.harness.core.errors import BROKEN, PASS, UNKNOWN, USAGE, StackError
+from tocsin.harness.traffic.load_plan import TrafficPlan, read_plan
+from tocsin.harness.traffic.locust import master_protocol
+from tocsin.harness.traffic.locust.remote_records import Elsewhere
+from tocsin.harness.traffic.locust.traffic_process import Process
 
 _TICK_S = 0.5
 _HELLO_S = 10.0
@@ -49,8 +49,8 @@ class Worker:
         self._token = token
         self._number = number
         self._clock = clock or RunClock()
-        self._nonce = link.nonce()
-        self._silence = link.Silence(_TICK_S, link.MASTER_LOST_S)
+        self._nonce = master_protocol.nonce()
+        self._silence = master_protocol.Silence(_TICK_S, master_protocol.MASTER_LOST_S)
         self._answered, self._planned, self._bye = Event(), Event(), Event()
         self._refused = ""
         self._given: dict[str, Any] = {}
@@ -67,7 +67,7 @@ class Worker:
             return PASS
         if self._runner is None:
             return self._fail(f"No master answered at {self._host}:{self._port}.", UNKNOWN)
-        self._send(link.HELLO, nonce=self._nonce)
+        self._send(master_protocol.HELLO, nonce=self._nonce)
         gevent.wait([self._answered, self._bye], timeout=_HELLO_S, count=1)
         if not self._answered.is_set() and not self._bye.is_set():
             return self._fail("What answers there is a Locust master, but not one of Tocsin.", UNKNOWN)
@@ -89,8 +89,8 @@ class Worker:
             return
         self._runner = runner
         listeners = {
-            link.CHALLENGE: self._challenge, link.REFUSED: self._refuse, link.PING: self._pong, link.PLAN: self._plan,
-            link.START: self._start, link.STOP: self._stop, link.BYE: self._farewell,
+            master_protocol.CHALLENGE: self._challenge, master_protocol.REFUSED: self._refuse, master_protocol.PING: self._pong, master_protocol.PLAN: self._plan,
+            master_protocol.START: self._start, master_protocol.STOP: self._stop, master_protocol.BYE: self._farewell,
         }  # fmt: skip
         runner.client.socket.linger = _LINGER_MS
         for message, listener in listeners.items():
@@ -141,23 +141,23 @@ class Worker:
 
     def _challenge(self, environment: Environment, msg: Any) -> None:
         self._answered.set()
-        if not link.proved(msg.data["proof"], self._token, "master", self._nonce):
-            self._refused = f"The master does not know our token; set the same {link.TOKEN} on both sides."
+        if not master_protocol.proved(msg.data["proof"], self._token, "master", self._nonce):
+            self._refused = f"The master does not know our token; set the same {master_protocol.TOKEN} on both sides."
             self._planned.set()
         assert self._runner
-        proof = link.proof(self._token, "worker", str(msg.data["nonce"]), self._runner.client_id)
-        self._send(link.JOIN, proof=proof, number=self._number, host=socket.gethostname(), pid=os.getpid())
+        proof = master_protocol.proof(self._token, "worker", str(msg.data["nonce"]), self._runner.client_id)
+        self._send(master_protocol.JOIN, proof=proof, number=self._number, host=socket.gethostname(), pid=os.getpid())
 
     def _refuse(self, environment: Environment, msg: Any) -> None:
         self._refused = self._refused or str(msg.data["message"])
         self._planned.set()
 
     def _pong(self, environment: Environment, msg: Any) -> None:
-        self._send(link.PONG, number=msg.data["number"], at=self._clock.now())
+        self._send(master_protocol.PONG, number=msg.data["number"], at=self._clock.now())
 
     def _plan(self, environment: Environment, msg: Any) -> None:
         plan, files = str(msg.data["plan"]), dict(msg.data["files"])
-        if msg.data["proof"] != link.sealed_plan(self._token, self._nonce, plan, files):
+        if msg.data["proof"] != master_protocol.sealed_plan(self._token, self._nonce, plan, files):
             self._refused = "The plan that came was not sealed by a master that knows our token."
         else:
             self._given = dict(msg.data)
@@ -176,7 +176,7 @@ class Worker:
 
     def _say(self, event: str, /, **more: Any) -> bool:
         """Say to the master what a traffic process says."""
-        self._send(link.EVENT, event=event, **more)
+        self._send(master_protocol.EVENT, event=event, **more)
         return True
 
     def _send(self, message: str, /, **content: Any) -> None:
@@ -198,10 +198,10 @@ def _listen(worker: Worker) -> None:
 def main(argv: list[str]) -> int:
     """Play one run as a worker of the master at `argv[0]`; return the exit code after a sentence on stderr."""
     if len(argv) not in (1, 2):
-        sys.stderr.write("usage: python -m harness.traffic.locust.worker HOST:PORT [NUMBER]\n")
+        sys.stderr.write("usage: python -m tocsin.harness.traffic.locust.worker HOST:PORT [NUMBER]\n")
         return BROKEN
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; our parent decides
-    worker = Worker(argv[0], os.environ.get(link.TOKEN, ""), int(argv[1]) if len(argv) == 2 else None)
+    worker = Worker(argv[0], os.environ.get(master_protocol.TOKEN, ""), int(argv[1]) if len(argv) == 2 else None)
     gevent.signal_handler(signal.SIGTERM, worker.stop)
     gevent.spawn(_listen, worker)
     code = worker.run()

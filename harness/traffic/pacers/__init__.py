@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harness.traffic.pacers.base import Pacer, Setting
-from harness.traffic.pacers.burst import BURST
-from harness.traffic.pacers.closed import CLOSED
-from harness.traffic.pacers.constant import CONSTANT
-from harness.traffic.pacers.diurnal import DIURNAL
-from harness.traffic.pacers.poisson import POISSON
-from harness.traffic.pacers.ramp import RAMP
-from harness.traffic.pacers.replay import REPLAY
-from harness.traffic.pacers.steps import STEPS
+from tocsin.harness.traffic.pacers.burst import BURST
+from tocsin.harness.traffic.pacers.closed import CLOSED
+from tocsin.harness.traffic.pacers.constant import CONSTANT
+from tocsin.harness.traffic.pacers.diurnal import DIURNAL
+from tocsin.harness.traffic.pacers.pacer import Pacer, Setting
+from tocsin.harness.traffic.pacers.poisson import POISSON
+from tocsin.harness.traffic.pacers.ramp import RAMP
+from tocsin.harness.traffic.pacers.replay import REPLAY
+from tocsin.harness.traffic.pacers.steps import STEPS
 
 ALL: tuple[Pacer, ...] = (CONSTANT, POISSON, RAMP, STEPS, BURST, DIURNAL, REPLAY, CLOSED)
 """Every pacer."""

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from pydantic import Field, model_validator
 
-from harness.clock import format_duration
-from harness.evidence.asked import Asked, steps_of
-from harness.stack import Seconds
-from harness.traffic.pacers.base import Pacer, Problem, RatePerS, Setting, Shape
+from tocsin.harness.core.base_model import Seconds
+from tocsin.harness.core.clock import format_duration
+from tocsin.harness.declarations.offered_load import Asked, steps_of
+from tocsin.harness.traffic.pacers.pacer import Pacer, Problem, RatePerS, Setting, Shape
 
 
 class Burst(Shape):

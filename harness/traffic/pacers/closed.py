@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from harness.clock import format_duration
-from harness.evidence.asked import Asked
-from harness.stack import Frozen, Seconds
-from harness.traffic.pacers.base import Pacer, Setting
+from tocsin.harness.core.base_model import Frozen, Seconds
+from tocsin.harness.core.clock import format_duration
+from tocsin.harness.declarations.offered_load import Asked
+from tocsin.harness.traffic.pacers.pacer import Pacer, Setting
 
 
 class Closed(Frozen):

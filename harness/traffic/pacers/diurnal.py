@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 from pydantic import Field
 
-from harness.clock import format_duration
-from harness.evidence.asked import Asked
-from harness.stack import Seconds
-from harness.traffic.pacers.base import Pacer, Problem, Setting, Shape
+from tocsin.harness.core.base_model import Seconds
+from tocsin.harness.core.clock import format_duration
+from tocsin.harness.declarations.offered_load import Asked
+from tocsin.harness.traffic.pacers.pacer import Pacer, Problem, Setting, Shape
 
 PIECES = 96
 """Straight pieces per period: one each 15 minutes of a day, at most 0.06 % of the rate away from the cosine."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from harness.evidence.asked import Asked
-from harness.traffic.pacers.base import Pacer, Plain, Setting
+from tocsin.harness.declarations.offered_load import Asked
+from tocsin.harness.traffic.pacers.pacer import Pacer, Plain, Setting
 
 
 def _curve(args: Plain, setting: Setting) -> Asked:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.clock import format_duration
-from harness.errors import StackError
-from harness.evidence.asked import Asked, steps_of
-from harness.evidence.requests import KINDS, RECORD
-from harness.stack import Frozen
-from harness.traffic.pacers.base import Pacer, Problem, Setting
+from tocsin.harness.core.base_model import Frozen
+from tocsin.harness.core.clock import format_duration
+from tocsin.harness.core.errors import StackError
+from tocsin.harness.declarations.offered_load import Asked, steps_of
+from tocsin.harness.evidence.requests import KINDS, RECORD
+from tocsin.harness.traffic.pacers.pacer import Pacer, Problem, Setting
 
 _BINS = 2000
 """A recording is described by its counts per second, or by so many longer bins."""

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from harness.traffic.payloads.args import FeedbackArgs, NormalArgs, PayloadArgs
-from harness.traffic.payloads.asking import Asking
-from harness.traffic.payloads.base import Declaration, Form, Kind
-from harness.traffic.payloads.feedback import Feedback
-from harness.traffic.payloads.kinds import ALL, CATALOGUE, DECLARATIONS, declarations, parse_payload
-from harness.traffic.payloads.mix import FaultyArgs
-from harness.traffic.payloads.normal import CANARY, NORMAL
-from harness.traffic.payloads.sample import Sample, load_sample
-from harness.traffic.payloads.shifted import ShiftArgs
-from harness.traffic.payloads.template import Template
+from tocsin.harness.traffic.payloads.all_kinds import ALL, CATALOGUE, DECLARATIONS, declarations, parse_payload
+from tocsin.harness.traffic.payloads.body_template import Template
+from tocsin.harness.traffic.payloads.feedback import Feedback
+from tocsin.harness.traffic.payloads.mix import FaultyArgs
+from tocsin.harness.traffic.payloads.normal import CANARY, NORMAL
+from tocsin.harness.traffic.payloads.payload_args import FeedbackArgs, NormalArgs, PayloadArgs
+from tocsin.harness.traffic.payloads.payload_kind import Declaration, Form, Kind
+from tocsin.harness.traffic.payloads.request_protocol import Asking
+from tocsin.harness.traffic.payloads.row_sample import Sample, load_sample
+from tocsin.harness.traffic.payloads.shifted import ShiftArgs
 
 __all__ = [
     "ALL",

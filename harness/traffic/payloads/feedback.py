@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from harness.traffic.payloads.asking import Asking
-from harness.traffic.payloads.base import Declaration, Form, Kind, Row
-from harness.traffic.payloads.template import Template
+from tocsin.harness.traffic.payloads.body_template import Template
+from tocsin.harness.traffic.payloads.payload_kind import Declaration, Form, Kind, Row
+from tocsin.harness.traffic.payloads.request_protocol import Asking
 
 NAMES = ("request_id", "label")
 """What the template of a feedback's body may name."""

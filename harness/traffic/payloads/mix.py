@@ -8,9 +8,9 @@ from typing import Annotated
 import numpy as np
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from harness.shape import Shape
-from harness.traffic.payloads.args import PayloadArgs
-from harness.traffic.payloads.faulty import FAULTY
+from tocsin.harness.declarations.payload_spec import Shape
+from tocsin.harness.traffic.payloads.faulty_kinds import FAULTY
+from tocsin.harness.traffic.payloads.payload_args import PayloadArgs
 
 _NAMES = tuple(kind.name for kind in FAULTY)
 _NEED_V2 = frozenset(kind.name for kind in FAULTY if kind.needs_v2)

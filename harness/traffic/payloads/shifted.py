@@ -8,12 +8,12 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import AfterValidator, Field, model_validator
 
-from harness.check import FeatureName
-from harness.frozen import Seconds
-from harness.shape import Shape
-from harness.traffic.payloads.args import PayloadArgs
-from harness.traffic.payloads.base import ANSWERED, Declaration, Kind, good_body
-from harness.traffic.payloads.template import Template
+from tocsin.harness.core.base_model import Seconds
+from tocsin.harness.declarations.payload_spec import Shape
+from tocsin.harness.declarations.references import FeatureName
+from tocsin.harness.traffic.payloads.body_template import Template
+from tocsin.harness.traffic.payloads.payload_args import PayloadArgs
+from tocsin.harness.traffic.payloads.payload_kind import ANSWERED, Declaration, Kind, good_body
 
 SIZES: Mapping[str, str] = {
     "mean": "by_sd",

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from harness.cli.parts import memory_mib_of, programs_of
-from harness.collectors import chosen
-from harness.loader import load_stack
-from harness.rules.monitoring import read_monitoring
+from tocsin.harness.cli.engine_registry import memory_mib_of, programs_of
+from tocsin.harness.collectors import chosen
+from tocsin.harness.monitoring.monitoring_files import read_monitoring
+from tocsin.harness.planning.loader import load_stack
 
 FOLDER = Path(__file__).resolve().parents[3] / "stacks" / "null"
 

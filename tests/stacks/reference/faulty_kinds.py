@@ -19,13 +19,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.evidence.requests import OUTCOMES
-from harness.loader import load_stack
-from harness.traffic.clients.keepalive import KeepAlive
-from harness.traffic.clients.wire import encode, head_of
-from harness.traffic.payloads import ALL, Form, Kind, load_sample
-from harness.traffic.payloads.asking import Asking, asking
-from harness.traffic.payloads.faulty import FAULTY
+from tocsin.harness.evidence.requests import OUTCOMES
+from tocsin.harness.planning.loader import load_stack
+from tocsin.harness.traffic.clients.keepalive import KeepAlive
+from tocsin.harness.traffic.clients.request_encoder import encode, head_of
+from tocsin.harness.traffic.payloads import ALL, Form, Kind, load_sample
+from tocsin.harness.traffic.payloads.faulty_kinds import FAULTY
+from tocsin.harness.traffic.payloads.request_protocol import Asking, asking
 
 STACK = load_stack("reference")
 SAMPLE = load_sample(STACK.folder / STACK.payload.rows, STACK.payload.shape)

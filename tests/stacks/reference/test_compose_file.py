@@ -153,7 +153,7 @@ def test_the_example_environment_names_exactly_the_variables_that_are_read():
 
 
 def test_versions_are_those_of_the_local_engine():
-    from harness.recipes import ELASTICSEARCH
+    from tocsin.harness.provisioning.program_manifest import ELASTICSEARCH
 
     text = (STACK / "compose.yaml").read_text()
     elastic = re.findall(r":-(?:elasticsearch|logstash|kibana):([\d.]+)", text)

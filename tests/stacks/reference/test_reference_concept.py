@@ -6,10 +6,10 @@ import json
 import numpy as np
 import pytest
 
-from harness.loader import load_stack
-from harness.traffic.payloads import load_sample
-from harness.traffic.payloads.content import content
 from tests.stacks.reference.conftest import exchange
+from tocsin.harness.planning.loader import load_stack
+from tocsin.harness.traffic.payloads import load_sample
+from tocsin.harness.traffic.payloads.phase_content import content
 
 STACK = load_stack("reference")
 SAMPLE = load_sample(STACK.folder / STACK.payload.rows, STACK.payload.shape)

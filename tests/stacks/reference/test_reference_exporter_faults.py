@@ -7,10 +7,10 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest, make_wsgi_app
 
-from harness.faults import make
-from harness.faults.calls import call
-from harness.stack import Hook
 from tests.faults.fake_live import FakeLive
+from tocsin.harness.declarations.stack import Hook
+from tocsin.harness.faults import make
+from tocsin.harness.faults.bases.calls import call
 
 KINDS = ("gpu_xid", "gpu_temperature", "gpu_throttling", "gpu_memory", "gpu_lost")
 HOOKS = (*KINDS, "exporter_stale", "exporter_error")

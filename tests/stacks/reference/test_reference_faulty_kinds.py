@@ -2,8 +2,8 @@
 
 import pytest
 
-from harness.traffic.payloads import DECLARATIONS
 from tests.stacks.reference.faulty_kinds import CASES, KINDS, STACK, service, table
+from tocsin.harness.traffic.payloads import DECLARATIONS
 
 pytestmark = pytest.mark.e2e
 

@@ -29,7 +29,7 @@ ALERTS = [rule for group in groups() for rule in group["rules"] if "alert" in ru
 
 
 def tool(name):
-    from harness import programs
+    from tocsin.harness.provisioning import programs
 
     found = programs.find(name, programs.cache_folder())
     if found is None:

@@ -1,0 +1,88 @@
+"""What several verbs need to know about the parts: engines, stack folders, needed programs and memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import tocsin.harness
+
+if TYPE_CHECKING:
+    from tocsin.harness.declarations.stack import Stack
+
+ROOT = Path(tocsin.harness.__file__).resolve().parent.parent
+ENGINES = {
+    "local": "Native processes on free loopback ports; programs from the PATH or the cache.",
+    "compose": "Docker Compose on an engine of this machine; compose:VARIANT picks a variant of the stack.",
+    "external": "A system that runs already, at addresses of stack.yaml; starts nothing, breaks nothing without leave.",
+}
+AROUND_PLAY_S = {"local": 12, "compose": 20, "external": 12}
+"""Engine -> wall seconds that starting, settling and collecting take beside play, roughly: of the reference stack."""
+
+
+def engine(name: str) -> Any:
+    """Return the engine of that name, `compose:VARIANT` with its variant; UsageError if there is none."""
+    from tocsin.harness.core.errors import Mistake, UsageError
+    from tocsin.harness.planning.diagnostics import did_you_mean
+
+    kind, _, variant = name.partition(":")
+    if kind not in ENGINES or (variant and kind != "compose"):
+        known = ", ".join(ENGINES)
+        raise UsageError(
+            [
+                Mistake(
+                    file="--engine",
+                    line=0,
+                    where="engine",
+                    value=name,
+                    expected=f"one of: {known}",
+                    hint=did_you_mean(name, ENGINES),
+                )
+            ]
+        )
+    if kind == "compose":
+        from tocsin.harness.cli.console import say
+        from tocsin.harness.engines.compose.engine import ComposeEngine
+
+        return ComposeEngine(variant=variant or None, report=say)
+    if kind == "external":
+        from tocsin.harness.engines.external.engine import ExternalEngine
+
+        return ExternalEngine()
+    from tocsin.harness.engines.local.engine import LocalEngine
+
+    return LocalEngine()
+
+
+def programs_of(stack: Stack, engine: Any = None) -> tuple[str, ...]:
+    """Return the names of the programs that the stack's roles run, sorted; an engine may need others, or none."""
+    if (needed := getattr(engine, "programs", None)) is not None:
+        return tuple(needed(stack))
+    return tuple(sorted({role.local.program for role in stack.roles.values() if role.local and role.local.program}))
+
+
+def around_play_s(engine: Any = None) -> int:
+    """Return the wall seconds that an engine, the local one if none is named, takes beside play, roughly."""
+    return AROUND_PLAY_S[getattr(engine, "name", "local")]
+
+
+def memory_mib_of(stack: Stack) -> int:
+    """Return the memory that the stack's roles need together, in MiB."""
+    return sum(role.memory_mib for role in stack.roles.values())
+
+
+def folder_named(name: str) -> Path:
+    """Return NAME if it is in the current folder, else the one that came with Tocsin."""
+    return Path(name) if Path(name).is_dir() else ROOT / name
+
+
+def scenario_files(folder: Path) -> list[Path]:
+    """Return the scenario files that lie directly in a folder, by name; its suite.yaml is none."""
+    found = (path for path in folder.iterdir() if path.suffix in (".yaml", ".yml") and path.name != "suite.yaml")
+    return sorted(path for path in found if path.is_file())
+
+
+def known_stacks() -> Iterable[Path]:
+    """Return the stack folders that came with Tocsin."""
+    return sorted(path.parent for path in (ROOT / "stacks").glob("*/stack.yaml"))

@@ -1,0 +1,153 @@
+"""Every way a command can end, and the exit code of each. Signals become exceptions here, once.
+
+what happened                                              code
+the verb returned                                          what it returned
+a TocsinError                                              its own (2, 64 or 70)
+the command line is wrong                                  64
+no space left, or a file that may not be read or written   2
+Ctrl-C                                                     130
+SIGTERM, SIGHUP                                            143
+anything else: our own mistake                             70, with the traceback in a file
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import tempfile
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType, TracebackType
+
+import typer
+
+from tocsin.harness.cli import interrupt_notice
+from tocsin.harness.cli.console import say
+from tocsin.harness.core.errors import (
+    BROKEN,
+    INTERRUPTED,
+    PASS,
+    TERMINATED,
+    UNKNOWN,
+    USAGE,
+    Terminated,
+    TocsinError,
+    UsageError,
+)
+
+# Typer carries the command-line parser under a private name; its base class is reached through a public one.
+_WrongCommand: type[Exception] = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
+
+
+class Signals:
+    """While entered, SIGINT raises KeyboardInterrupt, SIGTERM and SIGHUP Terminated; a second signal is only answered.
+
+    A signal that the caller had set to be ignored (nohup, a shell's background job) stays ignored.
+    """
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._before: dict[int, object] = {}
+
+    def __enter__(self) -> Signals:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                self._before[number] = signal.signal(number, self._received)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+
+    def _received(self, number: int, frame: FrameType | None) -> None:
+        self._count += 1
+        if self._count == 2:
+            os.write(2, f"{interrupt_notice.sentence()}\n".encode())  # a print could meet itself half-way
+            return
+        raise (KeyboardInterrupt if number == signal.SIGINT else Terminated)(signal.Signals(number).name)
+
+
+def guarded(action: Callable[[], object]) -> int:
+    """Call `action` and return the exit code of whatever happens. Nothing gets past it as a traceback."""
+    try:
+        with Signals():
+            returned = action()
+    except typer.Exit as ended:
+        return ended.exit_code
+    except BaseException as error:
+        return explained(error)
+    return returned if isinstance(returned, int) else PASS
+
+
+def explained(error: BaseException, folder: Path | None = None) -> int:
+    """Say on stderr what went wrong and return its exit code. A crash leaves its traceback in `folder`."""
+    if isinstance(error, Terminated):
+        say("tocsin: terminated.")
+        return TERMINATED
+    if isinstance(error, (KeyboardInterrupt, typer.Abort)):
+        say("tocsin: interrupted.")
+        return INTERRUPTED
+    if isinstance(error, UsageError):
+        _list_mistakes(error)
+        return USAGE
+    if isinstance(error, TocsinError):
+        say(f"tocsin: {error}")
+        return error.exit_code
+    if isinstance(error, _WrongCommand):
+        say(f"tocsin: {_wrong_command(error)}")
+        return USAGE
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else BROKEN
+    if isinstance(error, OSError) and (sentence := _refused_by_system(error)):
+        say(f"tocsin: {sentence}")
+        return UNKNOWN
+    say(f"tocsin: internal error: {_one_line(error)}. The traceback is in {_write_traceback(error, folder)}.")
+    return BROKEN
+
+
+def _list_mistakes(error: UsageError) -> None:
+    for mistake in error.mistakes:
+        say(str(mistake))
+    count = len(error.mistakes)
+    say(f"tocsin: {count} mistake{'s' if count != 1 else ''}; nothing was started.")
+
+
+def _wrong_command(error: BaseException) -> str:
+    sentence = getattr(error, "format_message", lambda: str(error))().rstrip()
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "tocsin"
+    return f"{sentence}{'' if sentence.endswith(('.', '?')) else '.'} Try `{path} --help`."
+
+
+def _refused_by_system(error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"No space is left{_at(error)}. Free some, or name another place with --runs or TMPDIR."
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"{error.strerror}{_at(error)}. Name another place, or correct who may use this one."
+    return ""
+
+
+def _at(error: OSError) -> str:
+    return f": {error.filename}" if error.filename else ""
+
+
+def _one_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0].rstrip('.')}" if lines else type(error).__name__
+
+
+def _write_traceback(error: BaseException, folder: Path | None) -> Path:
+    text = "".join(traceback.format_exception(error))
+    if folder is not None and folder.is_dir():
+        path = folder / "traceback.txt"
+        try:
+            path.write_text(text, encoding="utf-8")
+            return path
+        except OSError:
+            pass
+    handle, name = tempfile.mkstemp(prefix="tocsin-", suffix=".txt")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+    return Path(name)

@@ -1,0 +1,140 @@
+"""Plays one prepared drill from its run directory to its reports. Whatever happens, it returns what is known."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tocsin.harness.cli.console import say
+from tocsin.harness.cli.exit_codes import explained
+from tocsin.harness.cli.interrupt_notice import under_way
+from tocsin.harness.cli.live_view import view
+from tocsin.harness.cli.prepare import Drill, lacking
+from tocsin.harness.cli.sweep import sentences
+from tocsin.harness.core.errors import INTERRUPTED, TERMINATED, NotPlayable, worst
+from tocsin.harness.report.summary import Summary, summarise
+
+if TYPE_CHECKING:
+    from tocsin.harness.engines.common.run_folders import Run
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What the command line says about playing. `timeout_s` is wall time for one drill, None for no limit."""
+
+    command: tuple[str, ...]
+    runs: Path
+    engine: Any
+    programs: Mapping[str, Any]
+    only: str | None = None
+    timeout_s: float | None = None
+    keep_going: bool = False
+    remote: Any = None
+    """Traffic workers elsewhere, tocsin.harness.traffic.worker_pool.Remote; None for none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Played:
+    """What became of a drill: its exit code, and its summary or a sentence why there is none.
+
+    `skipped`: a drill of a suite that cannot be played here; its code does not count.
+    """
+
+    drill: Drill
+    code: int
+    summary: Summary | None = None
+    sentence: str = ""
+    skipped: bool = False
+
+    @property
+    def ended(self) -> bool:
+        """Whether a signal came, so that no further drill is started."""
+        return self.code in (INTERRUPTED, TERMINATED)
+
+
+def play(drill: Drill, options: Options) -> Played:
+    """Play, judge and report one drill on a fresh stack."""
+    from tocsin.harness.core.clock import RunClock
+    from tocsin.harness.engines.common.run_folders import make_run
+
+    folder: Path | None = None
+    try:
+        if missing := lacking(drill, options.engine):
+            error = NotPlayable(f"{drill.name} cannot be played here: {' '.join(missing)}")
+            code = error.exit_code if drill.in_suite else explained(error)
+            return Played(drill=drill, code=code, sentence=str(error), skipped=drill.in_suite)
+        run = make_run(drill.name, runs=options.runs, clock=RunClock(drill.timeline.speed), programs=options.programs)
+        folder = run.folder
+        for sentence in sentences(run.swept):
+            say(sentence)
+        try:
+            with under_way(run, drill.timeline.stack.name):
+                _stages(drill, options, run)
+        finally:
+            run.close()
+        summary = judged(folder, options.only)
+        write(summary)
+        if summary.ended not in (INTERRUPTED, TERMINATED):
+            picture(summary)
+    except BaseException as whatever:
+        return Played(drill=drill, code=explained(whatever, folder), sentence=str(whatever) or type(whatever).__name__)
+    return Played(drill=drill, code=worst([summary.code, summary.ended]), summary=summary)
+
+
+def _stages(drill: Drill, options: Options, run: Run) -> None:
+    from tocsin.harness.core.journal import Journal
+    from tocsin.harness.runner.pipeline import run_drill
+
+    journal = Journal(run.folder / "journal.jsonl", run.clock)
+    try:
+        with view(drill.name, drill.timeline.speed) as watch:
+            run_drill(
+                drill.timeline,
+                options.engine,
+                run,
+                journal,
+                command=options.command,
+                keep_going=options.keep_going,
+                timeout_s=options.timeout_s,
+                watch=watch,
+                remote=options.remote,
+            )
+    finally:
+        journal.close()
+
+
+def judged(folder: Path, only: str | None = None) -> Summary:
+    """Judge a run directory; EvidenceError if it cannot be read."""
+    from tocsin.assertions import ALL
+    from tocsin.harness.evidence.evidence import read_evidence
+    from tocsin.harness.judging.judge import judge
+
+    evidence = read_evidence(folder)
+    return summarise(evidence, judge(evidence, {check.id: check for check in ALL}, only=only))
+
+
+def write(summary: Summary) -> None:
+    """Write verdicts.json and junit.xml into the run directory."""
+    from tocsin.harness.report import junit_xml, verdicts_json
+
+    try:
+        (summary.folder / "verdicts.json").write_text(verdicts_json.text(summary), encoding="utf-8")
+        (summary.folder / "junit.xml").write_text(junit_xml.document([summary]), encoding="utf-8")
+    except OSError as error:
+        say(f"tocsin: The reports could not be written: {error}.")
+
+
+def picture(summary: Summary) -> None:
+    """Draw what the dashboards showed into the run directory; a drill is worth no less without."""
+    from tocsin.harness.evidence.evidence import read_evidence
+    from tocsin.harness.provisioning.programs import cache_folder
+    from tocsin.harness.report import contact_sheet
+
+    os.environ.setdefault("MPLCONFIGDIR", str(cache_folder() / "matplotlib"))  # its list of fonts, not in the home
+    try:
+        contact_sheet.draw(read_evidence(summary.folder))
+    except Exception as error:  # what was recorded stays, and can be drawn again
+        say(f"tocsin: The panels could not be drawn: {type(error).__name__}: {error}.")

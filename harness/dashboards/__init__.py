@@ -1,1 +1,0 @@
-"""Grafana dashboards as values: what each panel asks, of whom, and how its variables are filled in."""

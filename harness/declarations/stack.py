@@ -1,0 +1,125 @@
+"""The contract of a stack folder (`stack.yaml`) and of a stack that is up (`LiveStack`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import Field, PrivateAttr
+
+from tocsin.harness.core.base_model import Frozen as Frozen
+from tocsin.harness.core.base_model import Seconds as Seconds
+from tocsin.harness.declarations.guardrails import Allowed, Budget
+from tocsin.harness.declarations.launch_spec import ComposeFiles as ComposeFiles
+from tocsin.harness.declarations.launch_spec import ComposeStart as ComposeStart
+from tocsin.harness.declarations.launch_spec import Health as Health
+from tocsin.harness.declarations.launch_spec import LocalStart as LocalStart
+from tocsin.harness.declarations.payload_spec import Payload
+from tocsin.harness.declarations.signal_names import CheckedSignal as CheckedSignal
+from tocsin.harness.declarations.signal_names import DriftSignal as DriftSignal
+from tocsin.harness.declarations.signal_names import LabelledMetric as LabelledMetric
+from tocsin.harness.declarations.signal_names import LatencySignal as LatencySignal
+from tocsin.harness.declarations.signal_names import LogsSignal as LogsSignal
+from tocsin.harness.declarations.signal_names import RequestsSignal as RequestsSignal
+from tocsin.harness.declarations.signal_names import Signals as Signals
+from tocsin.harness.declarations.signal_names import TimeScales as TimeScales
+from tocsin.harness.declarations.signal_names import WatchdogSignal as WatchdogSignal
+
+
+class Role(Frozen):
+    """A part of the stack. The first of `ports` is its address; `fixed_s` is the start time no speed divides."""
+
+    ports: Mapping[str, int]
+    fixed_s: float = 0.0
+    memory_mib: int = 50
+    local: LocalStart | None = None
+    compose: ComposeStart = ComposeStart()
+    external: Mapping[str, str] = {}
+    """Port name -> `host:port`, or `${env:NAME}`, where the role is reached in a system that runs already."""
+
+    @property
+    def health(self) -> Health:
+        """How to tell that it is up, whichever engine started it; an empty one where nobody says."""
+        return self.compose.health or (self.local.health if self.local else Health())
+
+    @property
+    def primary(self) -> str:
+        """The name of the port that other roles call."""
+        return next(iter(self.ports))
+
+
+CLIENTS = "clients"
+"""The caller of the edge from the traffic to the service; every stack has that edge."""
+
+
+def ends_of(edge: str) -> tuple[str, str]:
+    """Return (caller, role called) of an edge written `caller -> role`."""
+    caller, _, called = edge.partition("->")
+    return caller.strip(), called.strip()
+
+
+class Hook(Frozen):
+    """A fault switch inside the service: PUT with JSON parameters turns it on, DELETE off, GET tells."""
+
+    role: str
+    port: str
+    path: str
+
+
+class Disk(Frozen):
+    """A folder of a role that can be a small file system of its own (`mib`), in drills that need it.
+
+    `path` is where it lies (with placeholders, locally); `inside` where the role's container has it.
+    """
+
+    role: str
+    path: str
+    mib: int = Field(gt=0, le=1024)
+    inside: str | None = None
+
+
+class Stack(Frozen):
+    """A stack folder, as declared by its stack.yaml; `folder` is where it lies.
+
+    `prometheus` and `alertmanager` are the paths of their configuration, None for a stack without.
+    """
+
+    version: int
+    name: str
+    summary: str = ""
+    render: tuple[str, ...] = ()
+    paths: Mapping[str, str] = {}
+    prometheus: str | None = None
+    alertmanager: str | None = None
+    roles: Mapping[str, Role]
+    edges: tuple[str, ...] = ()
+    timers: Mapping[str, Mapping[str, Seconds]] = {}
+    scales: TimeScales = TimeScales()
+    signals: Signals
+    payload: Payload
+    compose: ComposeFiles | None = None
+    hooks: Mapping[str, Hook] = {}
+    disks: Mapping[str, Disk] = {}
+    dashboards: tuple[str, ...] = ()
+    """Files, as patterns below the folder: Grafana's dashboards (JSON) and where data sources are (YAML)."""
+    budget: Budget | None = None
+    """For scenarios that have none of their own."""
+    allow_faults: tuple[str | Allowed, ...] = ()
+    """Kinds of faults, everywhere or on one role, that may be played on a system that is not ours."""
+    _folder: Path = PrivateAttr(default=Path())
+
+    @property
+    def all_edges(self) -> tuple[str, ...]:
+        """Every edge a fault may name, written `caller -> role`: those declared, and the clients' own."""
+        return tuple(" -> ".join(ends_of(edge)) for edge in (*self.edges, f"{CLIENTS} -> {self.payload.role}"))
+
+    @property
+    def folder(self) -> Path:
+        """The stack folder."""
+        return self._folder
+
+    def at(self, folder: Path) -> Stack:
+        """Return the same stack, knowing where it lies."""
+        copy = self.model_copy()
+        copy._folder = folder
+        return copy

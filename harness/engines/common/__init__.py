@@ -1,0 +1,1 @@
+"""What every engine uses: run folders, ports, placeholders, health, child processes, proxies."""

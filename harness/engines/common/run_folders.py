@@ -1,0 +1,123 @@
+"""A run: its id, its run directory (kept) and its work folder (removed)."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from tocsin.harness.core.clock import Clock, RunClock
+from tocsin.harness.core.errors import StackError
+from tocsin.harness.engines.guardian.launcher import Guard
+from tocsin.harness.engines.guardian.sweep import ID, LOCK, PREFIX, Swept, sweep
+from tocsin.harness.engines.kernel.run_processes import remove_folder
+from tocsin.harness.provisioning.program_lookup import Program
+
+KEPT = 20
+FOLDERS = ("requests", "metrics", "logs", "config", "stack-logs")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One run. `folder` stays; `work` is a short path that goes with the run.
+
+    `lock` is an open file with a lock in the work folder: as long as it is held, nobody sweeps this run away. `guard`
+    was there before the work folder and removes it should this process die. `programs` may be empty; the engine then
+    finds what the stack needs.
+    """
+
+    id: str
+    folder: Path
+    work: Path
+    clock: Clock
+    lock: IO[bytes] = field(repr=False)
+    guard: Guard = field(repr=False)
+    programs: Mapping[str, Program] = field(default_factory=dict)
+    engine: str = "local"
+    swept: tuple[Swept, ...] = ()
+    """What was cleaned up after dead runs before this one was made."""
+
+    def close(self) -> None:
+        """Remove the work folder, let go of its lock and of the guardian. May be called again.
+
+        A folder whose guardian is still needed is left to it, with the records that it needs.
+        """
+        if not self.guard.needed:
+            remove_folder(self.work)
+        self.lock.close()
+        self.guard.dismiss()
+
+
+def make_run(
+    scenario: str,
+    *,
+    runs: Path = Path("runs"),
+    clock: Clock | None = None,
+    programs: Mapping[str, Program] | None = None,
+    engine: str = "local",
+    keep: int = KEPT,
+) -> Run:
+    """Create a run: id, `runs/<scenario>/<id>` with its folders, the `latest` link, and the work folder with its lock.
+
+    What dead runs left is swept away first. Run directories beyond the `keep` newest of this scenario are removed.
+    StackError if a folder cannot be made.
+    """
+    swept = tuple(sweep())
+    run_id = f"{time.strftime('%y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(2)}"
+    shelf = (runs / scenario).absolute()
+    folder = shelf / run_id
+    try:
+        for name in FOLDERS:
+            (folder / name).mkdir(parents=True)
+        _point(shelf / "latest", run_id)
+        work = Path(tempfile.gettempdir()).absolute() / f"{PREFIX}{run_id}"
+        guard = Guard.start(run_id, work=work, folder=folder)
+        lock = _make_work(work)
+    except OSError as error:
+        raise StackError(
+            f"Cannot make a folder for the run: {error.strerror}: {error.filename}.",
+            hint="Give room and permission there, or set TMPDIR and --runs.",
+        ) from None
+    _prune(shelf, keep)
+    return Run(
+        id=run_id,
+        folder=folder,
+        work=work,
+        clock=clock or RunClock(),
+        lock=lock,
+        guard=guard,
+        programs=dict(programs or {}),
+        engine=engine,
+        swept=swept,
+    )
+
+
+def _point(link: Path, target: str) -> None:
+    fresh = link.with_name(f".latest-{target}")
+    fresh.symlink_to(target)
+    os.replace(fresh, link)
+
+
+def _make_work(work: Path) -> IO[bytes]:
+    work.mkdir()
+    work.chmod(0o755)  # an unprivileged server must reach its own folder below
+    fresh = work / f".{LOCK}"
+    lock = fresh.open("xb")
+    fresh.chmod(0o600)
+    fcntl.flock(lock, fcntl.LOCK_SH)
+    fresh.rename(work / LOCK)  # so that a lock file is never seen unlocked while its run lives
+    return lock
+
+
+def _prune(shelf: Path, keep: int) -> None:
+    old = sorted(path for path in shelf.iterdir() if ID.fullmatch(path.name) and not path.is_symlink())
+    for folder in old[: max(len(old) - max(keep, 1), 0)]:
+        if not (Path(tempfile.gettempdir()) / f"{PREFIX}{folder.name}").exists():  # it may still be running
+            shutil.rmtree(folder, ignore_errors=True)

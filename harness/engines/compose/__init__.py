@@ -1,0 +1,1 @@
+"""The compose engine: the same stack folder under Docker Compose."""

@@ -1,0 +1,1 @@
+"""The external engine: attaches to a system that runs already."""

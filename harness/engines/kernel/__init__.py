@@ -1,0 +1,1 @@
+"""What the kernel tells and does: process trees, control groups, open files, disks."""

@@ -1,0 +1,1 @@
+"""The local engine: native processes on loopback ports."""

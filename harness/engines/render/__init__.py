@@ -1,0 +1,1 @@
+"""A stack's configuration for one run: addresses, paths and times filled in."""

@@ -1,0 +1,181 @@
+"""The load of a run as it was asked for, due and sent, phase by phase; and what limited its generator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from tocsin.harness.declarations.offered_load import Asked, asked_of
+from tocsin.harness.evidence.evidence import Evidence
+from tocsin.harness.evidence.interval import Interval
+from tocsin.harness.evidence.requests import DROPPED, FAILED, KINDS
+
+BESIDE = ("feedback", "user_more")
+"""Kinds that come beside the rate: delayed truth, and what a user's own task asks for after its first request."""
+
+IN_TIME_S = 0.5
+"""A request that is sent so many wall seconds after it was due, or sooner, counts in the second when it was due."""
+
+MOST_GAPS = 1_000_000
+"""Of each phase so many gaps are looked at."""
+
+NEXT_TRY_S = 0.01
+"""A user of a closed loop whose request failed waits at least so long before the next one, wall seconds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Load:
+    """The requests that were asked for, ascending by `intended`; columns as in evidence.requests.RECORD."""
+
+    kind: np.ndarray
+    outcome: np.ndarray
+    status: np.ndarray
+    intended: np.ndarray
+    sent: np.ndarray
+    done: np.ndarray
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> Load:
+        """Return the load of a run: neither canaries nor what comes beside the rate."""
+        beside = [KINDS.index(name) for name in BESIDE if name in KINDS]
+        rows = evidence.requests
+        asked = (rows["worker"] > 0) & ~np.isin(rows["kind"], beside)
+        return cls(**{one.name: rows[one.name][asked] for one in fields(cls)})
+
+    def due(self, start: float, end: float) -> Load:
+        """Return what was due from one time to another (epoch seconds)."""
+        low, high = np.searchsorted(self.intended, [start, end])
+        return self.only(slice(low, high))
+
+    def only(self, chosen: np.ndarray | slice) -> Load:
+        """Return a part: a slice, or a mask."""
+        return Load(**{one.name: getattr(self, one.name)[chosen] for one in fields(self)})
+
+    def __len__(self) -> int:
+        return len(self.intended)
+
+    @property
+    def late_s(self) -> np.ndarray:
+        """The schedule error of what was sent, seconds."""
+        late_s: np.ndarray = (self.sent - self.intended)[~np.isnan(self.sent)]
+        return late_s
+
+    @property
+    def begun(self) -> np.ndarray:
+        """When each request was sent, put to where it was due if that was within IN_TIME_S; the dropped are left out.
+
+        One that failed without being sent counts as begun when it was due.
+        """
+        begun = np.where(self.sent - self.intended > IN_TIME_S, self.sent, self.intended)
+        sent: np.ndarray = begun[self.outcome != DROPPED]
+        return sent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece:
+    """A phase, or the part of it that is looked at: from `window.start` to `window.end`, epoch seconds.
+
+    `start` is when the phase began; `load` what was due in the window. `declared`: the run says how arrivals were
+    spaced; older runs know only the rate.
+    """
+
+    name: str
+    start: float
+    window: Interval
+    asked: Asked
+    declared: bool
+    load: Load
+
+    @property
+    def total(self) -> float:
+        """Requests asked for in the window."""
+        return self.asked.between(self.window.start - self.start, self.window.end - self.start)
+
+    def gaps(self, times: np.ndarray) -> np.ndarray:
+        """Return the gaps between times (epoch seconds) on the clock on which one request is due each tick.
+
+        Of the first MOST_GAPS: no more are needed to know their law.
+        """
+        gaps: np.ndarray = np.diff(self.asked.upto(np.sort(times[:MOST_GAPS]) - self.start))
+        return gaps
+
+    def seconds(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the bounds (epoch seconds) of the window's seconds and how many requests each asks for.
+
+        The last one is as short as the window leaves it. A recording is counted in the bins that it is declared in.
+        """
+        start, end = self.window.start, self.window.end
+        if self.asked.gaps == "recorded":
+            knots = np.unique(np.array(self.asked.t_s)) + self.start
+            bounds = np.concatenate([[start], knots[(knots > start) & (knots < end)], [end]])
+        else:
+            bounds = np.append(np.arange(start, end - 1e-6, 1.0), end)
+        return bounds, np.diff(self.asked.upto(bounds - self.start))
+
+    def busy_share(self) -> float:
+        """Return the part of their time that the users of a closed loop waited for an answer or thought.
+
+        Less than 1: users were missing. A user's first request comes up to one think time after the start.
+        """
+        low, high, think_s = self.window.start, self.window.end, self.asked.think_s
+        due = self.load.intended
+        done = np.where(np.isnan(self.load.done), self.load.sent, self.load.done)
+        done = np.maximum(np.where(np.isnan(done), due, done), due)
+        pause_s = np.where(self.load.outcome == FAILED, max(think_s, NEXT_TRY_S), think_s)
+        spent = (np.clip(done + pause_s, low, high) - np.clip(due, low, high)).sum()
+        late_s = think_s * (self.asked.users - 1) / 2 if low <= self.start else 0.0
+        whole = self.asked.users * (high - low) - min(late_s, self.asked.users * (high - low) / 2)
+        return float(spent / whole) if whole > 0 else 0.0
+
+
+def pieces(evidence: Evidence, window: Interval, until: float) -> Iterator[Piece]:
+    """Yield what of each played phase lies in `window` and before `until` (epoch seconds), in order."""
+    load = Load.of(evidence)
+    starts = [float(one.more["starts_at"]) for one in evidence.facts("traffic_started") if "starts_at" in one.more]
+    for phase in evidence.run["phases"]:
+        place = evidence.phases.get(phase["name"])
+        if place is None:
+            continue
+        start = starts[0] + float(phase["start_s"]) / evidence.speed if starts else place.start
+        asked = asked_of(phase, place.seconds)
+        # the journal notes a moment later that a phase began: a phase that is looked at whole is taken as planned
+        low = start if window.start <= place.start else window.start
+        high = min(start + asked.length_s, until if window.end >= place.end else min(window.end, until))
+        if high <= low:
+            continue
+        declared, span = bool(phase.get("asked")), Interval(start=low, end=high)
+        mine = load.due(low, high)
+        yield Piece(name=phase["name"], start=start, window=span, asked=asked, declared=declared, load=mine)
+
+
+def limits(evidence: Evidence, dropped: int) -> Iterator[tuple[str, str]]:
+    """Yield which limits the generator reached, each with what to do about it."""
+    for fact in evidence.facts("traffic_done"):
+        yield from _limits(fact.more, dropped)
+
+
+def _limits(told: Any, dropped: int) -> Iterator[tuple[str, str]]:
+    who = f"worker {told.get('worker')}"
+    share = cpu_share(told)
+    if share is not None and share >= 0.9:
+        yield f"{who} used {100 * share:.0f} % of a processor core", "use more workers or a lower rate"
+    bound, most = told.get("in_flight_bound"), told.get("in_flight_max", 0)
+    if bound and most >= bound:
+        files = told.get("descriptors")
+        if files and bound >= files - 128:
+            why = f"{who} had {most} requests in flight, all that its limit of {files} open files allows"
+            yield why, "raise `ulimit -n`, use more workers or a lower rate"
+        else:
+            why = f"{who} had {most} requests in flight, its bound"
+            yield why, "use more workers or a lower rate, or see why the service holds so many"
+    if dropped and told.get("queue_max") and told.get("waiting_max", 0) >= told["queue_max"]:
+        yield f"the queue of {who} was full with {told['queue_max']} requests", "use more workers or a lower rate"
+
+
+def cpu_share(told: Any) -> float | None:
+    """Return the share of a core that a worker used, from its last words; None if it did not say."""
+    wall_s, cpu_s = told.get("wall_s"), told.get("cpu_s")
+    return float(cpu_s) / float(wall_s) if wall_s and cpu_s is not None else None

@@ -1,0 +1,157 @@
+"""Windows: how far back an alert's expression looks, and what a history shorter than that does to its detection time.
+
+A share of the last hour (`bad / all > threshold`) is slow to rise in production, where an hour of healthy traffic
+dilutes it. After H seconds of history it is diluted by those H alone. A fault that turns the share s of the traffic bad
+is seen over a window W after
+
+    warm:  t / W * s > threshold            t = threshold * W / s
+    cold:  t * s / (H + t) > threshold      t = threshold * H / (s - threshold)
+
+Without a threshold to read, the difference is at most W * (1 - sqrt(H / W))^2, the worst case over all thresholds
+for s = 1.
+"""
+
+from __future__ import annotations
+
+import datetime
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tocsin.harness.promql.metric_names import below, tree, walk
+
+_COMPARISONS = {">", ">="}
+_MEANS = {"avg_over_time", "quantile_over_time", "stddev_over_time", "stdvar_over_time"}
+_RATES = {"rate", "increase"}
+_DEEPEST = 4
+"""Recordings of recordings that are followed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cold:
+    """What a short history does to an alert. Production seconds.
+
+    `optimistic_s` is how much sooner it is seen than with full windows; `exact` is false where it is only the most it
+    can be. `warm_s` and `cold_s` are how long the fault must last for the expression to become true; None: not told.
+    """
+
+    window_s: float
+    history_s: float
+    optimistic_s: float
+    exact: bool
+    warm_s: float | None = None
+    cold_s: float | None = None
+
+    def __str__(self) -> str:
+        about = f"its window of {self.window_s:g} s has {max(self.history_s, 0):.0f} s of history"
+        if self.exact:
+            told = f"true after {self.cold_s:.0f} s of fault, in production after {self.warm_s:.0f} s"
+            return f"{about}, so its time is optimistic by {self.optimistic_s:.0f} s ({told})"
+        return f"{about}, so its time is optimistic by up to {self.optimistic_s:.0f} s"
+
+
+def longest_s(expr: str) -> float:
+    """Return the longest reach of an expression into the past, production seconds; 0 if it looks at now only."""
+    return _reach(tree(expr))
+
+
+def cold(expr: str, history_s: float, share: float = 1.0, recorded: Mapping[str, str] | None = None) -> Cold | None:
+    """Return what so little history does to an alert, None if every window that dilutes is full.
+
+    `share` is the part of the traffic that the fault turns bad; `recorded` maps metrics that rules record to their
+    expressions, which are read in their place.
+    """
+    node = tree(_inlined(expr, recorded or {}))
+    window_s = max((one for one in _diluting(node) if one > history_s), default=0.0)
+    if not window_s:
+        return None
+    warm_s, cold_s = _needed(node, None, share), _needed(node, max(history_s, 0.0), share)
+    if warm_s is not None and cold_s is not None:
+        return Cold(
+            window_s=window_s,
+            history_s=history_s,
+            optimistic_s=max(warm_s - cold_s, 0.0),
+            exact=True,
+            warm_s=warm_s,
+            cold_s=cold_s,
+        )
+    most = window_s * (1 - math.sqrt(max(history_s, 0.0) / window_s)) ** 2
+    return Cold(window_s=window_s, history_s=history_s, optimistic_s=most, exact=False)
+
+
+def _inlined(expr: str, recorded: Mapping[str, str]) -> str:
+    """Return an expression in which recorded metrics, but for those inside windows, are what they are recorded from."""
+    for _ in range(_DEEPEST):
+        names = [name for name in recorded if name in expr]
+        if not names:
+            break
+        pattern = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
+        found = re.sub(
+            rf"(?<![\w:])({pattern})(?![\w:])(?:\{{[^}}]*\}})?(?!\s*\[)",
+            lambda match: f"({recorded[match.group(1)]})",
+            expr,
+        )
+        if found == expr or tree(found) is None:
+            break
+        expr = found
+    return expr
+
+
+def _seconds(value: Any) -> float:
+    return value.total_seconds() if isinstance(value, datetime.timedelta) else 0.0
+
+
+def _reach(node: Any) -> float:
+    own = _seconds(getattr(node, "range", None)) + max(_seconds(getattr(node, "offset", None)), 0.0)
+    return own + max(map(_reach, below(node)), default=0.0)
+
+
+def _diluting(node: Any) -> Iterator[float]:
+    """Yield the windows whose value is a share or a mean of what they hold: parts of a quotient, and means."""
+    for one in walk(node):
+        if type(one).__name__ == "Call" and one.func.name in _MEANS:
+            yield _reach(one)
+        if type(one).__name__ == "BinaryExpr" and str(one.op) == "/":
+            yield from (_reach(call) for call in _calls(one) if call.func.name in _RATES)
+
+
+def _calls(node: Any) -> Iterator[Any]:
+    return (one for one in walk(node) if type(one).__name__ == "Call")
+
+
+def _needed(node: Any, history_s: float | None, share: float) -> float | None:
+    """Return how long the fault must last for a comparison, or several joined by `and` and `or`, to become true."""
+    kind = type(node).__name__
+    if kind == "ParenExpr":
+        return _needed(node.expr, history_s, share)
+    if kind != "BinaryExpr":
+        return None
+    if str(node.op) in ("and", "or"):
+        sides = [_needed(side, history_s, share) for side in (node.lhs, node.rhs)]
+        times = [one for one in sides if one is not None]
+        return None if len(times) < 2 else (max if str(node.op) == "and" else min)(times)
+    windows = set(_diluting(node.lhs))
+    threshold = None if any(one.func.name in _MEANS for one in _calls(node.lhs)) else _number(node.rhs)
+    if str(node.op) not in _COMPARISONS or threshold is None or len(windows) != 1 or not 0 < threshold < share:
+        return None
+    window_s = windows.pop()
+    if history_s is None or history_s >= window_s:
+        return threshold * window_s / share
+    return min(threshold * history_s / (share - threshold), threshold * window_s / share)
+
+
+def _number(node: Any) -> float | None:
+    """Return the value of a number or of a product or quotient of numbers such as `14.4 * 0.001`."""
+    kind = type(node).__name__
+    if kind == "NumberLiteral":
+        return float(node.val)
+    if kind == "ParenExpr":
+        return _number(node.expr)
+    if kind != "BinaryExpr" or str(node.op) not in ("*", "/"):
+        return None
+    left, right = _number(node.lhs), _number(node.rhs)
+    if left is None or right is None or (str(node.op) == "/" and not right):
+        return None
+    return left * right if str(node.op) == "*" else left / right

@@ -1,0 +1,1 @@
+"""The contract of a fault, and what faults of one sort share."""

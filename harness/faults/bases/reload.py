@@ -1,0 +1,78 @@
+"""What faults of a server's configuration share: a broken file in the run's rendered copy, and a reload by SIGHUP."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any, ClassVar
+
+from tocsin.harness.core.errors import HealError, StackError
+from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.stack import Stack
+from tocsin.harness.faults.bases.fault import Witness
+from tocsin.harness.faults.bases.scrape import page, samples
+
+KEPT = ".before-the-drill"
+"""Added to the name of the good file meanwhile; no glob of a configuration matches it."""
+
+
+class ReloadFault(ABC):
+    """Breaks a file and has it reloaded: the server refuses it and goes on with what it had."""
+
+    kind: ClassVar[str]
+    role: ClassVar[str]
+    metric: ClassVar[str]
+    rubbish: ClassVar[str]
+
+    def __init__(self, params: Any) -> None:
+        self.params = params
+
+    @abstractmethod
+    def file(self, live: LiveStack) -> Path:
+        """Return the rendered file to break; StackError if there is none."""
+
+    def needs(self) -> tuple[str, ...]:
+        """Return the role, and that it can be sent a signal."""
+        return (f"role:{self.role}", "handle:signal")
+
+    def blinds(self, stack: Stack) -> tuple[tuple[str, str], ...]:
+        """Return nothing: the server goes on with what it had."""
+        return ()
+
+    def inject(self, live: LiveStack) -> None:
+        """Put rubbish in the file's place and reload; StackError if the server does not run."""
+        if not self._kept(live):
+            file = self.file(live)
+            copy = file.with_name(f"{file.name}.copy")
+            shutil.copy2(file, copy)
+            copy.replace(file.with_name(file.name + self._suffix))
+            file.write_text(self.rubbish, encoding="utf-8")  # in place: a container may have mounted this very file
+        if not live.signal(self.role, signal.SIGHUP):
+            raise StackError(f"Role {self.role!r} does not run, so it reloads nothing.")
+
+    def heal(self, live: LiveStack) -> None:
+        """Put the good file back and reload; a server that is down will start with it."""
+        kept = self._kept(live)
+        for good in kept:
+            good.with_name(good.name.removesuffix(self._suffix)).write_bytes(good.read_bytes())
+            good.unlink()
+        if kept and not live.signal(self.role, signal.SIGHUP) and live.alive(self.role):
+            raise HealError(f"Role {self.role!r} runs, and cannot be told to reload its files.")
+
+    def witness(self, live: LiveStack) -> Witness:
+        """Read the server's own metric of its last reload: 0 is present, 1 absent."""
+        status, text = page(live, self.role)
+        found = samples(text, self.metric) if status == 200 else []
+        if not found:
+            return Witness(state="cannot_tell", detail=f"{self.role} does not tell {self.metric} ({status})")
+        value = found[0][1]
+        return Witness(state="absent" if value else "present", detail=f"{self.metric} is {value:g}")
+
+    @property
+    def _suffix(self) -> str:
+        return f"{KEPT}-{self.kind}"
+
+    def _kept(self, live: LiveStack) -> list[Path]:
+        return sorted((live.work / "config").rglob(f"*{self._suffix}"))

@@ -1,0 +1,1 @@
+"""From evidence to verdicts: the contract of a check, the judge, and questions about several drills."""

@@ -1,0 +1,83 @@
+"""Which differences say nothing about a speed: those bound to a restart of Prometheus, or to a number of requests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import promql_parser
+
+from tocsin.harness.core.clock import parse_duration
+from tocsin.harness.evidence.evidence import Evidence
+from tocsin.harness.evidence.interval import Interval
+from tocsin.harness.evidence.rule_windows import longest_s
+from tocsin.harness.judging.fidelity.comparison import Pair
+from tocsin.harness.judging.fidelity.rule_groups import Group
+from tocsin.harness.promql.metric_names import below
+
+PROMETHEUS = "prometheus"
+"""The role that evaluates the rules."""
+_HOLE = 3.2
+"""So many evaluation intervals without an evaluation of any rule: Prometheus was away."""
+_COMPARISONS = {">", "<", ">=", "<=", "==", "!="}
+
+
+def starts(evidence: Evidence) -> list[Interval]:
+    """Return every start of Prometheus after its first: from its process's start until it scrapes again."""
+    healthy = [fact for fact in evidence.facts("role_healthy") if fact.more.get("role") == PROMETHEUS]
+    fixed_s = float(evidence.run["fixed_s"].get(PROMETHEUS, 0.0))
+    return [
+        Interval(start=fact.at - float(fact.more.get("took_s", 0.0)), end=fact.at + fixed_s) for fact in healthy[1:]
+    ]
+
+
+def away(evidence: Evidence) -> list[Interval]:
+    """Return when Prometheus started anew, or evaluated no rule for longer than a missed evaluation explains."""
+    shown = [*evidence.metrics.select("eval_ts"), *evidence.metrics.select("ALERTS")]
+    times = np.unique(np.concatenate([one.t for one in shown])) if shown else np.empty(0)
+    longest = _HOLE * float(evidence.run["evaluation_interval_s"]) / evidence.speed
+    holes = [
+        Interval(start=float(times[at]), end=float(times[at + 1])) for at in np.flatnonzero(np.diff(times) > longest)
+    ]
+    return holes + starts(evidence)
+
+
+def exemption(group: Group, alert: str, pair: Pair, gone: Sequence[tuple[float, float]], tolerance_s: float) -> str:
+    """Return why a difference of this alert is exempt, empty if it is not. `gone`: production seconds from the origin.
+
+    After a restart, Prometheus restores what was pending by rules of its own, and its windows hold a hole that the
+    first scrape (about 5 s after every start, whatever the speed) makes K times longer in production time.
+    """
+    rules = [rule for rule in group.rules if rule.get("alert") == alert]
+    times = [one for side in (pair.live, pair.oracle) if side for one in (side.start, side.end) if one is not None]
+    for start, end in gone:
+        reach = end + tolerance_s + max(map(memory_s, rules), default=0.0)
+        if any(start - tolerance_s <= at <= reach for at in times):
+            return f"it is bound to the restart of Prometheus, which did not see the targets for {end - start:.0f} s"
+    counted = next((name for rule in rules for name in _counted(str(rule["expr"]))), None)
+    if counted:
+        return f"it compares the counter {counted} itself, and K times fewer requests were sent"
+    return ""
+
+
+def memory_s(rule: Any) -> float:
+    """Return how many production seconds of the past a rule's state rests on: its windows, and what it waits."""
+    waits = [parse_duration(str(rule.get(key, "0s"))) for key in ("for", "keep_firing_for")]
+    return longest_s(str(rule["expr"])) + sum(waits)
+
+
+def _counted(expr: str) -> Iterator[str]:
+    """Yield the counters that an expression compares as they are, without a rate."""
+    yield from _bare(promql_parser.parse(expr), compared=False)
+
+
+def _bare(node: Any, *, compared: bool) -> Iterator[str]:
+    kind = type(node).__name__
+    if kind == "VectorSelector" and compared and str(node.name).endswith(("_total", "_count", "_sum", "_bucket")):
+        yield str(node.name)
+    if kind == "MatrixSelector":
+        return
+    compared = compared or (kind == "BinaryExpr" and str(node.op) in _COMPARISONS)
+    for part in below(node):
+        yield from _bare(part, compared=compared)

@@ -1,0 +1,79 @@
+"""Suite: what is asked of several drills together. A `suite.yaml` beside the scenarios holds it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from tocsin.harness.core.base_model import Frozen
+from tocsin.harness.core.errors import Mistake, UsageError
+from tocsin.harness.declarations.references import SuiteArgs
+from tocsin.harness.declarations.scenario import Expectation, Scenario
+from tocsin.harness.evidence.evidence import Evidence
+from tocsin.harness.judging.check import Drills, Finding, SuiteCheck, Verdict, unknown
+from tocsin.harness.judging.verdicts import began_on, verdict
+from tocsin.harness.planning.diagnostics import Names, pieces, references
+from tocsin.harness.planning.loader import expectations, read_page
+
+FILE = "suite.yaml"
+"""Its name in a folder of scenarios."""
+COVERAGE = "rules/covered"
+"""What is told of every suite, asked for or not."""
+
+
+class Suite(Frozen):
+    """A suite file: lines of `expect`, as in a scenario, whose checks look at several drills."""
+
+    version: Literal[1]
+    expect: tuple[Expectation, ...] = Field(min_length=1)
+
+
+def read_suite(path: Path, checks: Mapping[str, SuiteCheck], alerts: Iterable[str]) -> Suite:
+    """Read a suite file; UsageError holds every mistake. `alerts` are the names that it may use."""
+    page = read_page(path)
+    mistakes: list[Mistake] = []
+    models = {name: check.args for name, check in checks.items()}
+    lines = expectations(page, page.content, models, mistakes)
+    names = Names(alert=sorted(set(alerts)))
+    for index, (line, args) in enumerate(lines):
+        mistakes += references(page, ("expect", index, line.check), args, names) if args is not None else []
+    bare: dict[str, Any] = {**page.content, "expect": [{"check": COVERAGE, "args": {}}]}
+    suite = pieces(page, (), Suite, bare, mistakes)
+    if not lines and not mistakes:
+        mistakes.append(page.mistake((), "expect", "nothing", f"at least one line such as `- {COVERAGE}: {{}}`"))
+    if suite is None or mistakes:
+        raise UsageError(mistakes)
+    return suite.model_copy(update={"expect": tuple(line for line, _ in lines)})
+
+
+def judge_suite(
+    suite: Suite, played: Sequence[Evidence], unplayed: Sequence[Scenario], checks: Mapping[str, SuiteCheck]
+) -> tuple[Verdict, ...]:
+    """Return a verdict for each line; its waiver is judged by the day on which the last drill began."""
+    drills = Drills(played=tuple(played), unplayed=tuple(unplayed))
+    days = [day for one in played if (day := began_on(one)) is not None]
+    return tuple(verdict(line, _finding(line, drills, checks), max(days, default=None)) for line in suite.expect)
+
+
+def coverage(played: Sequence[Evidence], unplayed: Sequence[Scenario], checks: Mapping[str, SuiteCheck]) -> str:
+    """Return which alerts fired in at least one drill, in one sentence; empty if nothing tells."""
+    drills = Drills(played=tuple(played), unplayed=tuple(unplayed))
+    found = _finding(Expectation(check=COVERAGE, args={}), drills, checks)
+    return found.reason if found.figures else ""
+
+
+def _finding(line: Expectation, drills: Drills, checks: Mapping[str, SuiteCheck]) -> Finding:
+    """Judge one line; a check that crashes has no answer."""
+    check = checks.get(line.check)
+    if check is None:
+        return unknown(f"There is no check {line.check} in this version.")
+    if not drills.played:
+        return unknown("No drill was played.")
+    try:
+        args: SuiteArgs = check.args.model_validate(line.args)
+        return check.judge(drills, args)
+    except Exception as error:
+        return unknown(f"The check crashed: {type(error).__name__}: {' '.join(str(error).split())}")

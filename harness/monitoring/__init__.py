@@ -1,0 +1,1 @@
+"""The stack's own monitoring files as values: alerts, routes, dashboards. Reads files only."""

@@ -1,0 +1,77 @@
+"""Fetches one artefact with Maven, and gives a Java runtime that was unpacked, not installed, its certificates.
+
+The certificate store of a distribution's Java is made while it is installed. An unpacked one has none, so the
+system's bundle is written in the Java key store format (JKS, version 2), which every Java since 1.2 reads.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import ssl
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tocsin.harness.core.errors import StackError
+from tocsin.harness.provisioning.unpack import run_tool
+
+_PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy"
+_PASSWORD = "changeit"  # guards nothing: the certificates are public, and Java wants one
+_PEM = re.compile("-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Maven:
+    """A Maven that runs: `environment` holds JAVA_HOME and all else that the command needs."""
+
+    command: Path
+    environment: Mapping[str, str]
+    work: Path
+
+    def copy(self, coordinates: str) -> Path:
+        """Fetch `group:artefact:version:type` and return the file. Your own Maven settings hold; its cache is ours."""
+        out = self.work / "out"
+        out.mkdir(parents=True, exist_ok=True)
+        argv = [str(self.command), "--batch-mode", "--no-transfer-progress", _PLUGIN, f"-Dartifact={coordinates}"]
+        argv += [f"-DoutputDirectory={out}", f"-Dmaven.repo.local={self.work / 'repository'}"]
+        run_tool(argv, timeout_s=1800, environment=self.environment, cwd=out)  # an empty folder: no pom.xml is read
+        _, artefact, version, kind = coordinates.split(":")
+        file = out / f"{artefact}-{version}.{kind}"
+        if not file.is_file():
+            raise StackError(f"Maven ended well, but left no {file.name}.", hint="Run `tocsin setup` again.")
+        return file
+
+
+def trust_options(store: Path) -> str:
+    """Write the system's certificates to `store`; return the options that make Java use it."""
+    bundle = system_bundle()
+    certificates = [ssl.PEM_cert_to_DER_cert(pem) for pem in _PEM.findall(bundle.read_text(errors="replace"))]
+    store.write_bytes(key_store(certificates))
+    prefix = "-Djavax.net.ssl.trustStore"
+    return f"{prefix}={store} {prefix}Type=JKS {prefix}Password={_PASSWORD}"
+
+
+def system_bundle() -> Path:
+    """Return the file that holds the certificates this system trusts: SSL_CERT_FILE, else the usual places."""
+    named = (os.environ.get("SSL_CERT_FILE"), ssl.get_default_verify_paths().cafile, *_BUNDLES)
+    for place in named:
+        if place and Path(place).is_file():
+            return Path(place)
+    raise StackError("No certificate bundle on this system.", hint="Install ca-certificates or set SSL_CERT_FILE.")
+
+
+def key_store(certificates: list[bytes]) -> bytes:
+    """Return a JKS trust store of DER certificates. Source of the format: sun.security.provider.JavaKeyStore."""
+    body = struct.pack(">III", 0xFEEDFEED, 2, len(certificates))
+    for number, certificate in enumerate(certificates):
+        body += struct.pack(">I", 2) + _text(f"ca{number}") + struct.pack(">Q", 0)
+        body += _text("X.509") + struct.pack(">I", len(certificate)) + certificate
+    return body + hashlib.sha1(_PASSWORD.encode("utf-16-be") + b"Mighty Aphrodite" + body).digest()
+
+
+def _text(value: str) -> bytes:
+    return struct.pack(">H", len(value)) + value.encode("ascii")

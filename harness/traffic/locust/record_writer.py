@@ -1,0 +1,43 @@
+"""Writes down what became of each request."""
+
+from __future__ import annotations
+
+import math
+
+from tocsin.harness.evidence.requests import RequestBuffer
+from tocsin.harness.traffic.clients.exchange import Exchange
+from tocsin.harness.traffic.request_schedule import Due
+
+
+class Ledger:
+    """The records of one worker. `start` is when play began, epoch seconds: intended times count from it."""
+
+    def __init__(self, run_id: str, worker: int, writer: RequestBuffer) -> None:
+        self.start = math.nan
+        self._prefix = f"{run_id}-{worker}-".encode()
+        self._worker = worker
+        self._pack = writer.pack
+
+    def id_of(self, due: Due) -> bytes:
+        """Return a request's id: `<run_id>-<worker>-<index>`."""
+        return self._prefix + b"%d" % due.index
+
+    def record(self, due: Due, exchange: Exchange) -> None:
+        """Keep one request."""
+        outcome, status, sent, first_byte, done = exchange
+        self._pack(
+            self._prefix + b"%d" % due.index,
+            due.kind,
+            outcome,
+            status,
+            self._worker,
+            self.start + due.at_s,
+            sent,
+            first_byte,
+            done,
+        )
+
+    def record_as(self, request_id: str, kind: int, exchange: Exchange, intended: float) -> None:
+        """Keep a request that stands in no schedule."""
+        outcome, status, sent, first_byte, done = exchange
+        self._pack(request_id.encode(), kind, outcome, status, self._worker, intended, sent, first_byte, done)

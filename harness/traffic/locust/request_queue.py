@@ -1,0 +1,86 @@
+"""Where due requests wait for a user and idle users wait for a request: the outlet for everything that blocks."""
+
+from __future__ import annotations
+
+import functools
+from collections import deque
+from collections.abc import Callable
+
+from gevent.event import AsyncResult
+
+from tocsin.harness.traffic.clients.exchange import NEVER_SENT
+from tocsin.harness.traffic.locust.request_outlet import Ended, Lane
+from tocsin.harness.traffic.payloads.payload_kind import Form
+from tocsin.harness.traffic.request_schedule import Due
+
+
+class Desk:
+    """Gives each request to the user that became idle last; asks for one more user when none is idle.
+
+    A user is a greenlet with a client of its own: `take`, send, `done`. `users_max` and `queue_max` mean what they mean
+    for `Connections`.
+    """
+
+    def __init__(self, hire: Callable[[int], None], ended: Ended, *, users_max: int, queue_max: int) -> None:
+        self.waiting_max = 0
+        self.in_flight_max = 0
+        self.in_flight = 0
+        self._hire = hire
+        self._ended = ended
+        self._users = 0
+        self._users_max = users_max
+        self._queue_max = queue_max
+        self._idle: list[AsyncResult] = []
+        self._waiting: deque[tuple[Due, Form]] = deque()
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for a user."""
+        return len(self._waiting)
+
+    def lane(self, form: Form) -> Lane:
+        """Return where the requests of this form are put."""
+        return functools.partial(self._put, form)
+
+    def hire(self, users: int) -> None:
+        """Let so many users come before they are needed."""
+        users = min(users, self._users_max - self._users)
+        self._users += users
+        self._hire(users)
+
+    def _put(self, form: Form, due: Due) -> None:
+        if self._idle:
+            self._idle.pop().set((due, form))
+        elif len(self._waiting) >= self._queue_max:
+            self._ended(due, NEVER_SENT)
+        else:
+            self._waiting.append((due, form))
+            if self._users < self._users_max:
+                self.hire(1)
+            else:
+                self.waiting_max = max(self.waiting_max, len(self._waiting))
+
+    def take(self) -> tuple[Due, Form]:
+        """Wait for a request (in a user's greenlet); it is under way until `done`."""
+        if self._waiting:
+            taken = self._waiting.popleft()
+        else:
+            seat = AsyncResult()
+            self._idle.append(seat)
+            taken = seat.get()
+        self.in_flight += 1
+        self.in_flight_max = max(self.in_flight_max, self.in_flight)
+        return taken
+
+    def done(self) -> None:
+        """A user has ended the request it took."""
+        self.in_flight -= 1
+
+    def drop_waiting(self) -> None:
+        """Record what waits as dropped."""
+        while self._waiting:
+            self._ended(self._waiting.popleft()[0], NEVER_SENT)
+
+    def end(self) -> None:
+        """Drop what waits. What is under way ends with the users, who are Locust's to kill."""
+        self.drop_waiting()

@@ -1,0 +1,40 @@
+"""Looks into answers: a 200 that lacks what stack.yaml declares is no good answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tocsin.harness.evidence.requests import KINDS
+from tocsin.harness.traffic.payloads.payload_kind import Form
+from tocsin.harness.traffic.payloads.response_shape import missing_fields
+
+_GOOD = {KINDS.index(kind) for kind in ("normal", "shifted")}
+
+
+class Checking:
+    """Counts the answers of 200 to good requests on `path`: `checked`, and `lacking` a field of `response`.
+
+    `example` says what the first of them lacks. Other paths, such as those of the Open Inference Protocol, answer in
+    shapes of their own.
+    """
+
+    def __init__(self, path: str, response: Mapping[str, str]) -> None:
+        self.checked = 0
+        self.lacking = 0
+        self.example = ""
+        self._path = path
+        self._response = response
+
+    def wanted(self, form: Form) -> bool:
+        """Whether answers to this form can be looked into."""
+        return bool(self._response) and form.path == self._path
+
+    def look(self, request_id: bytes, kind: int, body: bytes) -> None:
+        """Look into one answer."""
+        if kind not in _GOOD:
+            return
+        self.checked += 1
+        lacking = missing_fields(body, self._response)
+        if lacking:
+            self.lacking += 1
+            self.example = self.example or f"{request_id.decode()} has no {', '.join(lacking)}: {body[:80]!r}"

@@ -1,0 +1,184 @@
+"""The process around the sender: commands on stdin, events on stdout, an end on every path."""
+
+from __future__ import annotations
+
+import gc
+import resource
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gevent
+from gevent.event import Event
+from gevent.fileobject import FileObject
+
+from tocsin.harness.core.clock import RunClock
+from tocsin.harness.core.errors import BROKEN, StackError
+from tocsin.harness.evidence.requests import RequestBuffer, RequestWriter
+from tocsin.harness.traffic.load_plan import TrafficPlan, read_plan
+from tocsin.harness.traffic.locust.events import say
+from tocsin.harness.traffic.locust.sender import Sender
+from tocsin.harness.traffic.locust.user_classes import user_class
+from tocsin.harness.traffic.payloads import load_sample
+from tocsin.harness.traffic.request_schedule import loads
+
+_FLUSH_S = 0.5
+_GRACE_S = 0.5
+"""Beyond timeout_s, so that each client's own timeout comes first."""
+_PATIENCE_S = 1.0
+"""What is under way gets so long when told to stop: an answer that comes now need not become unknown."""
+
+
+def main(argv: list[str]) -> int:
+    """Play the plan file named in `argv`; return 0, or an exit code after an `error` event that says why."""
+    if len(argv) != 1:
+        say("error", message="usage: python -m tocsin.harness.traffic.locust PLAN.json")
+        return BROKEN
+    try:
+        process = Process(read_plan(TrafficPlan, Path(argv[0])))
+    except StackError as error:
+        say("error", message=str(error))
+        return error.exit_code
+    gevent.signal_handler(signal.SIGTERM, process.stop)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; our parent decides
+    gevent.spawn(_listen, process).link_exception(process.broke)
+    return process.run()
+
+
+def _listen(process: Process) -> None:
+    for raw in FileObject(sys.stdin.fileno(), "rb", closefd=False):
+        words = raw.decode("utf-8", "replace").split()
+        if words[:1] == ["start"] and len(words) == 2:
+            process.start(float(words[1]))
+        elif words == ["stop"]:
+            break
+    process.stop()
+
+
+class Process:
+    """One worker's load, from `ready` to `done`. StackError if the plan cannot be played.
+
+    `say(event, **fields)` tells the other side and returns False if nobody listens any more. `now` is the run's clock,
+    epoch seconds; `writer` takes the records.
+    """
+
+    def __init__(
+        self,
+        plan: TrafficPlan,
+        *,
+        say: Callable[..., bool] = say,
+        now: Callable[[], float] | None = None,
+        writer: RequestBuffer | None = None,
+    ) -> None:
+        sample = load_sample(plan.sample, plan.payload.model_dump(), plan.reference)
+        self.achieved: dict[str, Any] = {}
+        self._plan = plan
+        self._phases = loads(plan, sample)
+        self._sender = Sender(
+            plan,
+            self._phases,
+            now=now or RunClock().now,
+            writer=writer or RequestWriter(plan.records / f"{plan.worker}.npy"),
+            user_class=user_class(plan),
+        )
+        self._say = say
+        self._stopped = Event()
+        self._started = Event()
+        self._start = 0.0
+        self._crash = ""
+        self._sender.on_crash(self._crashed)
+
+    def start(self, at: float) -> None:
+        """Let the first phase begin at `at`, epoch seconds. A second start changes nothing."""
+        if not self._started.is_set():
+            self._start = at
+            self._started.set()
+
+    def stop(self) -> None:
+        """Send nothing more; what is under way gets a second."""
+        self._stopped.set()
+
+    def run(self) -> int:
+        """Play, and return when all has been written: 0, or an exit code after an `error` event."""
+        gc.collect()
+        gc.freeze()
+        self._say("ready", achieved=self.achieved, **_times())
+        gevent.wait([self._started, self._stopped], count=1)
+        cpu_s, began = time.process_time(), time.monotonic()
+        ticks = [gevent.spawn(self._flush), gevent.spawn(self._report)]
+        for tick in ticks:
+            tick.link_exception(self.broke)
+        if self._started.is_set():
+            self._play()
+        gevent.killall(ticks)
+        self._sender.end()
+        if self._crash:
+            self._say("error", message=self._crash)
+            return BROKEN
+        self._done(time.process_time() - cpu_s, time.monotonic() - began)
+        return 0
+
+    def broke(self, greenlet: Any) -> None:
+        """A greenlet of this process has ended with an exception."""
+        self._crash = f"The traffic process broke: {greenlet.exception!r}."
+        self._stopped.set()
+
+    def _play(self) -> None:
+        over = self._sender.play(self._start)
+        gevent.wait([over, self._stopped], count=1)
+        self._settle(self._plan.timeout_s + _GRACE_S, also=self._stopped)
+        if self._stopped.is_set():
+            self._sender.stop()
+            self._settle(_PATIENCE_S)
+
+    def _settle(self, within_s: float, also: Event | None = None) -> None:
+        """Wait until nothing is under way, the time is over, or `also` is set."""
+        deadline = time.monotonic() + within_s
+        while not self._sender.idle and time.monotonic() < deadline and not (also and also.is_set()):
+            gevent.sleep(0.01)
+
+    def _flush(self) -> None:
+        while True:
+            gevent.sleep(_FLUSH_S)
+            self._sender.writer.flush()
+
+    def _report(self) -> None:
+        sender = self._sender
+        while True:
+            gevent.sleep(1)
+            sender.writer.flush()
+            rate = sender.tally.rate(sender.now(), sender.in_flight)
+            checked = {"checked": sender.checking.checked, "lacking": sender.checking.lacking}
+            if not self._say("rate", **rate, **checked, asked=sender.asked, waiting=sender.waiting):
+                self._stopped.set()
+
+    def _done(self, cpu_s: float, wall_s: float) -> None:
+        memory_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        totals: dict[str, Any] = {
+            **self._sender.tally.totals(),
+            "asked": self._sender.asked,
+            "stopped": self._stopped.is_set(),
+        }
+        figures = {"cpu_s": round(cpu_s, 3), "wall_s": round(wall_s, 3), "memory_mib": round(memory_mib, 1)}
+        checking = self._sender.checking
+        figures |= {"checked": checking.checked, "lacking": checking.lacking}
+        if checking.lacking:
+            totals["lacking_example"] = checking.example
+        self._say("done", **totals, **figures, **self._sender.limits(), delivered=self._delivered(), **_times())
+
+    def _delivered(self) -> dict[str, Any]:
+        """Return phase -> the shift really made, for the phases that shift anything."""
+        made = zip(self._plan.phases, self._phases, strict=True)
+        return {phase.name: shift for phase, load in made if (shift := load.content.delivered())}
+
+    def _crashed(self, user_instance: object, exception: Exception, tb: object) -> None:
+        where = "A user" if user_instance else "The loop"
+        self._crash = self._crash or f"{where} broke: {exception!r}."
+        self._stopped.set()
+
+
+def _times() -> dict[str, float]:
+    return {"wall": time.time(), "monotonic": time.monotonic()}

@@ -1,0 +1,192 @@
+"""The engine's side of a load that several workers play: a master process, and the workers on this machine."""
+
+from __future__ import annotations
+
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from tocsin.harness.core.base_model import Frozen
+from tocsin.harness.core.errors import StackError, WaitTimeout
+from tocsin.harness.traffic.load_processes import Spawn, TrafficProcess
+
+TOKEN = "TOCSIN_WORKER_TOKEN"
+"""The environment variable with the token that master and workers of a run share."""
+ANYWHERE = "127.0.0.1:0"
+"""Where a master listens unless told otherwise: this machine alone, a free port."""
+_LISTENING_S = 60.0
+_READY_S = 60.0
+_REMOTE_S = 300.0
+"""Wall seconds that workers elsewhere have to join."""
+
+
+class CrewPlan(Frozen):
+    """The file a master is started with: so many workers here and elsewhere, where to listen, what all of them play."""
+
+    local: int = Field(ge=0)
+    remote: int = Field(default=0, ge=0)
+    bind: str = Field(default=ANYWHERE, pattern=r"^[^:]+:\d+$")
+    plan: Mapping[str, Any]
+
+    @property
+    def workers(self) -> int:
+        """How many there are in all."""
+        return self.local + self.remote
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """What one worker did. `recorded` and `done` are None if it never said that it had ended."""
+
+    name: str
+    worker: int
+    recorded: int | None
+    clocks: Sequence[Mapping[str, float]]
+    done: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remote:
+    """Workers elsewhere that a run waits for: how many, where their master listens, the token they know."""
+
+    workers: int = 0
+    bind: str = ANYWHERE
+    token: str = field(default="", repr=False)
+
+
+class TrafficCrew(TrafficProcess):
+    """The load of a run, played by `local` workers here and `remote` ones elsewhere; faces like one TrafficProcess.
+
+    `note(fact, **more)` is called when a worker is lost (`worker_lost`) or comes back (`worker_back`), and for the
+    clock of each worker elsewhere (`worker_clock`). The token is made up unless workers elsewhere have to know it.
+    """
+
+    _module = "tocsin.harness.traffic.locust.master"
+
+    def __init__(
+        self,
+        plan: Mapping[str, Any],
+        work: Path,
+        spawn: Spawn,
+        *,
+        local: int,
+        remote: Remote | None = None,
+        note: Callable[..., Any] = lambda fact, **more: None,
+    ) -> None:
+        self._note = note
+        remote = remote or Remote()
+        self._remote = remote.workers
+        self._workers: list[subprocess.Popen[bytes]] = []
+        secret = {TOKEN: remote.token or secrets.token_hex(32)}
+        whole = {"plan": dict(plan), "local": local, "remote": remote.workers, "bind": remote.bind}
+
+        def spawned(argv: Sequence[str], **popen: Any) -> subprocess.Popen[bytes]:
+            # what they put aside goes with the stack's folder, however they end
+            return spawn(argv, env={**secret, "TMPDIR": str(work)}, **popen)
+
+        super().__init__(whole, work, spawned, name="traffic-master")
+        port = self._await("listening", 1, _LISTENING_S)["port"]
+        host = remote.bind.rpartition(":")[0].replace("0.0.0.0", "127.0.0.1")
+        for number in range(1, local + 1):
+            argv = [sys.executable, "-m", "tocsin.harness.traffic.locust.worker", f"{host}:{port}", str(number)]
+            self._workers.append(spawned(argv, name=f"traffic-{number}", stdin=subprocess.PIPE))
+
+    def ready(self, within_s: float | None = None) -> None:
+        """Wait until every worker can start; StackError if one here ended, WaitTimeout naming how many have joined."""
+        patience_s = within_s or (_REMOTE_S if self._remote else _READY_S)
+        deadline = time.monotonic() + patience_s
+        while not self.said("ready"):
+            try:
+                self._await("ready", 1, min(0.2, max(deadline - time.monotonic(), 0.01)))
+            except WaitTimeout:
+                self._see_that_they_live()
+                if time.monotonic() >= deadline:
+                    raise self._incomplete(patience_s) from None
+        for one in self.said("ready")[0]["workers"]:
+            if not one["local"]:
+                more = {name: one[name] for name in ("worker", "host", "offset_s", "uncertainty_s")}
+                self._note("worker_clock", **more)
+
+    def _see_that_they_live(self) -> None:
+        for number, process in enumerate(self._workers, start=1):
+            if process.poll() is not None and not self.said("error"):
+                raise StackError(
+                    f"Worker {number} ended (exit code {process.returncode}) before it could start.",
+                    hint=f"Read stack-logs/traffic-{number}.log.",
+                )
+
+    def _incomplete(self, patience_s: float) -> WaitTimeout:
+        joined, all_of_them = len(self.said("joined")), len(self._workers) + self._remote
+        refused = f", {len(self.said('stranger'))} refused for a wrong token" if self.said("stranger") else ""
+        return WaitTimeout(
+            f"Waited {patience_s:.1f} s for {all_of_them} workers; {joined} have joined{refused}.",
+            hint="Start those elsewhere with `tocsin worker --master HOST:PORT`.",
+        )
+
+    def check(self) -> None:
+        """StackError if the master or all workers ended before the load was over and nobody had told them to."""
+        super().check()
+        lost = {one["worker"] for one in self.said("worker_lost")} - {one["worker"] for one in self.said("worker_back")}
+        if lost and len(lost) == len(self._workers) + self._remote and not self._told_to_stop:
+            raise StackError("Every worker of the traffic is lost.", hint="Read stack-logs/traffic-1.log.")
+
+    def stop(self, within_s: float = 15.0) -> dict[str, Any] | None:
+        """Tell all to end and wait for that; killed if it takes longer. Returns `done`, None if that was never said."""
+        done = super().stop(within_s)
+        self._end_workers()
+        return done
+
+    def wait(self, within_s: float) -> dict[str, Any]:
+        """Wait until the load is over and all processes here have ended; return the master's `done`."""
+        done = super().wait(within_s)
+        self._end_workers()
+        return done
+
+    @property
+    def parts(self) -> tuple[Any, ...]:
+        """What each worker did, for the journal; the master itself if it never said that it had ended."""
+        done = self.done
+        if done is None:
+            return (self, *(self._silent(number) for number in range(1, len(self._workers) + self._remote + 1)))
+        return tuple(
+            Part(
+                name=f"traffic-{one['worker']}",
+                worker=one["worker"],
+                recorded=one["recorded"],
+                clocks=one["clocks"],
+                done=one["done"] or None,
+            )
+            for one in done["workers"]
+        )
+
+    def _silent(self, number: int) -> Part:
+        return Part(name=f"traffic-{number}", worker=number, recorded=None, clocks=(), done=None)
+
+    @property
+    def worker_pids(self) -> tuple[int, ...]:
+        """The process ids of the workers on this machine."""
+        return tuple(process.pid for process in self._workers)
+
+    def _heard(self, said: dict[str, Any]) -> None:
+        if said["event"] in ("worker_lost", "worker_back"):
+            self._note(said["event"], **{name: value for name, value in said.items() if name != "event"})
+
+    def _end_workers(self) -> None:
+        """End the workers here: they do so by themselves once the master is gone or their stdin has ended."""
+        deadline = time.monotonic() + 2.0
+        for process in self._workers:
+            if process.stdin and not process.stdin.closed:
+                process.stdin.close()
+        for process in self._workers:
+            try:
+                process.wait(max(deadline - time.monotonic(), 0.01))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
