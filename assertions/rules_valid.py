@@ -12,7 +12,7 @@ from tocsin.harness.evidence.evidence import Evidence
 from tocsin.harness.evidence.interval import Interval
 from tocsin.harness.evidence.rendered_config import LoadedRule, declared_metrics, tool_output
 from tocsin.harness.judging.check import Check, Finding, failed, passed, unknown
-from tocsin.harness.promql.metric_names import metric_names
+from tocsin.harness.monitoring.promql.metric_names import metric_names
 
 TOOLS = ("promtool_rules.txt", "promtool_config.txt", "amtool_config.txt")
 NOBODY = "none"

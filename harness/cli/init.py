@@ -17,7 +17,7 @@ def init(
     """Write a first stack.yaml beside a compose file, and say what could not be found."""
     from tocsin.harness.cli.console import show
     from tocsin.harness.core.errors import PASS, Mistake, UsageError
-    from tocsin.harness.stack_draft import draft
+    from tocsin.harness.planning.stack_draft import draft
 
     target = compose.parent / "stack.yaml"
     made = draft(compose)

@@ -15,8 +15,8 @@ from tocsin.harness.collectors.server_queries import Prometheus, Refused
 from tocsin.harness.declarations.live_stack import LiveStack
 from tocsin.harness.monitoring.dashboards import Query
 from tocsin.harness.monitoring.monitoring_files import read_scales
-from tocsin.harness.promql.compress import NotCompressible, compress_expr
-from tocsin.harness.promql.rewrites import analyse
+from tocsin.harness.monitoring.promql.compress import NotCompressible, compress_expr
+from tocsin.harness.monitoring.promql.rewrites import analyse
 
 _COUNTED = ("count", "logs", "raw_data", "raw_document")
 _METRICS = ("avg", "min", "max", "sum", "cardinality")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tocsin.harness.evidence.metrics import Metrics, Series
-from tocsin.harness.promql.metric_names import selectors, tree
+from tocsin.harness.monitoring.promql.metric_names import selectors, tree
 
 EARLIEST = "at the earliest: every series it reads was moving before"
 _QUIET_SAMPLES = 4

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tocsin.harness.promql.metric_names import below, tree, walk
+from tocsin.harness.monitoring.promql.metric_names import below, tree, walk
 
 _COMPARISONS = {">", ">="}
 _MEANS = {"avg_over_time", "quantile_over_time", "stddev_over_time", "stdvar_over_time"}

@@ -14,9 +14,9 @@ from tocsin.harness.declarations.scenario import PlannedFault, PlannedPhase, Sce
 from tocsin.harness.declarations.stack import Stack
 from tocsin.harness.monitoring.alert_routes import all_routes
 from tocsin.harness.monitoring.monitoring_files import Monitoring
+from tocsin.harness.monitoring.promql.expression import NotCompressible, parse
+from tocsin.harness.monitoring.promql.recording_rules import inlined
 from tocsin.harness.planning.time_to_fire import Need, Situation, need
-from tocsin.harness.promql.expression import NotCompressible, parse
-from tocsin.harness.promql.recording_rules import inlined
 
 DELIVERY_S = 0.1
 """Wall seconds at most from the end of group_wait until the receiver has answered, on loopback (measured: 0.03)."""

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from tocsin.harness.core.clock import format_duration
 from tocsin.harness.declarations.alert_plan import AlertRule
 from tocsin.harness.declarations.scenario import PlannedPhase
+from tocsin.harness.monitoring.promql.expression import NotCompressible, parse
+from tocsin.harness.monitoring.promql.ratio_thresholds import Share, shares
+from tocsin.harness.monitoring.promql.recording_rules import inlined
 from tocsin.harness.planning.detection_bounds import Plan
-from tocsin.harness.promql.expression import NotCompressible, parse
-from tocsin.harness.promql.ratio_thresholds import Share, shares
-from tocsin.harness.promql.recording_rules import inlined
 
 Z = 4.0
 """Standard deviations that must lie between the healthy share and the threshold: 1 in 31 000 looks by chance."""

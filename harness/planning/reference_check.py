@@ -15,6 +15,7 @@ from tocsin.harness.declarations.scenario import Catalogue, Expectation, Scenari
 from tocsin.harness.declarations.stack import Stack
 from tocsin.harness.monitoring.dashboards import readable
 from tocsin.harness.monitoring.monitoring_files import read_monitoring
+from tocsin.harness.monitoring.promql.expression import NotCompressible, parse
 from tocsin.harness.planning import locust_user_file
 from tocsin.harness.planning.diagnostics import Names, Page, pieces, raw_references, references
 from tocsin.harness.planning.fault_schedule import (
@@ -28,7 +29,6 @@ from tocsin.harness.planning.fault_schedule import (
     rooms,
     unguarded,
 )
-from tocsin.harness.promql.expression import NotCompressible, parse
 
 
 def unresolved(

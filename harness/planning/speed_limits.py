@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from tocsin.harness.core.clock import format_duration, parse_duration
 from tocsin.harness.declarations.scenario import Catalogue
 from tocsin.harness.monitoring.alert_routes import all_routes
+from tocsin.harness.monitoring.promql.expression import NotCompressible
+from tocsin.harness.monitoring.promql.rewrites import analyse
 from tocsin.harness.planning.detection_bounds import Plan, fixed_s, since_s
 from tocsin.harness.planning.noise_limits import drift_limits, noise_limits
-from tocsin.harness.promql.expression import NotCompressible
-from tocsin.harness.promql.rewrites import analyse
 
 SHORTEST_PHASE_S = 1.0
 """Wall seconds that a phase should last at least: the resolution of what is asked and sent."""

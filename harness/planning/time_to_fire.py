@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from tocsin.harness.declarations.signal_names import Signals
-from tocsin.harness.promql.expression import COMPARISONS, Node, bare, constant, walk, windows_s
-from tocsin.harness.promql.function_table import KEEPS, SPREADS
-from tocsin.harness.promql.ratio_thresholds import Share, share_of
-from tocsin.harness.promql.rewrites import scale_of
-from tocsin.harness.promql.time_dimension import Scales
+from tocsin.harness.monitoring.promql.expression import COMPARISONS, Node, bare, constant, walk, windows_s
+from tocsin.harness.monitoring.promql.function_table import KEEPS, SPREADS
+from tocsin.harness.monitoring.promql.ratio_thresholds import Share, share_of
+from tocsin.harness.monitoring.promql.rewrites import scale_of
+from tocsin.harness.monitoring.promql.time_dimension import Scales
 
 
 @dataclass(frozen=True, kw_only=True)

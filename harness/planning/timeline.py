@@ -20,12 +20,12 @@ from tocsin.harness.declarations.scenario import (
 )
 from tocsin.harness.declarations.stack import Stack
 from tocsin.harness.monitoring.monitoring_files import Monitoring, read_monitoring
+from tocsin.harness.monitoring.promql.compress import compress_expr
+from tocsin.harness.monitoring.promql.expression import NotCompressible
 from tocsin.harness.planning.detection_bounds import Plan, floors, warnings
 from tocsin.harness.planning.fault_schedule import reach_of
 from tocsin.harness.planning.random_faults import drawn
 from tocsin.harness.planning.speed_limits import limits
-from tocsin.harness.promql.compress import compress_expr
-from tocsin.harness.promql.expression import NotCompressible
 
 FASTEST = math.inf
 """The speed that stands for the largest honest one."""

@@ -3,7 +3,7 @@ import pytest
 from tests.evidence.rendered import alert, write, write_tools
 from tocsin.harness.evidence.annotations import hollow, unrendered
 from tocsin.harness.evidence.rendered_config import Configuration, tool_output
-from tocsin.harness.promql.metric_names import metric_names
+from tocsin.harness.monitoring.promql.metric_names import metric_names
 
 RECORD = {"record": "job:errors", "expr": "sum(errors)"}
 

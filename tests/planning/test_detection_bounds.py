@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.small_stack import ALERTMANAGER, PROMETHEUS, SERVICE, STACK
 from tests.planning.test_timeline import planned
+from tests.small_stack import ALERTMANAGER, PROMETHEUS, SERVICE, STACK
 from tocsin.harness.declarations.alert_plan import Floor
 from tocsin.harness.declarations.scenario import Timeline
 from tocsin.harness.monitoring.monitoring_files import read_monitoring

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from pydantic import Field
 
-from tests.small_stack import CATALOGUE, STACK, Kill, write_scenario
 from tests.planning.test_timeline import planned
+from tests.small_stack import CATALOGUE, STACK, Kill, write_scenario
 from tocsin.harness.core.errors import UsageError
 from tocsin.harness.planning.loader import load
 from tocsin.harness.planning.timeline import plan

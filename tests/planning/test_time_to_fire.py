@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from tocsin.harness.declarations.signal_names import Signals
+from tocsin.harness.monitoring.promql.expression import parse
+from tocsin.harness.monitoring.promql.time_dimension import Scales
 from tocsin.harness.planning.time_to_fire import Situation, need
-from tocsin.harness.promql.expression import parse
-from tocsin.harness.promql.time_dimension import Scales
 
 DRIFT = {
     "score": {"metric": "score", "label": "feature"},

@@ -131,7 +131,7 @@ def _pager(stack: Stack, places: Places, caller: str | None) -> str:
 
 def _rules(text: str, places: Places) -> str:
     from tocsin.harness.monitoring.monitoring_files import read_scales
-    from tocsin.harness.promql.compress import compress_rules
+    from tocsin.harness.monitoring.promql.compress import compress_rules
 
     return text if places.speed == 1 else compress_rules(text, places.speed, read_scales(places.stack))
 

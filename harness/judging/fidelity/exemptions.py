@@ -14,7 +14,7 @@ from tocsin.harness.evidence.interval import Interval
 from tocsin.harness.evidence.rule_windows import longest_s
 from tocsin.harness.judging.fidelity.comparison import Pair
 from tocsin.harness.judging.fidelity.rule_groups import Group
-from tocsin.harness.promql.metric_names import below
+from tocsin.harness.monitoring.promql.metric_names import below
 
 PROMETHEUS = "prometheus"
 """The role that evaluates the rules."""

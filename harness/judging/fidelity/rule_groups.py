@@ -12,7 +12,7 @@ from tocsin.harness.core.clock import parse_duration
 from tocsin.harness.core.errors import EvidenceError
 from tocsin.harness.evidence.evidence import Evidence
 from tocsin.harness.evidence.original_rules import ORIGINAL, rule_files
-from tocsin.harness.promql.metric_names import selectors
+from tocsin.harness.monitoring.promql.metric_names import selectors
 
 EVERYTHING = "*"
 """What an expression reads that selects series by something else than a metric's name."""

@@ -3,9 +3,9 @@
 import pytest
 from ruamel.yaml import YAML
 
-from tocsin.harness.promql import compress
-from tocsin.harness.promql.compress import NotCompressible, compress_expr, compress_rules
-from tocsin.harness.promql.expression import parse
+from tocsin.harness.monitoring.promql import compress
+from tocsin.harness.monitoring.promql.compress import NotCompressible, compress_expr, compress_rules
+from tocsin.harness.monitoring.promql.expression import parse
 
 KEPT = [
     ("rate(x[5m])", "rate(x[10s])"),

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from tocsin.harness.core.clock import format_duration
-from tocsin.harness.promql import compress
-from tocsin.harness.promql.compress import compress_rules
-from tocsin.harness.promql.rewrites import Analysis
-from tocsin.harness.promql.time_dimension import NUMBER
+from tocsin.harness.monitoring.promql import compress
+from tocsin.harness.monitoring.promql.compress import compress_rules
+from tocsin.harness.monitoring.promql.rewrites import Analysis
+from tocsin.harness.monitoring.promql.time_dimension import NUMBER
 from tocsin.harness.provisioning.programs import cache_folder, find_all
 
 SPEED, EACH_S, SAMPLES = 15, 15, 160

@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from tocsin.harness.promql.expression import NotCompressible
+from tocsin.harness.monitoring.promql.expression import NotCompressible
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +110,7 @@ class Scales:
         return found if metric in self.recorded and not (found.plain or found.counter) else Scale(power=-1.0)
 
     def _of_record(self, metric: str) -> Scale:
-        from tocsin.harness.promql.rewrites import analyse
+        from tocsin.harness.monitoring.promql.rewrites import analyse
 
         found = []
         for expr in self.recorded[metric]:

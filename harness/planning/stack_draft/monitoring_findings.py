@@ -13,8 +13,8 @@ from ruamel.yaml.error import YAMLError
 
 from tocsin.harness.core.clock import format_duration
 from tocsin.harness.monitoring.alert_routes import reached, read_route
-from tocsin.harness.stack_draft.compose_file import Composed
-from tocsin.harness.stack_draft.service_kinds import Recognised, of_kind
+from tocsin.harness.planning.stack_draft.compose_file import Composed
+from tocsin.harness.planning.stack_draft.service_kinds import Recognised, of_kind
 
 _ALWAYS = re.compile(r"vector\s*\(\s*1\s*\)|1\s*==\s*1|1")
 _COUNTER = re.compile(r"\b([a-zA-Z_:][\w:]*_total)\b")

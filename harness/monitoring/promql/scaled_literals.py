@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tocsin.harness.promql.expression import Node, NotCompressible, bare, constant
-from tocsin.harness.promql.time_dimension import Scale, blank
+from tocsin.harness.monitoring.promql.expression import Node, NotCompressible, bare, constant
+from tocsin.harness.monitoring.promql.time_dimension import Scale, blank
 
 AT_SPEED_ONE = "Play this at --speed 1."
 

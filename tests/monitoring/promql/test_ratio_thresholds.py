@@ -2,8 +2,8 @@
 
 import pytest
 
-from tocsin.harness.promql.expression import parse
-from tocsin.harness.promql.ratio_thresholds import shares
+from tocsin.harness.monitoring.promql.expression import parse
+from tocsin.harness.monitoring.promql.ratio_thresholds import shares
 
 ERRORS = 'sum by (m) (rate(n_total{status="error"}[5m]))'
 GOOD = 'sum(rate(n_total{status="success"}[5m]))'

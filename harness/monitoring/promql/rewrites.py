@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from tocsin.harness.promql.dimension_arithmetic import OPERATORS, either
-from tocsin.harness.promql.expression import COMPARISONS, SETS, Node, NotCompressible, parse
-from tocsin.harness.promql.function_table import (
+from tocsin.harness.monitoring.promql.dimension_arithmetic import OPERATORS, either
+from tocsin.harness.monitoring.promql.expression import COMPARISONS, SETS, Node, NotCompressible, parse
+from tocsin.harness.monitoring.promql.function_table import (
     AGGREGATES_COUNT,
     AGGREGATES_KEEP,
     COUNTS,
@@ -18,8 +18,8 @@ from tocsin.harness.promql.function_table import (
     SPREADS,
     SUMS,
 )
-from tocsin.harness.promql.scaled_literals import AT_SPEED_ONE, Literals
-from tocsin.harness.promql.time_dimension import CONSTANT, MOMENT, NUMBER, Scale, Scales, unknown
+from tocsin.harness.monitoring.promql.scaled_literals import AT_SPEED_ONE, Literals
+from tocsin.harness.monitoring.promql.time_dimension import CONSTANT, MOMENT, NUMBER, Scale, Scales, unknown
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from tocsin.harness.stack_draft.compose_file import read_compose
-from tocsin.harness.stack_draft.draft_writer import document
-from tocsin.harness.stack_draft.monitoring_findings import read_declared
-from tocsin.harness.stack_draft.service_kinds import recognise
+from tocsin.harness.planning.stack_draft.compose_file import read_compose
+from tocsin.harness.planning.stack_draft.draft_writer import document
+from tocsin.harness.planning.stack_draft.monitoring_findings import read_declared
+from tocsin.harness.planning.stack_draft.service_kinds import recognise
 
 
 @dataclass(frozen=True, kw_only=True)

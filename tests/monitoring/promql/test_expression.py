@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from tocsin.harness.promql.expression import NotCompressible, bare, constant, metrics, parse, walk, windows_s
+from tocsin.harness.monitoring.promql.expression import NotCompressible, bare, constant, metrics, parse, walk, windows_s
 
 
 def test_numbers_are_counted_in_the_order_of_the_text() -> None:

@@ -1,8 +1,8 @@
 """Alerting rules as values, and what rules tell of one another."""
 
-from tocsin.harness.promql.expression import metrics, parse
-from tocsin.harness.promql.recording_rules import inlined, read_as_counters, recorded
-from tocsin.harness.promql.rule_files import alert_rules
+from tocsin.harness.monitoring.promql.expression import metrics, parse
+from tocsin.harness.monitoring.promql.recording_rules import inlined, read_as_counters, recorded
+from tocsin.harness.monitoring.promql.rule_files import alert_rules
 
 GROUPS = [
     {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from tocsin.harness.stack_draft.compose_file import Service
+from tocsin.harness.planning.stack_draft.compose_file import Service
 
 LABEL = "tocsin.role"
 """A label on a service that says what it is, where its image does not."""

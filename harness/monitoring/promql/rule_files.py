@@ -7,7 +7,7 @@ from typing import Any
 
 from tocsin.harness.core.clock import parse_duration
 from tocsin.harness.declarations.scenario import AlertRule
-from tocsin.harness.promql.expression import NotCompressible, metrics, parse, windows_s
+from tocsin.harness.monitoring.promql.expression import NotCompressible, metrics, parse, windows_s
 
 
 def alert_rules(

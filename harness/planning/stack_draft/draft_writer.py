@@ -7,12 +7,12 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tocsin.harness.stack_draft.compose_file import Composed
-from tocsin.harness.stack_draft.monitoring_findings import Declared
-from tocsin.harness.stack_draft.service_kinds import GPU, LABEL, MODEL, OTHER, Recognised, of_kind
+from tocsin.harness.planning.stack_draft.compose_file import Composed
+from tocsin.harness.planning.stack_draft.monitoring_findings import Declared
+from tocsin.harness.planning.stack_draft.service_kinds import GPU, LABEL, MODEL, OTHER, Recognised, of_kind
 
 if TYPE_CHECKING:
-    from tocsin.harness.stack_draft import Draft
+    from tocsin.harness.planning.stack_draft import Draft
 
 _ONE_OF_A_KIND = ("prometheus", "alertmanager")
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
@@ -21,7 +21,7 @@ _PAGER_PORT = 9095
 
 def document(composed: Composed, roles: Sequence[Recognised], declared: Declared) -> Draft:
     """Return the draft: its text, what was found, and what was not."""
-    from tocsin.harness.stack_draft import Draft
+    from tocsin.harness.planning.stack_draft import Draft
 
     lines = [
         f"# A draft, made from {composed.path.name}. Lines that say FILL IN are what could not be found there.",

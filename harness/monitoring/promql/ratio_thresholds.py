@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from tocsin.harness.promql.expression import COMPARISONS, Node, bare, constant, walk
-from tocsin.harness.promql.function_table import RATES
+from tocsin.harness.monitoring.promql.expression import COMPARISONS, Node, bare, constant, walk
+from tocsin.harness.monitoring.promql.function_table import RATES
 
 _FLIPPED = {">": "<", "<": ">", ">=": "<=", "<=": ">="}
 

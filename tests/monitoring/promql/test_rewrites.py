@@ -2,10 +2,10 @@
 
 import pytest
 
-from tocsin.harness.promql.compress import compress_expr
-from tocsin.harness.promql.expression import NotCompressible
-from tocsin.harness.promql.rewrites import analyse
-from tocsin.harness.promql.time_dimension import Scales
+from tocsin.harness.monitoring.promql.compress import compress_expr
+from tocsin.harness.monitoring.promql.expression import NotCompressible
+from tocsin.harness.monitoring.promql.rewrites import analyse
+from tocsin.harness.monitoring.promql.time_dimension import Scales
 
 POWERS = [
     ("x", 0),

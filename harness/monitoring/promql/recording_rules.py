@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from tocsin.harness.promql.expression import Node, NotCompressible, parse, walk
-from tocsin.harness.promql.function_table import RATES
+from tocsin.harness.monitoring.promql.expression import Node, NotCompressible, parse, walk
+from tocsin.harness.monitoring.promql.function_table import RATES
 
 
 def recorded(groups: Iterable[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from tocsin.harness.promql.expression import Node, constant
-from tocsin.harness.promql.scaled_literals import Literals, told
-from tocsin.harness.promql.time_dimension import MOMENT, NUMBER, Scale, blank, unknown
+from tocsin.harness.monitoring.promql.expression import Node, constant
+from tocsin.harness.monitoring.promql.scaled_literals import Literals, told
+from tocsin.harness.monitoring.promql.time_dimension import MOMENT, NUMBER, Scale, blank, unknown
 
 
 def either(literals: Literals, node: Node, left: Scale, right: Scale) -> Scale:
