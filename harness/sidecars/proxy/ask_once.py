@@ -1,7 +1,7 @@
-"""Asks once over an edge and prints what came back: `python -m tocsin.harness.sidecars.proxy.ask_once HOST:PORT PATH WITHIN_S [PADDING]`.
+"""Asks once over an edge: `python -m tocsin.harness.sidecars.proxy.ask_once HOST:PORT PATH WITHIN_S [PADDING]`.
 
-For witnesses where a published port stands before the proxy: it accepts what the proxy refuses. One line of JSON: `how`
-it went, `took_s` wall seconds, `size` in bytes. Standard library only.
+The command prints one line of JSON with the fields of `EdgeAnswer`. Witnesses run it inside the proxy's container,
+because a port that Docker publishes accepts connections that the proxy itself refuses. Standard library only.
 """
 
 from __future__ import annotations
@@ -10,18 +10,35 @@ import http.client
 import json
 import sys
 import time
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+How = Literal["answered", "refused", "silent", "cut", "reset"]
+"""`silent`: no answer in time. `cut`: the connection ended before the answer was complete."""
 
 
-def look(address: str, path: str, within_s: float, padding: str = "") -> dict[str, Any]:
-    """Ask on a connection of its own; `how`: answered, refused, silent, cut or reset. Never raises for what is seen."""
-    host, _, port = address.rpartition(":")
-    connection = http.client.HTTPConnection(host, int(port), timeout=within_s)
-    began, how, size = time.monotonic(), "answered", 0
+@dataclass(frozen=True, kw_only=True)
+class EdgeAnswer:
+    """How a request went, after how many wall seconds, and its size in bytes, headers and padding included."""
+
+    how: How
+    took_s: float
+    size: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.how} after {1000 * self.took_s:.0f} ms"
+
+
+def ask_once(address: str, path: str, within_s: float, padding: str = "") -> EdgeAnswer:
+    """GET `http://address path` on a new connection and return how it went; network errors are not raised.
+
+    `padding` is sent along as a header, so that a narrow edge slows the request down too.
+    """
+    began = time.monotonic()
+    how: How = "answered"
+    size = 0
     try:
-        connection.request("GET", path, headers={"X-Padding": padding} if padding else {})
-        response = connection.getresponse()
-        size = len(response.read()) + len(str(response.headers)) + len(padding)
+        size = _get(address, path, within_s, padding)
     except ConnectionRefusedError:
         how = "refused"
     except TimeoutError:
@@ -30,10 +47,22 @@ def look(address: str, path: str, within_s: float, padding: str = "") -> dict[st
         how = "cut"
     except (OSError, http.client.HTTPException):
         how = "reset"
+    return EdgeAnswer(how=how, took_s=time.monotonic() - began, size=size)
+
+
+def _get(address: str, path: str, within_s: float, padding: str) -> int:
+    """Return how many bytes the answer and the padding have."""
+    host, _, port = address.rpartition(":")
+    connection = http.client.HTTPConnection(host, int(port), timeout=within_s)
+    headers = {"X-Padding": padding} if padding else {}
+    try:
+        connection.request("GET", path, headers=headers)
+        response = connection.getresponse()
+        return len(response.read()) + len(str(response.headers)) + len(padding)
     finally:
         connection.close()
-    return {"how": how, "took_s": time.monotonic() - began, "size": size}
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(look(sys.argv[1], sys.argv[2], float(sys.argv[3]), *sys.argv[4:5])) + "\n")
+    answer = ask_once(sys.argv[1], sys.argv[2], float(sys.argv[3]), *sys.argv[4:5])
+    sys.stdout.write(json.dumps(asdict(answer)) + "\n")
