@@ -6,86 +6,52 @@ import ast
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 LARGEST_FILE, LARGEST_FUNCTION, LARGEST_P90 = 250, 70, 30
 
-BASE = {"errors", "clock", "statistics"}
-VALUES = {
-    "alerting",
-    "frozen",
-    "guardrails",
-    "shape",
-    "signals",
-    "starts",
-    "scenario",
-    "stack",
+ORDER = (
+    "core",
+    "declarations",
+    "monitoring",
     "evidence",
-    "check",
-    "journal",
-}
-READING = {
-    "loader",
-    "draft",
-    "drawing",
-    "placing",
-    "mistakes",
-    "resolve",
-    "rules",
-    "dashboards",
-    "timeline",
-    "programs",
-    "recipes",
-    "sighting",
-    "user_file",
-    "provision",
-    "unpack",
-    "maven",
-}
-DOING = {"faults", "traffic", "collectors", "pager", "proxy"}
-STAGES = {
+    "provisioning",
+    "planning",
+    "sidecars",
+    "faults",
+    "traffic",
+    "collectors",
     "engines",
-    "ready",
-    "play",
-    "settle",
-    "collect",
-    "store",
-    "judge",
-    "suite",
-    "verdicts",
-    "stages",
-    "senders",
-    "abort",
-    "ending",
-}
-ABOVE_DOING = BASE | VALUES | READING
-MAY_IMPORT: dict[str, set[str]] = {
-    **{name: BASE for name in BASE},
-    **{name: BASE | VALUES for name in VALUES},
-    **{name: ABOVE_DOING for name in READING},
-    **{name: ABOVE_DOING | {name} for name in DOING},
-    **{name: ABOVE_DOING | DOING | STAGES for name in STAGES},
-    "report": {"evidence", "check", "scenario", "statistics", "clock", "errors", "report"},
-    "assertions": {"evidence", "check", "statistics", "assertions"},
+    "runner",
+    "judging",
+    "assertions",
+    "report",
+    "cli",
+)
+"""The packages of `harness` and the checks, in order: each may import those before it, and its own modules."""
+NARROW = {
+    "assertions": {"evidence", "judging", "declarations", "core.statistics", "assertions"},
     "scenarios": {"traffic", "scenarios"},
     "stacks": {"stacks"},
+    "sidecars": {"sidecars"},
 }
-COMPOSES = {"cli", "catalogue"}
-"""May import everything: the composition root, and the catalogue that gathers every `ALL`."""
+"""Packages that may import less than the order allows: checks know the evidence alone, sidecars run in containers."""
+FAULT_CONTRACT = ("runner",)
+"""Packages that play faults and know none: they may import `harness.faults` only for its bases."""
 PROCESSES = (
     "harness/cli/",
     "harness/traffic/locust/",
     "harness/traffic/canary.py",
-    "harness/engines/guardian/__main__.py",
+    "harness/engines/guardian/guardian.py",
     "harness/engines/guardian/undo.py",
-    "harness/sidecars/pager.py",
-    "harness/proxy/__main__.py",
-    "harness/sidecars/proxy/ask_once.py",
+    "harness/sidecars/",
     "stacks/",
 )
 """What prints and exits: the command line, and programs that run as processes of their own."""
+MOST_CONDITIONALS = 12
+"""Conditional expressions per thousand lines. Locust has 4.8, stamina 2.6."""
 
 
 @dataclass(frozen=True)
@@ -111,9 +77,11 @@ def read(path: Path, root: Path) -> Source:
 
 
 def group(module: str) -> str:
-    """Return the row of the table: `tocsin.harness.faults.kill` -> faults; harness itself -> empty."""
-    parts = module.split(".")
-    return parts[0] if parts[0] != "harness" else (parts[1] if len(parts) > 1 else "")
+    """Return the row of the order: `harness.faults.kill` -> faults; harness itself -> empty."""
+    parts = module.removeprefix("tocsin.").split(".")
+    if parts[0] != "harness":
+        return parts[0]
+    return parts[1] if len(parts) > 1 else ""
 
 
 def imported(source: Source, *, types_too: bool = True) -> Iterator[tuple[int, str]]:
@@ -134,45 +102,51 @@ def _nodes(node: ast.AST, types_too: bool) -> Iterator[ast.AST]:
 
 
 def _ours(source: Source, *, types_too: bool = True) -> Iterator[tuple[int, str]]:
+    """Yield (line, module or module.name below `tocsin`) of every import of our own."""
     for line, name in imported(source, types_too=types_too):
-        own = name.split(".")[0] in ("harness", "assertions", "scenarios", "stacks")
-        if own and name not in ("harness", "tocsin.harness.__version__"):
-            yield line, name
+        if name.startswith(("tocsin.harness.", "tocsin.assertions", "tocsin.scenarios", "tocsin.stacks")):
+            yield line, name.removeprefix("tocsin.")
 
 
 def wrong_imports(sources: Iterable[Source]) -> list[str]:
+    """Return the imports that the order of the packages forbids."""
     found = []
     for source in sources:
-        if source.group in COMPOSES | {""}:
-            continue
-        allowed = MAY_IMPORT.get(source.group)
-        if allowed is None:
-            found.append(f"{source.place}: `{source.group}` stands in no row of the import table")
+        if source.group not in (*ORDER, *NARROW, ""):
+            found.append(f"{source.place}: `{source.group}` stands nowhere in the order of the packages")
             continue
         for line, name in _ours(source):
-            if group(name) not in allowed or _past_the_base(source, name):
+            if not _allowed(source.group, name):
                 found.append(f"{source.place}:{line}: {source.group} may not import {name}")
     return found
 
 
-def _past_the_base(source: Source, name: str) -> bool:
-    return (
-        source.group in ("play", "settle", "ready")
-        and group(name) == "faults"
-        and not name.startswith("tocsin.harness.faults.bases.fault")
-    )
+def _allowed(importer: str, name: str) -> bool:
+    if importer in NARROW:
+        below_harness = name.removeprefix("harness.")
+        return any(below_harness == one or below_harness.startswith(f"{one}.") for one in NARROW[importer])
+    if importer in FAULT_CONTRACT and name.startswith("harness.faults") and not name.startswith("harness.faults.bases"):
+        return False
+    return group(name) in ORDER[: ORDER.index(importer) + 1] if importer else False
 
 
 def cycles(sources: Iterable[Source]) -> list[str]:
-    """Return each pair of packages or modules that reach each other, imports for types alone left out."""
-    direct: dict[str, set[str]] = {}
-    for source in sources:
-        targets = {group(name) for _, name in _ours(source, types_too=False)}
-        direct.setdefault(source.group, set()).update(targets - {source.group, ""})
+    """Return each pair of modules that reach each other, imports for types alone included."""
+    by_name = {source.module: source for source in sources}
+    direct = {name: _imported_modules(source, by_name) - {name} for name, source in by_name.items()}
     reach = {name: _closure(name, lambda one: direct.get(one, set())) for name in direct}
     return sorted(
         f"{a} and {b} import each other" for a in reach for b in reach[a] if a < b and a in reach.get(b, set())
     )
+
+
+def _imported_modules(source: Source, known: Mapping[str, Source], *, types_too: bool = True) -> set[str]:
+    modules = set()
+    for _, name in _ours(source, types_too=types_too):
+        module = name if name in known else name.rpartition(".")[0]
+        if module in known:
+            modules.add(module)
+    return modules
 
 
 def _closure(start: str, step: Callable[[str], set[str]]) -> set[str]:
@@ -191,11 +165,7 @@ def reachable(start: str, sources: Iterable[Source]) -> set[str]:
     by_name = {source.module: source for source in sources}
 
     def step(name: str) -> set[str]:
-        if name not in by_name:
-            return set()
-        targets = {target for _, target in _ours(by_name[name], types_too=False)}
-        named = {t if t in by_name else t.rpartition(".")[0] for t in targets}
-        return {name for name in named if name in by_name}
+        return _imported_modules(by_name[name], by_name, types_too=False) if name in by_name else set()
 
     roots = {name for name in by_name if name == start or name.startswith(f"{start}.")}
     return roots.union(*(_closure(name, step) for name in roots))
@@ -229,6 +199,32 @@ def too_large(sources: Iterable[Source]) -> list[str]:
     if p90 > LARGEST_P90 and len(sizes) > 1:
         found.append(f"the 90th percentile of functions has {p90} lines, at most {LARGEST_P90}")
     return found
+
+
+def dense(sources: Iterable[Source]) -> list[str]:
+    """Return nested conditional expressions, and too many of them in all."""
+    found, conditionals, lines = [], 0, 0
+    for source in sources:
+        lines += source.text.count("\n")
+        for node in ast.walk(source.tree):
+            if isinstance(node, ast.IfExp):
+                conditionals += 1
+                inner = (below for child in ast.iter_child_nodes(node) for below in ast.walk(child))
+                if any(isinstance(below, ast.IfExp) for below in inner):
+                    found.append(f"{source.place}:{node.lineno}: a conditional expression inside another one")
+    if conditionals * 1000 > MOST_CONDITIONALS * lines:
+        found.append(f"{conditionals} conditional expressions in {lines} lines, at most {MOST_CONDITIONALS} in 1000")
+    return found
+
+
+def twins(sources: Iterable[Source]) -> list[str]:
+    """Return each name that two public classes of ours have, with where they stand."""
+    places: dict[str, list[str]] = {}
+    for source in sources:
+        for node in source.tree.body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(source.place)
+    return [f"two classes are called {name}: {', '.join(here)}" for name, here in places.items() if len(here) > 1]
 
 
 def undocumented(sources: Iterable[Source]) -> list[str]:
