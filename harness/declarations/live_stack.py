@@ -1,27 +1,12 @@
-"""What a running stack offers to faults, recorders and stages."""
+"""What a running stack offers to faults, recorders and stages: small protocols, and `LiveStack`, their sum."""
 
 from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
-from tocsin.harness.core.base_model import Frozen as Frozen
-from tocsin.harness.core.base_model import Seconds as Seconds
-from tocsin.harness.declarations.launch_spec import ComposeFiles as ComposeFiles
-from tocsin.harness.declarations.launch_spec import ComposeStart as ComposeStart
-from tocsin.harness.declarations.launch_spec import Health as Health
-from tocsin.harness.declarations.launch_spec import LocalStart as LocalStart
-from tocsin.harness.declarations.signal_names import CheckedSignal as CheckedSignal
-from tocsin.harness.declarations.signal_names import DriftSignal as DriftSignal
-from tocsin.harness.declarations.signal_names import LabelledMetric as LabelledMetric
-from tocsin.harness.declarations.signal_names import LatencySignal as LatencySignal
-from tocsin.harness.declarations.signal_names import LogsSignal as LogsSignal
-from tocsin.harness.declarations.signal_names import RequestsSignal as RequestsSignal
-from tocsin.harness.declarations.signal_names import Signals as Signals
-from tocsin.harness.declarations.signal_names import TimeScales as TimeScales
-from tocsin.harness.declarations.signal_names import WatchdogSignal as WatchdogSignal
 from tocsin.harness.declarations.stack import Stack
 
 
@@ -35,90 +20,116 @@ class Prober(Protocol):
         """Send `count` normal requests; return status and body of each answer, the body up to some kilobytes."""
 
 
+class EdgeReply(Protocol):
+    """How a request over an edge went, after how many wall seconds, and its size in bytes."""
+
+    @property
+    def how(self) -> Literal["answered", "refused", "silent", "cut", "reset"]: ...  # noqa: D102
+    @property
+    def took_s(self) -> float: ...  # noqa: D102
+    @property
+    def size(self) -> int: ...  # noqa: D102
+
+
 class EdgeProxy(Protocol):
     """The proxy on an edge: `listens` is where its caller connects, `calls` the role's own address."""
 
     listens: str
     calls: str
 
-    def set(self, **conditions: Any) -> dict[str, Any]:
-        """Set conditions (tocsin.harness.sidecars.proxy.conditions; none: as if it were not there); return the edge's state."""
+    def set(self, **conditions: object) -> dict[str, Any]:
+        """Set conditions (tocsin.harness.sidecars.proxy.conditions), none to let all pass; return the edge's state."""
 
     def state(self) -> dict[str, Any]:
         """Return conditions and counters."""
 
+    def ask(self, path: str, within_s: float, padding: str = "") -> EdgeReply:
+        """GET a path of the role over the edge, from where its callers are; OSError if nobody can ask from there."""
 
-class LiveStack(Protocol):
-    """A stack that is up. Faults and the guardian need nothing else."""
+
+class StackFacts(Protocol):
+    """What is fixed while a stack is up. `capabilities` says what can be done to its roles (`fault.CAPABILITIES`)."""
 
     engine: str
     stack: Stack
     work: Path
     run_id: str
     speed: float
-    handles: frozenset[str]
+    capabilities: frozenset[str]
+
+
+class Addresses(Protocol):
+    """Where roles are reached."""
 
     def address(self, role: str, port: str | None = None, *, caller: str | None = None) -> str:
-        """Return `127.0.0.1:port` of a role (its primary port by default), as `caller` reaches it if one is named."""
+        """Return `host:port` of a role (its primary port by default), as `caller` reaches it if one is named."""
 
     def proxy(self, edge: str) -> EdgeProxy:
-        """Return the proxy on an edge (`caller -> role`); StackError where none stands."""
+        """Return the proxy on an edge (`caller -> role`); StackError if the edge has none."""
 
-    def spawn(self, argv: Sequence[str], *, name: str, **popen: Any) -> subprocess.Popen[bytes]:
-        """Start a child that carries the run id and ends with the stack; its output goes to stack-logs/<name>.log."""
+
+class Roles(Protocol):
+    """Starts and ends roles, and tells which run."""
 
     def stop(self, role: str, *, kill: bool = False) -> None:
-        """End a role on purpose: SIGTERM and patience, or SIGKILL."""
+        """End a role on purpose: SIGTERM and some patience, or SIGKILL."""
 
     def restart(self, role: str, *, wait: bool = True) -> None:
-        """Start a role again on the same ports unless it runs, and wait until it is healthy if asked to."""
-
-    def repeat(self, name: str, do: Callable[[], float]) -> None:
-        """Call `do` at once and again in the background; it returns the wall seconds to the next call.
-
-        It ends with `cease`, with the stack, and with this process. A second one of the same name changes nothing.
-        """
-
-    def cease(self, name: str) -> None:
-        """End what repeats under this name, after its present call; nothing where nothing does."""
+        """Start a role again on the same ports unless it runs; wait until it is healthy unless told not to."""
 
     def alive(self, role: str) -> bool:
-        """Tell whether the role's process runs."""
+        """Tell whether a role runs."""
 
     def died(self) -> dict[str, str]:
-        """Return role -> sentence with the log's tail, for each role that ended unasked."""
+        """Return role -> sentence with the log's last lines, for each role that ended unexpectedly."""
 
     def expect_end(self, role: str) -> None:
-        """Take the end of the role's present process, whenever it comes, as asked for: a fault brings it about."""
+        """Mark the end of this role's present process as expected: a fault is about to bring it about."""
+
+
+class Signals(Protocol):
+    """Sends signals to roles."""
 
     def signal(self, role: str, number: int) -> int:
-        """Send a signal to all processes of a role; return how many got it. SIGSTOP and SIGCONT: handle `freeze`."""
+        """Send a signal to a role; return how many processes or containers got it. SIGSTOP, SIGCONT: `freeze`."""
 
     def frozen(self, role: str) -> tuple[int, int]:
-        """Return (frozen, all) of a role's processes or containers, as the kernel or the runtime tells."""
+        """Return (frozen, all) of a role's processes or containers, as the kernel or the runtime reports."""
+
+
+class ResourceLimits(Protocol):
+    """Limits what roles may use, and measures what they use."""
 
     def limit(self, role: str, **limits: float) -> None:
         """Limit what a role may use: `memory_mib`, `open_files`, `writes_per_s`; without any, lift every limit.
 
-        While a limit is in force the role's end is taken as asked for. StackError for a limit that cannot be set here.
+        While a limit is in force the role's end is expected. StackError for a limit that cannot be set here.
         """
 
     def usage(self, role: str) -> Mapping[str, float]:
-        """Return what the kernel says of a role, as far as it is known here.
+        """Return what the kernel reports of a role, as far as it is known here.
 
         `memory_mib`, `memory_limit_mib` (missing while there is none), `oom_kills` (since the stack is up),
-        `open_files` (of the process that has most), `open_files_limit` (the lowest of its processes) and `began`
+        `open_files` (the most that one process has), `open_files_limit` (the lowest of its processes) and `began`
         (epoch seconds at which its first process started; missing while none runs).
         """
 
+
+class Networks(Protocol):
+    """Takes roles off their networks. Capability `disconnect`."""
+
     def disconnect(self, role: str) -> None:
-        """Take a role off all its networks; StackError where it has none of its own. Handle `disconnect`."""
+        """Take a role off all its networks; StackError where it has none of its own."""
 
     def reconnect(self, role: str) -> None:
-        """Put a role on the networks again that it was taken off; nothing where it was not."""
+        """Put a role back on the networks that it was taken off; nothing happens where it was not."""
 
     def networks(self, role: str) -> tuple[str, ...]:
-        """Return the networks that a role is on, as the runtime tells."""
+        """Return the networks that a role is on, as the runtime reports."""
+
+
+class Commands(Protocol):
+    """Runs commands beside a role, and processes of the drill's own."""
 
     def run_in(self, role: str, argv: Sequence[str], *, within_s: float = 5.0) -> tuple[int, str]:
         """Run a short command where the role's files are, as its user; return exit status and output (both streams).
@@ -127,7 +138,27 @@ class LiveStack(Protocol):
         """
 
     def disk(self, name: str) -> str:
-        """Return the folder of a disk of stack.yaml as its role sees it; StackError if it is none of its own now."""
+        """Return the folder of a disk of stack.yaml as its role sees it; StackError if it is no disk of this run."""
+
+    def spawn(self, argv: Sequence[str], *, name: str, **popen: Any) -> subprocess.Popen[bytes]:
+        """Start a child that carries the run id and ends with the stack; its output goes to stack-logs/<name>.log."""
+
+
+class BackgroundLoops(Protocol):
+    """Repeats an action in the background while a fault lasts."""
+
+    def repeat(self, name: str, do: Callable[[], float]) -> None:
+        """Call `do` now and again in the background; it returns the wall seconds until the next call.
+
+        The loop ends with `cease`, with the stack, and with this process. A second one of the same name is not started.
+        """
+
+    def cease(self, name: str) -> None:
+        """End the loop of this name after its present call; nothing happens where there is none."""
+
+
+class FaultRecord(Protocol):
+    """The record from which the guardian heals faults, should this process die."""
 
     def guard(self, fault: str, *, kind: str, params: Mapping[str, object], outlives: bool) -> None:
         """Write down, before it is done, what is about to be broken; safe on disk on return."""
@@ -135,6 +166,20 @@ class LiveStack(Protocol):
     def healed(self, fault: str) -> None:
         """Write down that a fault was healed."""
 
+
+class Canary(Protocol):
+    """The canary process of the run, which witnesses ask."""
+
+    def attach_prober(self, prober: Prober) -> None:
+        """Set the canary process."""
+
     @property
     def prober(self) -> Prober:
-        """The canary process of this run."""
+        """The canary process; StackError before one was attached."""
+
+
+class LiveStack(
+    StackFacts, Addresses, Roles, Signals, ResourceLimits, Networks, Commands, BackgroundLoops, FaultRecord, Canary,
+    Protocol,
+):  # fmt: skip
+    """A stack that is up. Faults, the guardian, recorders and stages need nothing else."""

@@ -1,4 +1,4 @@
-"""The contract of a stack folder (`stack.yaml`) and of a stack that is up (`LiveStack`)."""
+"""The contract of a stack folder: what its `stack.yaml` may say."""
 
 from __future__ import annotations
 
@@ -7,23 +7,11 @@ from pathlib import Path
 
 from pydantic import Field, PrivateAttr
 
-from tocsin.harness.core.base_model import Frozen as Frozen
-from tocsin.harness.core.base_model import Seconds as Seconds
+from tocsin.harness.core.base_model import Frozen, Seconds
 from tocsin.harness.declarations.guardrails import Allowed, Budget
-from tocsin.harness.declarations.launch_spec import ComposeFiles as ComposeFiles
-from tocsin.harness.declarations.launch_spec import ComposeStart as ComposeStart
-from tocsin.harness.declarations.launch_spec import Health as Health
-from tocsin.harness.declarations.launch_spec import LocalStart as LocalStart
+from tocsin.harness.declarations.launch_spec import ComposeFiles, ComposeStart, Health, LocalStart
 from tocsin.harness.declarations.payload_spec import Payload
-from tocsin.harness.declarations.signal_names import CheckedSignal as CheckedSignal
-from tocsin.harness.declarations.signal_names import DriftSignal as DriftSignal
-from tocsin.harness.declarations.signal_names import LabelledMetric as LabelledMetric
-from tocsin.harness.declarations.signal_names import LatencySignal as LatencySignal
-from tocsin.harness.declarations.signal_names import LogsSignal as LogsSignal
-from tocsin.harness.declarations.signal_names import RequestsSignal as RequestsSignal
-from tocsin.harness.declarations.signal_names import Signals as Signals
-from tocsin.harness.declarations.signal_names import TimeScales as TimeScales
-from tocsin.harness.declarations.signal_names import WatchdogSignal as WatchdogSignal
+from tocsin.harness.declarations.signal_names import Signals, TimeScales
 
 
 class Role(Frozen):
