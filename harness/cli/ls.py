@@ -1,55 +1,108 @@
-"""tocsin ls: lists what there is to name: scenarios, checks, faults, payloads, arrivals, stacks, engines."""
+"""tocsin ls: lists what a scenario or an option may name, all of it or one kind."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+Section = tuple[str, list[tuple[str, str]]]
+"""A title, and (name, summary) of each thing below it."""
 
-def ls() -> int:
-    """List what a scenario or an option may name.
 
-    Scenarios, checks, faults, payloads, arrivals, stacks and engines, each with its summary.
+def ls(
+    word: Annotated[str | None, typer.Argument(metavar="[WORD]", help="The kind to list; all without it.")] = None,
+) -> int:
+    """List the names that scenarios and options may use, with summaries.
+
+    WORD is one of scenarios, checks, faults, payloads, arrivals, users, stacks, engines.
     """
     from tocsin.harness.cli.console import show
-    from tocsin.harness.core.errors import PASS
+    from tocsin.harness.cli.options import mistake
+    from tocsin.harness.core.errors import PASS, UsageError
+    from tocsin.harness.planning.diagnostics import did_you_mean
 
-    for title, rows in sections():
+    if word is not None and word not in SECTIONS:
+        hint = did_you_mean(word, SECTIONS)
+        raise UsageError([mistake("tocsin ls", "WORD", word, f"one of: {', '.join(SECTIONS)}", hint)])
+    words = SECTIONS if word is None else [word]
+    for title, rows in (section for name in words for section in SECTIONS[name]()):
         show(_table(title, rows))
     return PASS
 
 
-def sections() -> list[tuple[str, list[tuple[str, str]]]]:
-    """Return (title, (name, summary) per thing) in the order they are shown."""
-    from tocsin.assertions import ALL as CHECKS
-    from tocsin.assertions import SUITE
-    from tocsin.harness.cli import engine_registry
-    from tocsin.harness.faults import ALL as FAULTS
-    from tocsin.harness.traffic.pacers import ALL as PACERS
+def _scenarios() -> list[Section]:
+    from tocsin.harness.cli.engine_registry import folder_named, scenario_files
 
-    scenarios = engine_registry.folder_named("scenarios")
-    files = engine_registry.scenario_files(scenarios) if scenarios.is_dir() else []
+    folder = folder_named("scenarios")
+    files = scenario_files(folder) if folder.is_dir() else []
+    return [(f"scenarios ({folder.name}/)", [(path.stem, _summary(path)) for path in files])]
+
+
+def _checks() -> list[Section]:
+    from tocsin.assertions import ALL, SUITE
+
     return [
-        (f"scenarios ({scenarios.name}/)", [(path.stem, _summary(path)) for path in files]),
-        ("checks", sorted((check.id, check.summary) for check in CHECKS)),
+        ("checks", sorted((check.id, check.summary) for check in ALL)),
         ("checks of a suite.yaml", sorted((check.id, check.summary) for check in SUITE)),
-        ("faults", sorted((fault.kind, fault.summary) for fault in FAULTS)),
-        ("payloads", _payloads()),
-        ("arrivals", [(pacer.name, pacer.summary) for pacer in PACERS]),
-        ("stacks", [(folder.name, _summary(folder / "stack.yaml")) for folder in engine_registry.known_stacks()]),
-        ("engines", sorted(engine_registry.ENGINES.items())),
     ]
 
 
-def _payloads() -> list[tuple[str, str]]:
+def _faults() -> list[Section]:
+    from tocsin.harness.faults import ALL
+
+    return [("faults", sorted((fault.kind, fault.summary) for fault in ALL))]
+
+
+def _payloads() -> list[Section]:
     from tocsin.harness.traffic.payloads import CATALOGUE
 
-    return sorted((name, _first_line(model.__doc__)) for name, model in CATALOGUE.items())
+    return [("payloads", sorted((name, _first_line(model.__doc__)) for name, model in CATALOGUE.items()))]
+
+
+def _arrivals() -> list[Section]:
+    from tocsin.harness.traffic.pacers import ALL
+
+    return [("arrivals", [(pacer.name, pacer.summary) for pacer in ALL])]
+
+
+def _users() -> list[Section]:
+    from tocsin.harness.traffic import USERS
+
+    summary = "Tocsin's own client, which sends the payload to the service."
+    own = "A Locust User class of your own, in a file beside the scenario."
+    return [("users", [*((name, summary) for name in USERS), ("FILE.py:CLASS", own)])]
+
+
+def _stacks() -> list[Section]:
+    from tocsin.harness.cli.engine_registry import known_stacks
+
+    return [("stacks", [(folder.name, _summary(folder / "stack.yaml")) for folder in known_stacks()])]
+
+
+def _engines() -> list[Section]:
+    from tocsin.harness.cli.engine_registry import ENGINES
+
+    return [("engines", sorted(ENGINES.items()))]
+
+
+SECTIONS: Mapping[str, Callable[[], list[Section]]] = {
+    "scenarios": _scenarios,
+    "checks": _checks,
+    "faults": _faults,
+    "payloads": _payloads,
+    "arrivals": _arrivals,
+    "users": _users,
+    "stacks": _stacks,
+    "engines": _engines,
+}
+"""Word -> what is listed for it, in the order in which all are shown."""
 
 
 def _first_line(text: str | None) -> str:
@@ -57,9 +110,9 @@ def _first_line(text: str | None) -> str:
 
 
 def _summary(path: Path) -> str:
-    """Return the summary of a YAML file without reading the rest: a file with mistakes is listed too."""
-    found = re.search(r"^summary:[ \t]*(.+)$", path.read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
-    return found.group(1).strip().strip("'\"") if found else "(no summary)"
+    """Return the summary of a YAML file without parsing it: a file with mistakes is listed too."""
+    line = re.search(r"^summary:[ \t]*(.+)$", path.read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
+    return line.group(1).strip().strip("'\"") if line else "(no summary)"
 
 
 def _table(title: str, rows: Iterable[tuple[str, str]]) -> RenderableType:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from tocsin.harness.core.errors import Mistake
 
 Scenarios = Annotated[
     list[Path], typer.Argument(metavar="SCENARIO|FOLDER", help="Scenario files, or folders of them (a suite).")
@@ -15,7 +18,9 @@ StackName = Annotated[
     str | None,
     typer.Option("--stack", metavar="NAME|DIR", help="Stack to use instead of the one the scenario names."),
 ]
-EngineName = Annotated[str, typer.Option("--engine", metavar="NAME", help="What the stack runs on; see `tocsin ls`.")]
+EngineName = Annotated[
+    str, typer.Option("--engine", metavar="NAME", help="What the stack runs on; see `tocsin ls engines`.")
+]
 
 
 def speed_of(text: str | float) -> float:
@@ -50,3 +55,10 @@ AllowFaults = Annotated[
 AllowPages = Annotated[
     bool, typer.Option("--allow-pages", help="Play although people may be paged by a stack that is not ours.")
 ]
+
+
+def mistake(place: object, where: str, value: object, expected: str, hint: str = "") -> Mistake:
+    """Return one thing wrong on the command line; `place` is the option, file or folder that it is about."""
+    from tocsin.harness.core.errors import Mistake
+
+    return Mistake(file=str(place), line=0, where=where, value=str(value), expected=expected, hint=hint)

@@ -113,7 +113,7 @@ def test_a_crash_without_a_run_directory_leaves_its_traceback_in_a_temporary_fil
         (["up", "--stack", "nowhere"], 64, "nowhere"),
         (["setup", "--stack", "nowhere"], 64, "nowhere"),
         (["doctor", "--stack", "nowhere"], 64, "nowhere"),
-        (["ls", "extra"], 64, "extra"),
+        (["ls", "faults", "extra"], 64, "extra"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

@@ -112,6 +112,31 @@ def test_ls_lists_everything_that_can_be_named(capsys):
     assert "(no summary)" not in told
 
 
+@pytest.mark.parametrize(
+    ("word", "there", "absent"),
+    [
+        ("scenarios", "tour", "alerts/fire"),
+        ("checks", "rules/covered", "model_raises"),
+        ("faults", "model_raises", "alerts/fire"),
+        ("payloads", "shift", "poisson"),
+        ("arrivals", "poisson", "shift"),
+        ("users", "predict", "poisson"),
+        ("stacks", "reference", "external"),
+        ("engines", "external", "reference"),
+    ],
+)
+def test_ls_lists_one_kind(capsys, word, there, absent):
+    assert main(["ls", word]) == 0
+    names = [line.split(" ")[0] for line in capsys.readouterr().out.splitlines()]
+    assert there in names and absent not in names
+
+
+def test_ls_knows_no_other_word(capsys):
+    assert main(["ls", "fault"]) == 64
+    told = capsys.readouterr().err
+    assert "got fault; expected one of: scenarios, checks" in told and "Did you mean `faults`?" in told
+
+
 def test_schema_describes_the_file_as_it_is_written(capsys):
     assert main(["schema"]) == 0
     schema = json.loads(capsys.readouterr().out)
@@ -127,7 +152,7 @@ def test_schema_describes_the_file_as_it_is_written(capsys):
 
 
 def seen(*missing):
-    def look_all(names, cache):
+    def look_up_all(names, cache):
         return {
             name: Absent(name=name, wanted=f"{name} >= 1")
             if name in missing
@@ -135,7 +160,7 @@ def seen(*missing):
             for name in names
         }
 
-    return look_all
+    return look_up_all
 
 
 @pytest.mark.parametrize(
@@ -148,7 +173,7 @@ def seen(*missing):
     ],
 )
 def test_doctor(monkeypatch, capsys, missing, memory_mib, disk_mib, code, words):
-    monkeypatch.setattr("tocsin.harness.provisioning.programs.look_all", seen(*missing))
+    monkeypatch.setattr("tocsin.harness.provisioning.programs.look_up_all", seen(*missing))
     monkeypatch.setattr("tocsin.harness.provisioning.programs.memory_mib", lambda: memory_mib)
     monkeypatch.setattr("tocsin.harness.provisioning.programs.disk_free_mib", lambda path: disk_mib)
     assert main(["doctor"]) == code
