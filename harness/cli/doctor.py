@@ -36,7 +36,7 @@ def doctor(
     from tocsin.harness.cli.console import show
     from tocsin.harness.core.errors import PASS, UNKNOWN
     from tocsin.harness.planning.loader import load_stack
-    from tocsin.harness.provisioning.programs import cache_folder, look_all
+    from tocsin.harness.provisioning.programs import cache_folder, look_up_all
 
     found = load_stack(stack)
     kind, _, variant = engine.partition(":")
@@ -44,7 +44,7 @@ def doctor(
     if kind == "compose":
         return _compose(found, variant or None, pull, runs)
     cache = cache_folder()
-    seen = look_all(engine_registry.programs_of(found), cache)
+    seen = look_up_all(engine_registry.programs_of(found), cache)
     resources = _resources(engine_registry.memory_mib_of(found), cache, runs)
     show(_table(seen, resources), f"\nThe cache of programs is {cache}.")
     moves = _moves(seen, resources)

@@ -1,7 +1,7 @@
-"""Fetches one artefact with Maven, and gives a Java runtime that was unpacked, not installed, its certificates.
+"""Fetches an artefact with Maven, and makes a certificate store for a Java runtime that was only unpacked.
 
-The certificate store of a distribution's Java is made while it is installed. An unpacked one has none, so the
-system's bundle is written in the Java key store format (JKS, version 2), which every Java since 1.2 reads.
+Installing a distribution's Java makes its certificate store; an unpacked one has none. The system's certificates are
+written in the Java key store format (JKS, version 2), which every Java since 1.2 reads.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.
 
 @dataclass(frozen=True, kw_only=True)
 class Maven:
-    """A Maven that runs: `environment` holds JAVA_HOME and all else that the command needs."""
+    """The Maven command. `environment` holds JAVA_HOME and whatever else it needs."""
 
     command: Path
     environment: Mapping[str, str]
     work: Path
 
     def copy(self, coordinates: str) -> Path:
-        """Fetch `group:artefact:version:type` and return the file. Your own Maven settings hold; its cache is ours."""
+        """Fetch `group:artefact:version:type` and return the file. The user's Maven settings apply."""
         out = self.work / "out"
         out.mkdir(parents=True, exist_ok=True)
         argv = [str(self.command), "--batch-mode", "--no-transfer-progress", _PLUGIN, f"-Dartifact={coordinates}"]
@@ -42,7 +42,7 @@ class Maven:
         _, artefact, version, kind = coordinates.split(":")
         file = out / f"{artefact}-{version}.{kind}"
         if not file.is_file():
-            raise StackError(f"Maven ended well, but left no {file.name}.", hint="Run `tocsin setup` again.")
+            raise StackError(f"Maven succeeded, but {file.name} is not there.", hint="Run `tocsin setup` again.")
         return file
 
 
@@ -56,12 +56,12 @@ def trust_options(store: Path) -> str:
 
 
 def system_bundle() -> Path:
-    """Return the file that holds the certificates this system trusts: SSL_CERT_FILE, else the usual places."""
-    named = (os.environ.get("SSL_CERT_FILE"), ssl.get_default_verify_paths().cafile, *_BUNDLES)
-    for place in named:
-        if place and Path(place).is_file():
-            return Path(place)
-    raise StackError("No certificate bundle on this system.", hint="Install ca-certificates or set SSL_CERT_FILE.")
+    """Return the file with the certificates this system trusts: SSL_CERT_FILE, else the usual places."""
+    candidates = (os.environ.get("SSL_CERT_FILE"), ssl.get_default_verify_paths().cafile, *_BUNDLES)
+    for candidate in candidates:
+        if candidate and Path(candidate).is_file():
+            return Path(candidate)
+    raise StackError("This system has no certificate bundle.", hint="Install ca-certificates or set SSL_CERT_FILE.")
 
 
 def key_store(certificates: list[bytes]) -> bytes:

@@ -1,4 +1,4 @@
-"""Looks for programs: on the PATH, in the cache, where ES_HOME points; every one is asked for its version."""
+"""Looks programs up on the PATH, in the cache and at ES_HOME, and asks each for its version."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import re
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from tocsin.harness.provisioning.program_manifest import RECIPES, Recipe
+from tocsin.harness.provisioning.program_manifest import MANIFEST, ProgramSpec
 
 ROOT = Path("/")
 NO_TRACES = "-XX:-UsePerfData"
@@ -20,7 +20,7 @@ _VERSION_TIMEOUT_S = 20
 
 @dataclass(frozen=True, kw_only=True)
 class Program:
-    """A program that was found and answers with a fitting version. `origin` is PATH, cache or ES_HOME.
+    """A program in a version that fits. `origin` is PATH, cache or ES_HOME.
 
     `environment` is what it needs to run; `modules` is the folder for rsyslogd's -M, None when it finds its own.
     """
@@ -35,74 +35,101 @@ class Program:
 
 @dataclass(frozen=True, kw_only=True)
 class Absent:
-    """A program that was looked for in vain. `seen` says what was there instead, one sentence each."""
+    """A program that is not here. `seen` holds a sentence for each candidate that does not fit."""
 
     name: str
     wanted: str
     seen: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return self.wanted + (f" (seen: {'; '.join(self.seen)})" if self.seen else "")
+        if not self.seen:
+            return self.wanted
+        return f"{self.wanted} (seen: {'; '.join(self.seen)})"
 
 
-def look_all(names: Iterable[str], cache: Path) -> dict[str, Program | Absent]:
-    """Look for several programs at once; each answers in a process of its own."""
+class _Unfit(Exception):
+    """A candidate does not fit; the message says why."""
+
+
+def look_up_all(names: Iterable[str], cache: Path) -> dict[str, Program | Absent]:
+    """Look up several programs at once; each is asked in a process of its own."""
     wanted = tuple(dict.fromkeys(names))
     with ThreadPoolExecutor(max_workers=max(1, len(wanted))) as pool:
-        return dict(zip(wanted, pool.map(lambda name: look(name, cache), wanted), strict=True))
+        return dict(zip(wanted, pool.map(lambda name: look_up(name, cache), wanted), strict=True))
 
 
-def look(name: str, cache: Path) -> Program | Absent:
-    """Look for one program: what was found, or what was seen instead."""
-    recipe = RECIPES.get(name)
-    if recipe is None:
-        return Absent(name=name, wanted=f"{name}, which is not one of {', '.join(RECIPES)}")
+def look_up(name: str, cache: Path) -> Program | Absent:
+    """Return the first candidate that fits, else what the candidates are instead."""
+    spec = MANIFEST.get(name)
+    if spec is None:
+        return Absent(name=name, wanted=f"{name}, which is not one of {', '.join(MANIFEST)}")
+    candidates, examine = _candidates(spec, cache), _examine
     if name == "elasticsearch":
-        return _look_for_elasticsearch(recipe, cache)
+        examine = _examine_elasticsearch
+        if home := os.environ.get("ES_HOME"):
+            candidates = iter([(Path(home, "bin", "elasticsearch"), "ES_HOME")])
     seen: list[str] = []
-    for path, origin in _places(recipe, cache):
-        sighting = _examine(recipe, path, origin, cache)
-        if isinstance(sighting, Program):
-            return sighting
-        seen.append(sighting)
-    return Absent(name=name, wanted=recipe.wanted, seen=tuple(seen))
+    for path, origin in candidates:
+        try:
+            return examine(spec, path, origin, cache)
+        except _Unfit as reason:
+            seen.append(str(reason))
+    return Absent(name=name, wanted=spec.wanted, seen=tuple(seen))
 
 
-def _places(recipe: Recipe, cache: Path) -> Iterator[tuple[Path, str]]:
-    on_path = [
-        Path(folder, binary)
-        for folder in os.environ.get("PATH", "").split(os.pathsep)
-        for binary in recipe.binaries
-        if folder
-    ]
-    beside = [path for pattern in recipe.beside for path in sorted(ROOT.glob(pattern))]
+def _candidates(spec: ProgramSpec, cache: Path) -> Iterator[tuple[Path, str]]:
+    folders = [folder for folder in os.environ.get("PATH", "").split(os.pathsep) if folder]
+    on_path = [Path(folder, binary) for folder in folders for binary in (spec.name, *spec.aliases)]
+    beside = [path for pattern in spec.beside for path in sorted(ROOT.glob(pattern))]
     for path in dict.fromkeys((*on_path, *beside)):
         if os.path.isfile(path) and os.access(path, os.X_OK):  # a folder one may not read is no error
             yield path, "PATH"
-    for path in sorted((cache / recipe.bundle).glob(recipe.cached)):
+    for path in sorted((cache / spec.bundle).glob(spec.cached)):
         yield path, "cache"
 
 
-def _examine(recipe: Recipe, path: Path, origin: str, cache: Path) -> Program | str:
-    tree = cache / recipe.bundle if origin == "cache" else None
-    environment = libraries(tree) if tree else {}
+def _examine(spec: ProgramSpec, path: Path, origin: str, cache: Path) -> Program:
+    """Return the program at `path`; _Unfit if its version or its modules do not fit."""
+    environment: dict[str, str] = {}
     modules = None
-    if recipe.modules:
-        folders = sorted(tree.glob("usr/lib/**/rsyslog")) if tree else _module_folders(path)
-        modules = next((folder for folder in folders if _holds(folder, recipe.modules)), None)
-        if modules is None:
-            return f"{path} lacks {', '.join(_lacking(folders, recipe.modules))}"
-    version = _ask(recipe, path, environment)
-    if version is None or not recipe.fits(version):
-        return f"{path} is {version}" if version else f"{path} does not tell its version"
-    program = Program(name=recipe.name, version=version, path=path, origin=origin, environment=environment)
-    return replace(program, modules=modules if tree else None)
+    if origin == "cache":
+        tree = cache / spec.bundle
+        environment = libraries(tree)
+        modules = _modules_folder(spec, path, sorted(tree.glob("usr/lib/**/rsyslog")))
+    else:  # rsyslogd of the system finds its own modules
+        _modules_folder(spec, path, _system_module_folders(path))
+    version = _version_of(spec, path, environment)
+    if version is None:
+        raise _Unfit(f"{path} does not tell its version")
+    if not spec.fits(version):
+        raise _Unfit(f"{path} is {version}")
+    return Program(name=spec.name, version=version, path=path, origin=origin, environment=environment, modules=modules)
 
 
-def _ask(recipe: Recipe, path: Path, environment: Mapping[str, str]) -> str | None:
+def _modules_folder(spec: ProgramSpec, path: Path, folders: list[Path]) -> Path | None:
+    """Return the folder that holds every module the program must have, None if it needs none; else _Unfit."""
+    if not spec.modules:
+        return None
+    for folder in folders:
+        if all(_has_module(folder, module) for module in spec.modules):
+            return folder
+    lacking = [module for module in spec.modules if not any(_has_module(folder, module) for folder in folders)]
+    raise _Unfit(f"{path} lacks {', '.join(lacking)}")
+
+
+def _has_module(folder: Path, module: str) -> bool:
+    return (folder / f"{module}.so").is_file()
+
+
+def _system_module_folders(rsyslogd: Path) -> list[Path]:
+    prefix = rsyslogd.resolve().parent.parent
+    return [folder for pattern in ("lib/rsyslog", "lib64/rsyslog", "lib/*/rsyslog") for folder in prefix.glob(pattern)]
+
+
+def _version_of(spec: ProgramSpec, path: Path, environment: Mapping[str, str]) -> str | None:
     try:
         done = subprocess.run(
-            [str(path), recipe.version_flag],
+            [str(path), spec.version_flag],
             env={**os.environ, "JDK_JAVA_OPTIONS": NO_TRACES, **environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -113,7 +140,7 @@ def _ask(recipe: Recipe, path: Path, environment: Mapping[str, str]) -> str | No
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return recipe.version_in(done.stdout) if done.returncode == 0 else None
+    return spec.version_in(done.stdout) if done.returncode == 0 else None
 
 
 def libraries(tree: Path) -> dict[str, str]:
@@ -123,42 +150,29 @@ def libraries(tree: Path) -> dict[str, str]:
     return {"LD_LIBRARY_PATH": ":".join(holding)} if holding else {}
 
 
-def _module_folders(rsyslogd: Path) -> list[Path]:
-    prefix = rsyslogd.resolve().parent.parent
-    return [folder for pattern in ("lib/rsyslog", "lib64/rsyslog", "lib/*/rsyslog") for folder in prefix.glob(pattern)]
-
-
-def _holds(folder: Path, modules: tuple[str, ...]) -> bool:
-    return all((folder / f"{module}.so").is_file() for module in modules)
-
-
-def _lacking(folders: list[Path], modules: tuple[str, ...]) -> list[str]:
-    return [module for module in modules if not any((folder / f"{module}.so").is_file() for folder in folders)]
-
-
-def _look_for_elasticsearch(recipe: Recipe, cache: Path) -> Program | Absent:
-    named = os.environ.get("ES_HOME")
-    places = [(Path(named, "bin", "elasticsearch"), "ES_HOME")] if named else list(_places(recipe, cache))
-    seen = []
-    for path, origin in places:
-        home = path.resolve().parent.parent
-        version = _elasticsearch_version(home)
-        if not os.path.isfile(path) or version is None or not recipe.fits(version):
-            advice = "; unset ES_HOME or point it at a fitting one" if named else ""
-            seen.append(f"{origin} {home} holds {f'version {version}' if version else 'no Elasticsearch'}{advice}")
-            continue
-        java = None if (home / "jdk").is_dir() else look("java", cache)
-        if not isinstance(java, Absent):
-            environment = {"ES_JAVA_HOME": str(java_home(java)), **java.environment} if java else {}
-            return Program(name=recipe.name, version=version, path=path, origin=origin, environment=environment)
-        seen.append(f"{path} needs {java}")
-    return Absent(name=recipe.name, wanted=recipe.wanted, seen=tuple(seen))
+def _examine_elasticsearch(spec: ProgramSpec, path: Path, origin: str, cache: Path) -> Program:
+    """Return the Elasticsearch at `path` with a Java to run on; _Unfit if either does not fit."""
+    home = path.resolve().parent.parent
+    version = _elasticsearch_version(home)
+    if version is None or not os.path.isfile(path) or not spec.fits(version):
+        holds = f"version {version}" if version else "no Elasticsearch"
+        advice = "; unset ES_HOME or point it at a fitting one" if origin == "ES_HOME" else ""
+        raise _Unfit(f"{origin} {home} holds {holds}{advice}")
+    environment: dict[str, str] = {}
+    if not (home / "jdk").is_dir():
+        java = look_up("java", cache)
+        if isinstance(java, Absent):
+            raise _Unfit(f"{path} needs {java}")
+        environment = {"ES_JAVA_HOME": str(java_home(java)), **java.environment}
+    return Program(name=spec.name, version=version, path=path, origin=origin, environment=environment)
 
 
 def _elasticsearch_version(home: Path) -> str | None:
     # Asking the program itself takes a Java start of some seconds; its main archive bears the version too.
-    names = [re.fullmatch(r"elasticsearch-(\d[\d.]*)\.jar", path.name) for path in home.glob("lib/elasticsearch-*.jar")]
-    return next((name.group(1) for name in names if name), None)
+    for path in home.glob("lib/elasticsearch-*.jar"):
+        if match := re.fullmatch(r"elasticsearch-(\d[\d.]*)\.jar", path.name):
+            return match.group(1)
+    return None
 
 
 def java_home(java: Program) -> Path:
@@ -168,5 +182,5 @@ def java_home(java: Program) -> Path:
         return home
     argv = [str(java.path), "-XshowSettings:properties", "-version"]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=_VERSION_TIMEOUT_S, check=False)
-    told = re.search(r"java\.home = (.+)", done.stderr + done.stdout)
-    return Path(told.group(1).strip()) if told else home
+    match = re.search(r"java\.home = (.+)", done.stderr + done.stdout)
+    return Path(match.group(1).strip()) if match else home

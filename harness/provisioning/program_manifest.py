@@ -1,7 +1,4 @@
-"""The programs a stack may need: under which names they are known, which version fits, and what brings them.
-
-One line of `RECIPES` per program, one of `BUNDLES` per thing that is unpacked in one go.
-"""
+"""The programs a stack may need: their names, the versions that fit, and the packages that hold them."""
 
 from __future__ import annotations
 
@@ -18,31 +15,34 @@ RSYSLOG_MODULES = ("omelasticsearch", "mmjsonparse", "mmutf8fix", "fmhash", "imf
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """How to recognise a program. `binaries` are names on the PATH; `beside` and `cached` are glob patterns.
+class ProgramSpec:
+    """How to recognise a program, and where it may be.
 
-    `beside` is relative to the system's root, for places that a plain user's PATH lacks; `cached` to the bundle's tree,
-    which is the cache's folder of that name.
-    `at_least` and `below` bound the version; `below` None means that every later one fits.
+    The binary on the PATH is called `name` or one of `aliases`. `cached` is a glob pattern in the bundle's folder;
+    `beside` are patterns below the system's root, for places that a plain user's PATH lacks.
+    `at_least` and `below` bound the version; None means no upper bound. `modules` are those that rsyslogd must have.
     """
 
     name: str
-    binaries: tuple[str, ...]
     cached: str
     bundle: str
     at_least: tuple[int, ...]
     below: tuple[int, ...] | None = None
+    aliases: tuple[str, ...] = ()
     version_flag: str = "--version"
-    says: str = r"version v?(\d[^\s,]*)"
+    version_pattern: str = r"version v?(\d[^\s,]*)"
     beside: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
 
     @property
     def wanted(self) -> str:
-        """The name and the versions that fit, as a user reads it."""
-        bound = f">= {_dotted(self.at_least)}" + (f", < {_dotted(self.below)}" if self.below else "")
-        extra = f" with {', '.join(self.modules)}" if self.modules else ""
-        return f"{self.name} {bound}{extra}"
+        """The name, the versions that fit and the modules, as a user reads it."""
+        text = f"{self.name} >= {_dotted(self.at_least)}"
+        if self.below:
+            text += f", < {_dotted(self.below)}"
+        if self.modules:
+            text += f" with {', '.join(self.modules)}"
+        return text
 
     def fits(self, version: str) -> bool:
         """Whether a version string such as `2.42.0+ds` lies within the bounds."""
@@ -50,90 +50,68 @@ class Recipe:
         return self.at_least <= numbers and (self.below is None or numbers < self.below)
 
     def version_in(self, output: str) -> str | None:
-        """Return the version that a program printed, or None when it printed something else."""
-        found = re.search(self.says, output)
-        return found.group(1).strip('"') if found else None
+        """Return the version in what the program printed, None when there is none."""
+        match = re.search(self.version_pattern, output)
+        return match.group(1).strip('"') if match else None
 
 
 def version_numbers(version: str) -> tuple[int, ...]:
-    """Return the leading numbers: `2.42.0+ds` -> (2, 42, 0); `1.8.0_352` -> (1, 8, 0); nothing to read -> ()."""
-    found = re.match(r"\d+(\.\d+)*", version)
-    return tuple(int(part) for part in found.group(0).split(".")) if found else ()
+    """Return the leading numbers: `2.42.0+ds` -> (2, 42, 0); `1.8.0_352` -> (1, 8, 0); no number -> ()."""
+    match = re.match(r"\d+(\.\d+)*", version)
+    return tuple(int(part) for part in match.group(0).split(".")) if match else ()
 
 
 def _dotted(numbers: tuple[int, ...]) -> str:
     return ".".join(str(number) for number in numbers)
 
 
-RECIPES: dict[str, Recipe] = {
-    recipe.name: recipe
-    for recipe in (
-        Recipe(
-            name="prometheus",
-            binaries=("prometheus",),
-            cached="usr/bin/prometheus",
-            bundle="prometheus",
-            at_least=(2, 42),
-        ),
-        Recipe(
-            name="promtool",
-            binaries=("promtool",),
-            cached="usr/bin/promtool",
-            bundle="prometheus",
-            at_least=(2, 42),
-        ),
-        Recipe(
-            name="alertmanager",
-            binaries=("alertmanager", "prometheus-alertmanager"),
-            cached="usr/bin/alertmanager",
-            bundle="alertmanager",
-            at_least=(0, 25),
-        ),
-        Recipe(
-            name="amtool",
-            binaries=("amtool",),
-            cached="usr/bin/amtool",
-            bundle="alertmanager",
-            at_least=(0, 25),
-        ),
-        Recipe(
-            name="node_exporter",
-            binaries=("node_exporter", "prometheus-node-exporter"),
-            cached="usr/bin/prometheus-node-exporter",
-            bundle="node_exporter",
-            at_least=(1, 3),
-        ),
-        Recipe(
-            name="rsyslogd",
-            binaries=("rsyslogd",),
-            cached="usr/sbin/rsyslogd",
-            bundle="rsyslog",
-            at_least=(8, 2302),
-            version_flag="-v",
-            says=r"rsyslogd\s+(\d[^\s,]*)",
-            beside=("usr/sbin/rsyslogd", "usr/local/sbin/rsyslogd"),
-            modules=RSYSLOG_MODULES,
-        ),
-        Recipe(
-            name="java",
-            binaries=("java",),
-            cached="usr/lib/jvm/*/bin/java",
-            bundle="java",
-            at_least=(17,),
-            version_flag="-version",
-            says=r'version ("[^"]+")',
-            beside=("usr/lib/jvm/*/bin/java",),
-        ),
-        Recipe(
-            name="elasticsearch",
-            binaries=("elasticsearch",),
-            cached="elasticsearch-*/bin/elasticsearch",
-            bundle="elasticsearch",
-            at_least=(8, 19),
-            below=(8, 20),
-        ),
-    )
-}
+_SPECS = (
+    ProgramSpec(name="prometheus", cached="usr/bin/prometheus", bundle="prometheus", at_least=(2, 42)),
+    ProgramSpec(name="promtool", cached="usr/bin/promtool", bundle="prometheus", at_least=(2, 42)),
+    ProgramSpec(
+        name="alertmanager",
+        aliases=("prometheus-alertmanager",),
+        cached="usr/bin/alertmanager",
+        bundle="alertmanager",
+        at_least=(0, 25),
+    ),
+    ProgramSpec(name="amtool", cached="usr/bin/amtool", bundle="alertmanager", at_least=(0, 25)),
+    ProgramSpec(
+        name="node_exporter",
+        aliases=("prometheus-node-exporter",),
+        cached="usr/bin/prometheus-node-exporter",
+        bundle="node_exporter",
+        at_least=(1, 3),
+    ),
+    ProgramSpec(
+        name="rsyslogd",
+        cached="usr/sbin/rsyslogd",
+        bundle="rsyslog",
+        at_least=(8, 2302),
+        version_flag="-v",
+        version_pattern=r"rsyslogd\s+(\d[^\s,]*)",
+        beside=("usr/sbin/rsyslogd", "usr/local/sbin/rsyslogd"),
+        modules=RSYSLOG_MODULES,
+    ),
+    ProgramSpec(
+        name="java",
+        cached="usr/lib/jvm/*/bin/java",
+        bundle="java",
+        at_least=(17,),
+        version_flag="-version",
+        version_pattern=r'version ("[^"]+")',
+        beside=("usr/lib/jvm/*/bin/java",),
+    ),
+    ProgramSpec(
+        name="elasticsearch",
+        cached="elasticsearch-*/bin/elasticsearch",
+        bundle="elasticsearch",
+        at_least=(8, 19),
+        below=(8, 20),
+    ),
+)
+MANIFEST = {spec.name: spec for spec in _SPECS}
+"""Program name -> how to recognise it."""
 
 BUNDLES: dict[str, tuple[str, ...]] = {
     "prometheus": ("prometheus",),
@@ -143,4 +121,4 @@ BUNDLES: dict[str, tuple[str, ...]] = {
     "java": ("default-jre-headless",),
     "maven": ("maven",),
 }
-"""Bundle -> the distribution's packages that hold it. Elasticsearch is no package: it comes through Maven."""
+"""Bundle -> the distribution's packages that are unpacked for it. Elasticsearch is not packaged: Maven fetches it."""

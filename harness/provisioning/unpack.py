@@ -1,7 +1,7 @@
-"""Brings files into a cache folder without installing anything: distribution packages, zip archives, safe renames.
+"""Downloads and unpacks distribution packages and zip archives into a folder; nothing is installed on the system.
 
-Packages are resolved, fetched and verified by apt-get with a state of its own, so nothing on the system changes and no
-service starts; `dpkg-deb` then unpacks them into a tree. A tree is built beside its place and renamed into it whole.
+apt-get resolves, fetches and verifies packages with a state of its own, so no system file changes and no service
+starts; `dpkg-deb` unpacks them. A tree is built elsewhere and renamed to its place when it is complete.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled "0";
 
 
 def run_tool(argv: list[str], *, timeout_s: float, environment: Mapping[str, str] | None = None, cwd: Path) -> str:
-    """Run a tool in the C locale and return its output. A failure is a StackError with the last lines it printed."""
+    """Run a tool in the C locale and return its output; StackError with its last lines if it fails or takes longer."""
     env = {**os.environ, "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive", **(environment or {})}
     try:
         done = subprocess.run(
@@ -61,31 +61,31 @@ def run_tool(argv: list[str], *, timeout_s: float, environment: Mapping[str, str
             errors="replace",
         )
     except subprocess.TimeoutExpired as late:
-        raise StackError(f"`{argv[0]}` had not ended after {timeout_s:.0f} s.", hint="Try again.") from late
-    except OSError as refused:
-        raise StackError(f"`{argv[0]}` could not be run: {refused}.") from refused
+        raise StackError(f"`{argv[0]}` took longer than {timeout_s:.0f} s.", hint="Try again.") from late
+    except OSError as error:
+        raise StackError(f"`{argv[0]}` could not be run: {error}.") from error
     if done.returncode != 0:
         tail = "\n  ".join(done.stdout.strip().splitlines()[-_LINES_SHOWN:])
         raise StackError(
             f"`{' '.join(argv)}` ended with {done.returncode}, expected 0:\n  {tail}\n",
-            hint="Mend what it names and run `tocsin setup` again; what has been fetched is kept.",
+            hint="Fix what it names and run `tocsin setup` again; what has been fetched is kept.",
         )
     return done.stdout
 
 
 @dataclass(frozen=True, kw_only=True)
 class Apt:
-    """apt-get with lists, cache and status of its own in `work`. The system's sources and keys are used as they are."""
+    """apt-get with its own lists, cache and status in `work`, and the system's sources and keys."""
 
     work: Path
 
     @staticmethod
     def on_this_system() -> bool:
-        """Whether the two tools it needs are here."""
+        """Whether apt-get and dpkg-deb are on the PATH."""
         return bool(shutil.which("apt-get") and shutil.which("dpkg-deb"))
 
     def update(self) -> None:
-        """Fetch the package lists. One broken source among several is not an error here: what lacks shows later."""
+        """Fetch the package lists. A broken source is an error only if no list came: what it lacks shows later."""
         for folder in ("state", "lists/partial", "cache"):
             (self.work / folder).mkdir(parents=True, exist_ok=True)
         shutil.copyfile(_STATUS, self.work / "status")
@@ -97,7 +97,7 @@ class Apt:
                 raise
 
     def fetch(self, packages: Iterable[str]) -> list[Path]:
-        """Download the packages, and what they need that this system lacks; return the verified files."""
+        """Download the packages and those they need that this system lacks; return the verified files."""
         names = tuple(packages)
         archives = self._archives(names)
         (archives / "partial").mkdir(parents=True, exist_ok=True)
@@ -106,11 +106,11 @@ class Apt:
         return self.fetched(names)
 
     def fetched(self, packages: Iterable[str]) -> list[Path]:
-        """Return the files that `fetch` has downloaded for these packages so far."""
+        """Return the files that `fetch` has downloaded for these packages."""
         return sorted(self._archives(tuple(packages)).glob("*.deb"))
 
     def consider_installed(self, debs: Iterable[Path]) -> None:
-        """Let later fetches leave these out."""
+        """Mark packages as installed, so that later fetches leave them out."""
         with (self.work / "status").open("a") as status:
             for deb in debs:
                 fields = run_tool(["dpkg-deb", "--field", str(deb)], timeout_s=60, cwd=self.work)
@@ -124,14 +124,14 @@ class Apt:
 
 
 def unpack_debs(debs: Iterable[Path], tree: Path) -> None:
-    """Unpack packages into `tree`, with their absolute links re-pointed into it."""
+    """Unpack packages into `tree`; absolute links then point into the tree."""
     for deb in debs:
         run_tool(["dpkg-deb", "--extract", str(deb), str(tree)], timeout_s=300, cwd=tree)
     repoint_links(tree)
 
 
 def repoint_links(tree: Path) -> None:
-    """Turn absolute symbolic links into relative ones where the tree holds their target; leave the others."""
+    """Make absolute symbolic links relative where the tree holds their target; keep the others."""
     for path in _walk(tree):
         if not path.is_symlink():
             continue
@@ -143,11 +143,11 @@ def repoint_links(tree: Path) -> None:
 
 
 def relocate_alertmanager(tree: Path) -> None:
-    """Let an unpacked Debian Alertmanager find its templates beside itself.
+    """Let an unpacked Debian Alertmanager find its templates in the tree.
 
-    Debian's build reads `default.tmpl` from one absolute folder before anything else and has no option for it. The
-    folder's name in the binary is replaced by as many characters that mean the working directory, and
-    `usr/bin/alertmanager` starts it in the unpacked folder.
+    Debian's build reads `default.tmpl` from a fixed absolute folder. The folder's name in the binary is replaced by
+    characters of the same length that mean the working directory, and the launcher `usr/bin/alertmanager` starts it in
+    the unpacked folder.
     """
     binary = tree / "usr/bin/prometheus-alertmanager"
     if not binary.is_file():
@@ -169,11 +169,11 @@ exec "$here/prometheus-alertmanager" "$@"
 
 
 def unzip(archive: Path, tree: Path) -> None:
-    """Unpack a zip into `tree` with the file modes it holds. A name that leaves the tree is refused."""
+    """Unpack a zip into `tree` with the file modes it holds; StackError for a name that points outside the tree."""
     with zipfile.ZipFile(archive) as bundle:
         for entry in bundle.infolist():
             if entry.filename.startswith("/") or ".." in Path(entry.filename).parts:
-                raise StackError(f"{archive.name} holds {entry.filename!r}, expected names inside the archive only.")
+                raise StackError(f"{archive.name} holds {entry.filename!r}; expected only names inside the archive.")
             written = Path(bundle.extract(entry, tree))
             mode = stat.S_IMODE(entry.external_attr >> 16)
             if mode and not entry.is_dir():
@@ -181,20 +181,20 @@ def unzip(archive: Path, tree: Path) -> None:
 
 
 def verify_sha512(file: Path, expected: str) -> None:
-    """Refuse (and delete, so that the next try fetches it anew) a file whose SHA-512 differs."""
+    """Raise StackError for a file whose SHA-512 differs, and delete it, so that the next try fetches it again."""
     with file.open("rb") as stream:
         seen = hashlib.file_digest(stream, "sha512").hexdigest()
     if seen != expected:
         file.unlink()
         raise StackError(
             f"{file.name} has SHA-512 {seen[:16]}..., expected {expected[:16]}...",
-            hint="Run `tocsin setup` again; if it stays so, do not trust where it comes from.",
+            hint="Run `tocsin setup` again; if it differs again, do not trust the source.",
         )
 
 
-def put_in_place(tree: Path, place: Path) -> None:
-    """Make `tree` readable by every user and rename it to `place`. What stood there before goes."""
-    _open_to_all(tree)
+def move_into_place(tree: Path, place: Path) -> None:
+    """Make `tree` readable by every user and rename it to `place`; what was there before is removed."""
+    _make_readable(tree)
     old = place.with_name(f".old-{place.name}-{time.time_ns()}")
     place.parent.mkdir(parents=True, exist_ok=True)
     if place.exists():
@@ -204,17 +204,18 @@ def put_in_place(tree: Path, place: Path) -> None:
 
 
 def size_mb(paths: Iterable[Path]) -> float:
-    """Size of the files in 10^6 bytes, as download tools print it."""
+    """Return the size of the files in 10^6 bytes, as download tools print it."""
     return sum(path.stat().st_size for path in paths) / 1e6
 
 
-def _open_to_all(tree: Path) -> None:
+def _make_readable(tree: Path) -> None:
     for path in _walk(tree):
         if path.is_symlink():
             continue
         mode = stat.S_IMODE(path.lstat().st_mode)
-        # Nothing unpacked needs to change its user: the set-uid bits of packages go.
-        wanted = (mode & 0o777) | 0o444 | (0o111 if path.is_dir() or mode & 0o100 else 0) | 0o200
+        wanted = (mode & 0o777) | 0o644  # without set-uid bits: no unpacked program needs to change its user
+        if path.is_dir() or mode & 0o100:
+            wanted |= 0o111
         if wanted != mode:
             path.chmod(wanted)
 

@@ -23,7 +23,7 @@ def test_the_trust_store_is_one_that_java_reads(tmp_path: Path, monkeypatch: pyt
 
 def test_maven_that_leaves_no_file(tmp_path: Path) -> None:
     command = fake(tmp_path / "bin/mvn", "BUILD SUCCESS")
-    with pytest.raises(StackError, match="left no thing-1.zip"):
+    with pytest.raises(StackError, match="thing-1.zip is not there"):
         maven.Maven(command=command, environment={}, work=tmp_path / "work").copy("group:thing:1:zip")
 
 

@@ -88,13 +88,13 @@ def test_a_program_that_hangs_is_not_found(tmp_path: Path, cache: Path, monkeypa
     monkeypatch.setattr(program_lookup, "_VERSION_TIMEOUT_S", 0.2)
     (tmp_path / "bin/promtool").write_text("#!/bin/sh\nexec /bin/sleep 30\n")
     (tmp_path / "bin/promtool").chmod(0o755)
-    assert "does not tell its version" in str(programs.look("promtool", cache))
+    assert "does not tell its version" in str(programs.look_up("promtool", cache))
 
 
 def test_rsyslogd_without_its_modules_does_not_fit(tmp_path: Path, cache: Path) -> None:
     fake(tmp_path / "bin/rsyslogd", SAYS["rsyslogd"].format("8.2302.0"))
     modules_in(tmp_path / "lib/x86_64-linux-gnu/rsyslog", ("imfile", "impstats"))
-    assert "lacks omelasticsearch, mmjsonparse, mmutf8fix, fmhash" in str(programs.look("rsyslogd", cache))
+    assert "lacks omelasticsearch, mmjsonparse, mmutf8fix, fmhash" in str(programs.look_up("rsyslogd", cache))
 
 
 def test_rsyslogd_of_the_system_needs_no_module_folder(tmp_path: Path, cache: Path) -> None:
@@ -115,7 +115,7 @@ def test_rsyslogd_of_the_cache_gets_its_modules_and_libraries(cache: Path) -> No
 
 
 def test_an_unknown_name_is_said_so(cache: Path) -> None:
-    assert "grafana, which is not one of prometheus" in str(programs.look("grafana", cache))
+    assert "grafana, which is not one of prometheus" in str(programs.look_up("grafana", cache))
 
 
 def test_elasticsearch_of_es_home_is_used(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,7 +130,7 @@ def test_elasticsearch_of_es_home_is_used(tmp_path: Path, cache: Path, monkeypat
 
 def test_elasticsearch_with_its_own_java_needs_no_other(tmp_path: Path, cache: Path) -> None:
     fake_elasticsearch(cache / "elasticsearch/elasticsearch-8.19.21", "8.19.21")
-    assert "needs java >= 17" in str(programs.look("elasticsearch", cache))
+    assert "needs java >= 17" in str(programs.look_up("elasticsearch", cache))
     (cache / "elasticsearch/elasticsearch-8.19.21/jdk").mkdir()
     found = programs.find("elasticsearch", cache)
     assert found and found.origin == "cache" and found.environment == {}
@@ -145,7 +145,7 @@ def test_a_wrong_es_home_is_not_passed_over(
     if version:
         fake_elasticsearch(tmp_path / "es", version)
     monkeypatch.setenv("ES_HOME", str(tmp_path / "es"))
-    seen = str(programs.look("elasticsearch", cache))
+    seen = str(programs.look_up("elasticsearch", cache))
     assert f"holds {says}; unset ES_HOME or point it at a fitting one" in seen
 
 
@@ -172,13 +172,13 @@ def test_what_only_bears_the_name_is_passed_over(kind: str, tmp_path: Path, cach
         path.mkdir()
     else:
         fake(path, SAYS["amtool"].format("0.25.0")).chmod(0o644)
-    assert programs.look("amtool", cache) == program_lookup.Absent(name="amtool", wanted="amtool >= 0.25")
+    assert programs.look_up("amtool", cache) == program_lookup.Absent(name="amtool", wanted="amtool >= 0.25")
 
 
 def test_a_program_that_the_kernel_cannot_run_is_seen(tmp_path: Path, cache: Path) -> None:
     (tmp_path / "bin/amtool").write_bytes(b"\x7fELF of another machine")
     (tmp_path / "bin/amtool").chmod(0o755)
-    assert "amtool does not tell its version" in str(programs.look("amtool", cache))
+    assert "amtool does not tell its version" in str(programs.look_up("amtool", cache))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,13 +225,13 @@ def test_elasticsearch_gets_the_libraries_of_the_java_it_runs_on(cache: Path) ->
 def test_elasticsearch_of_a_newer_line_is_seen_but_does_not_fit(tmp_path: Path, cache: Path) -> None:
     fake_elasticsearch(tmp_path / "opt/es", "9.1.0")
     (tmp_path / "bin/elasticsearch").symlink_to(tmp_path / "opt/es/bin/elasticsearch")
-    assert f"PATH {tmp_path}/opt/es holds version 9.1.0" in str(programs.look("elasticsearch", cache))
+    assert f"PATH {tmp_path}/opt/es holds version 9.1.0" in str(programs.look_up("elasticsearch", cache))
 
 
 def test_programs_are_looked_for_at_once_and_answered_in_order(tmp_path: Path, cache: Path) -> None:
     for name in ("promtool", "amtool"):
         fake(tmp_path / "bin" / name, SAYS[name].format("2.42.0"))
-    sightings = program_lookup.look_all(("promtool", "java", "amtool", "promtool"), cache)
-    assert [type(seen).__name__ for seen in sightings.values()] == ["Program", "Absent", "Program"]
-    assert list(sightings) == ["promtool", "java", "amtool"]
-    assert program_lookup.look_all((), cache) == {}
+    results = program_lookup.look_up_all(("promtool", "java", "amtool", "promtool"), cache)
+    assert [type(result).__name__ for result in results.values()] == ["Program", "Absent", "Program"]
+    assert list(results) == ["promtool", "java", "amtool"]
+    assert program_lookup.look_up_all((), cache) == {}

@@ -9,8 +9,8 @@ from tocsin.harness.provisioning.program_manifest import (
     BUNDLES,
     ELASTICSEARCH,
     ELASTICSEARCH_SHA512,
-    RECIPES,
-    Recipe,
+    MANIFEST,
+    ProgramSpec,
     version_numbers,
 )
 
@@ -41,16 +41,16 @@ VERSIONS = [
 
 @pytest.mark.parametrize("row", VERSIONS, ids=lambda row: f"{row.name}-{row.version}")
 def test_a_version_is_read_and_judged(row: Version) -> None:
-    recipe = RECIPES[row.name]
-    assert recipe.version_in(row.output) == row.version
-    assert recipe.fits(row.version or "") is row.fits
+    spec = MANIFEST[row.name]
+    assert spec.version_in(row.output) == row.version
+    assert spec.fits(row.version or "") is row.fits
 
 
 @pytest.mark.parametrize(
     ("version", "fits"), [("8.18.4", False), ("8.19.0", True), ("8.19.21", True), ("8.20.0", False), ("9.1.0", False)]
 )
 def test_elasticsearch_is_bounded_on_both_sides(version: str, fits: bool) -> None:
-    assert RECIPES["elasticsearch"].fits(version) is fits
+    assert MANIFEST["elasticsearch"].fits(version) is fits
 
 
 @pytest.mark.parametrize(("text", "numbers"), [("2.42.0+ds", (2, 42, 0)), ("1.8.0_352", (1, 8, 0)), ("weird", ())])
@@ -76,20 +76,20 @@ WANTED = [
 
 @pytest.mark.parametrize("row", WANTED, ids=lambda row: row.name)
 def test_what_is_wanted_reads_as_a_sentence(row: Wanted) -> None:
-    assert RECIPES[row.name].wanted == row.sentence
+    assert MANIFEST[row.name].wanted == row.sentence
 
 
-@pytest.mark.parametrize("recipe", RECIPES.values(), ids=lambda recipe: recipe.name)
-def test_every_program_has_something_that_brings_it(recipe: Recipe) -> None:
-    assert recipe.bundle in BUNDLES or recipe.name == "elasticsearch"
-    assert RECIPES[recipe.name] is recipe and recipe.binaries and recipe.cached
+@pytest.mark.parametrize("spec", MANIFEST.values(), ids=lambda spec: spec.name)
+def test_every_program_has_something_that_brings_it(spec: ProgramSpec) -> None:
+    assert spec.bundle in BUNDLES or spec.name == "elasticsearch"
+    assert MANIFEST[spec.name] is spec and spec.cached
 
 
 def test_every_bundle_is_needed_by_a_program() -> None:
-    used = {recipe.bundle for recipe in RECIPES.values()}
+    used = {spec.bundle for spec in MANIFEST.values()}
     assert set(BUNDLES) - used == {"maven"}  # used once, to fetch Elasticsearch
 
 
-def test_the_pinned_elasticsearch_fits_its_own_recipe() -> None:
-    assert RECIPES["elasticsearch"].fits(ELASTICSEARCH)
+def test_the_pinned_elasticsearch_fits_its_own_spec() -> None:
+    assert MANIFEST["elasticsearch"].fits(ELASTICSEARCH)
     assert len(bytes.fromhex(ELASTICSEARCH_SHA512)) == 64
