@@ -6,8 +6,9 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from tocsin.harness.core.base_model import Frozen
+from tocsin.harness.declarations.alert_plan import Fire
 from tocsin.harness.declarations.guardrails import Reach
-from tocsin.harness.declarations.references import AlertName, Args, Bounded, FeatureName, ReceiverName, Ref
+from tocsin.harness.declarations.references import Args, FeatureName, Ref
 from tocsin.harness.declarations.scenario import Catalogue
 from tocsin.harness.faults.bases.fault import Params
 from tocsin.harness.traffic.pacers import CATALOGUE as PACERS
@@ -43,14 +44,6 @@ ALERTMANAGER = """
 route: {receiver: ticket, group_wait: 10s, group_interval: 1m, routes: [{receiver: page, matchers: ['a="b"']}]}
 receivers: [{name: page}, {name: ticket}]
 """
-
-
-class Fire(Bounded):
-    """Arguments like those of `alerts/fire`."""
-
-    alert: AlertName
-    labels: dict[str, str] = {}
-    delivered_to: ReceiverName | None = None
 
 
 class End(Fire):

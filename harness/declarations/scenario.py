@@ -99,6 +99,18 @@ class Expectation(Frozen):
     args: Mapping[str, Any]
     line: int = 0
     waive: Waiver | None = None
+    _parsed: BaseModel | None = PrivateAttr(default=None)
+
+    @property
+    def parsed(self) -> BaseModel | None:
+        """The validated arguments; None where they are wrong, and in a scenario read back from a run directory."""
+        return self._parsed
+
+    def with_parsed(self, args: BaseModel | None) -> Expectation:
+        """Return the same line with its validated arguments."""
+        copy = self.model_copy()
+        copy._parsed = args
+        return copy
 
 
 class Scenario(Frozen):

@@ -38,15 +38,16 @@ def read_suite(path: Path, checks: Mapping[str, SuiteCheck], alerts: Iterable[st
     models = {name: check.args for name, check in checks.items()}
     lines = expectations(page, page.content, models, mistakes)
     names = Names(alert=sorted(set(alerts)))
-    for index, (line, args) in enumerate(lines):
-        mistakes += references(page, ("expect", index, line.check), args, names) if args is not None else []
+    for index, line in enumerate(lines):
+        if line.parsed is not None:
+            mistakes += references(page, ("expect", index, line.check), line.parsed, names)
     bare: dict[str, Any] = {**page.content, "expect": [{"check": COVERAGE, "args": {}}]}
     suite = pieces(page, (), Suite, bare, mistakes)
     if not lines and not mistakes:
         mistakes.append(page.mistake((), "expect", "nothing", f"at least one line such as `- {COVERAGE}: {{}}`"))
     if suite is None or mistakes:
         raise UsageError(mistakes)
-    return suite.model_copy(update={"expect": tuple(line for line, _ in lines)})
+    return suite.model_copy(update={"expect": tuple(lines)})
 
 
 def judge_suite(

@@ -55,7 +55,7 @@ def load(
         phase.model_copy(update={"faults": tuple(one.plan for one in mine if one.plan is not None)})
         for phase, mine in zip(bare.timeline, faults, strict=True)
     ]
-    whole = bare.model_copy(update={"timeline": tuple(phases), "expect": tuple(line for line, _ in expect)})
+    whole = bare.model_copy(update={"timeline": tuple(phases), "expect": tuple(expect)})
     return whole.at(path.resolve().parent), stack
 
 
@@ -179,23 +179,24 @@ def _stack(page: Page, name: object, mistakes: list[Mistake]) -> Stack | None:
 
 def expectations(
     page: Page, raw: Mapping[str, Any], checks: Mapping[str, type[BaseModel]], mistakes: list[Mistake]
-) -> list[tuple[Expectation, BaseModel | None]]:
+) -> list[Expectation]:
     """Return each line of `expect` with its validated arguments, None where they are wrong; `checks`: id -> model."""
-    found: list[tuple[Expectation, BaseModel | None]] = []
+    lines: list[Expectation] = []
     if raw.get("expect") is not None and not isinstance(raw["expect"], list):
         mistakes.append(page.mistake(("expect",), "expect", repr(raw["expect"]), "a list of checks"))
     for index, entry in enumerate(_list(raw.get("expect"))):
         path = ("expect", index)
-        lines = [(key, value) for key, value in entry.items() if key != _WAIVE] if isinstance(entry, dict) else []
-        if len(lines) != 1:
+        written = [(key, value) for key, value in entry.items() if key != _WAIVE] if isinstance(entry, dict) else []
+        if len(written) != 1:
             mistakes.append(
                 page.mistake(path, "expect", repr(entry), "one check with its arguments, `- alerts/quiet: {}`")
             )
             continue
-        (name, args), *_ = lines
+        ((name, args),) = written
         waived = pieces(page, (*path, _WAIVE), Waiver, entry[_WAIVE], mistakes) if _WAIVE in entry else None
         model = page.known(path, "check", name, checks, mistakes)
         parsed = pieces(page, (*path, name), model, args or {}, mistakes) if model else None
         given = args if isinstance(args, dict) else {}
-        found.append((Expectation(check=str(name), args=given, line=page.line(path), waive=waived), parsed))
-    return found
+        line = Expectation(check=str(name), args=given, line=page.line(path), waive=waived)
+        lines.append(line.with_parsed(parsed))
+    return lines

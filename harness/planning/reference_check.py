@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
-
 from tocsin.harness.core.clock import format_duration, parse_duration
 from tocsin.harness.core.errors import Mistake, UsageError
 from tocsin.harness.declarations.references import Bounded
@@ -36,7 +34,7 @@ def unresolved(
     stack: Stack,
     catalogue: Catalogue,
     faults: list[list[Written]],
-    expect: list[tuple[Expectation, BaseModel | None]],
+    expect: list[Expectation],
     scenario: Scenario | None = None,
     seed: int | None = None,
 ) -> list[Mistake]:
@@ -92,8 +90,8 @@ def unresolved(
     for index, phase in enumerate(phases):
         mistakes += _payload(page, ("timeline", index, "payload"), phase.get("payload"), catalogue, names, stack)
         mistakes += _told_truth(page, index, phase, traffic)
-    for expectation, args in expect:
-        mistakes += _expectation(page, expectation, args, rooms_s, names, catalogue)
+    for expectation in expect:
+        mistakes += _expectation(page, expectation, rooms_s, names, catalogue)
     return mistakes
 
 
@@ -195,7 +193,6 @@ def _rooms(labels: list[str], lengths: Mapping[str, float], placed: list[Placed]
 def _expectation(
     page: Page,
     expectation: Expectation,
-    args: BaseModel | None,
     rooms: Rooms,
     names: Names,
     catalogue: Catalogue,
@@ -206,6 +203,7 @@ def _expectation(
         for index in range(len(entries))
         if page.line(("expect", index)) == expectation.line
     )
+    args = expectation.parsed
     if args is None:
         model = catalogue.checks.get(expectation.check)
         return raw_references(page, path, model, expectation.args, names) if model else []
