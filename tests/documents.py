@@ -80,3 +80,13 @@ def broken_links(readme: Path) -> list[str]:
 def _anchors(path: Path) -> set[str]:
     slug: Callable[[str], str] = lambda heading: re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")  # noqa: E731
     return {slug(heading) for heading in headings(path.read_text(encoding="utf-8"))}
+
+
+def wrong_counts(readme: Path, counts: Mapping[str, int]) -> list[str]:
+    """Return the numbers of things (`52 faults`) that are not as many as there are."""
+    text = readme.read_text(encoding="utf-8")
+    return [
+        f"{readme}: {number} {thing}, there are {counts[thing]}"
+        for number, thing in re.findall(r"\b(\d+) \[?([a-z]+)\b", text)
+        if thing in counts and int(number) != counts[thing]
+    ]

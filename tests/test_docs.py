@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests import documents
+from tocsin.assertions import SUITE
 
 ROOT = Path(__file__).resolve().parent.parent
 HIDDEN = {".venv", ".git", ".pytest_cache", "runs", "build", "node_modules"}
@@ -14,26 +15,39 @@ PAGES = sorted(path for path in ROOT.rglob("*.md") if not HIDDEN & set(path.rela
 
 def things():
     """Return folder -> the names of the things that live in it."""
-    from tocsin.assertions import ALL as CHECKS
     from tocsin.harness.cli import engine_registry, verbs
+    from tocsin.harness.cli.catalogue import catalogue
     from tocsin.harness.collectors import ALL as COLLECTORS
-    from tocsin.harness.faults import ALL as FAULTS
-    from tocsin.harness.traffic.pacers import ALL as PACERS
-    from tocsin.harness.traffic.payloads import ALL as PAYLOADS
 
+    known = catalogue()
     return {
-        "assertions": [check.id for check in CHECKS],
-        "harness/faults": [fault.kind for fault in FAULTS],
+        "assertions": sorted(known.checks),
+        "harness/faults": sorted(known.faults),
+        "harness/traffic/payloads": list(known.kinds),
+        "harness/traffic/pacers": sorted(known.pacers),
         "harness/collectors": [collector.name for collector in COLLECTORS],
-        "harness/traffic/payloads": [kind.name for kind in PAYLOADS],
-        "harness/traffic/pacers": [pacer.name for pacer in PACERS],
-        "harness/engines": [f"{name}.py" for name in engine_registry.ENGINES],
+        "harness/engines": list(engine_registry.ENGINES),
         "harness/cli": list(verbs.command().commands),
-        "harness/report": [path.stem for path in modules(ROOT / "harness/report")],
-        "harness": [path.name for path in [*modules(ROOT / "harness"), *packages(ROOT / "harness")]],
+        "harness": [path.name for path in packages(ROOT / "harness")],
         "scenarios": [path.stem for path in (ROOT / "scenarios").glob("*.yaml")],
         "stacks": [path.parent.name for path in (ROOT / "stacks").glob("*/stack.yaml")],
-    }
+    } | {f"harness/{name}": [path.name for path in modules(ROOT / "harness" / name)] for name in BY_MODULE}
+
+
+README_WORDS = 1200
+BY_MODULE = (
+    "core",
+    "declarations",
+    "evidence",
+    "judging",
+    "monitoring",
+    "monitoring/promql",
+    "planning",
+    "provisioning",
+    "report",
+    "runner",
+)
+"""Packages whose README has a heading per module."""
 
 
 def modules(folder):
@@ -44,18 +58,28 @@ def packages(folder):
     return [path.parent for path in sorted(folder.glob("*/__init__.py"))]
 
 
-@pytest.mark.parametrize(
-    "folder",
-    [
-        "assertions", "harness/faults", "harness/collectors", "harness/traffic/payloads", "harness/traffic/pacers",
-        "harness/engines",
-        "harness/cli", "harness/report", "harness", "scenarios", "stacks",
-    ],
-)  # fmt: skip
+FOLDERS = ("assertions", "harness", "scenarios", "stacks")
+LISTED = ("cli", "collectors", "engines", "faults", "traffic/pacers", "traffic/payloads", *BY_MODULE)
+
+
+@pytest.mark.parametrize("folder", [*FOLDERS, *(f"harness/{name}" for name in LISTED)])
 def test_every_thing_has_a_heading_in_the_readme_of_its_folder(folder):
     names = things()[folder]
     assert names
     assert documents.without_heading(ROOT / folder / "README.md", names) == []
+
+
+def test_counts_in_the_readme_are_right_and_it_is_short():
+    from tocsin.harness.cli.catalogue import catalogue
+
+    known = catalogue()
+    counts = {
+        "faults": len(known.faults),
+        "checks": len(known.checks) + len(SUITE),
+        "drills": len([path for path in (ROOT / "scenarios").glob("*.yaml") if path.name != "suite.yaml"]),
+    }
+    assert documents.wrong_counts(ROOT / "README.md", counts) == []
+    assert len((ROOT / "README.md").read_text().split()) <= README_WORDS
 
 
 def test_every_folder_of_code_has_a_readme():
@@ -149,3 +173,18 @@ def test_commands(readme, change, problem):
 )
 def test_links(readme, link, problems):
     assert len(documents.broken_links(readme(README.replace("#kill", link)))) == problems
+
+
+@pytest.mark.parametrize(
+    ("text", "problems"),
+    [
+        ("It knows 2 faults.", 0),
+        ("It knows 3 faults.", 1),
+        ("It knows 2 [faults](x).", 0),
+        ("3 [faults](x) and 2 drills", 1),
+        ("played with 3 faults at once", 1),
+        ("No number of faults here.", 0),
+    ],
+)
+def test_counts(readme, text, problems):
+    assert len(documents.wrong_counts(readme(text), {"faults": 2, "drills": 2})) == problems
