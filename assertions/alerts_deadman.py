@@ -7,7 +7,7 @@ from itertools import pairwise
 from pydantic import Field
 
 from tocsin.harness.declarations.references import Bounded, Duration
-from tocsin.harness.evidence.check_bounds import onset, plain
+from tocsin.harness.evidence.check_bounds import onset_bound, rounded
 from tocsin.harness.evidence.evidence import Evidence
 from tocsin.harness.evidence.interval import Interval
 from tocsin.harness.judging.check import Check, Finding, failed, passed, unknown
@@ -24,8 +24,8 @@ def judge(evidence: Evidence, args: Deadman) -> Finding:
     watchdog = evidence.signals.watchdog
     if watchdog is None:
         return unknown("The stack names no Watchdog, so no switch can wait for it.")
-    bound = onset(evidence, args)
-    switch = f"A dead man's switch at {watchdog.receiver} that waits {plain(args.after)} s"
+    bound = onset_bound(evidence, args)
+    switch = f"A dead man's switch at {watchdog.receiver} that waits {rounded(args.after)} s"
     beats = _beats(evidence)
     before = [at for at in beats if at < bound.since]
     if not before:
@@ -33,7 +33,7 @@ def judge(evidence: Evidence, args: Deadman) -> Finding:
     patience_s = args.after / evidence.speed
     early = [a + patience_s for a, b in pairwise(before) if b - a > patience_s]
     if early:
-        ago = plain((bound.since - early[0]) * evidence.speed)
+        ago = rounded((bound.since - early[0]) * evidence.speed)
         return failed(f"{switch} would have rung {ago} s before {bound.event}, for nothing.", rings=len(early))
     later = [at for at in beats if at >= bound.since]
     ended = [evidence.play.end] if evidence.play else []
@@ -51,7 +51,7 @@ def judge(evidence: Evidence, args: Deadman) -> Finding:
 
 def window(evidence: Evidence, args: Deadman) -> Interval:
     """From where the beats must still come until the bound is over."""
-    bound = onset(evidence, args)
+    bound = onset_bound(evidence, args)
     return Interval(start=bound.begun, end=min(bound.deadline, evidence.play.end if evidence.play else bound.deadline))
 
 

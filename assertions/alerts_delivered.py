@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tocsin.harness.declarations.references import AlertName, Args, ReceiverName
-from tocsin.harness.evidence.annotations import hollow, unrendered
-from tocsin.harness.evidence.check_bounds import named
+from tocsin.harness.evidence.annotations import unfilled, unrendered
+from tocsin.harness.evidence.check_bounds import format_alert
 from tocsin.harness.evidence.evidence import Evidence
-from tocsin.harness.evidence.firings import firings, moment, notice_reach, notices, whither
+from tocsin.harness.evidence.firings import firings, notices, time_in_play, where_it_went, with_next_evaluation
 from tocsin.harness.evidence.interval import Interval
-from tocsin.harness.evidence.notifications import Notification, Notified
+from tocsin.harness.evidence.notifications import Notification, NotifiedAlert
 from tocsin.harness.evidence.rendered_config import tool_output
 from tocsin.harness.judging.check import Check, Finding, failed, passed, unknown
 
@@ -35,10 +35,10 @@ def judge(evidence: Evidence, args: Delivered) -> Finding:
         already = "was already firing" if seen.episodes else "never fired"
         return unknown(f"{args.alert} {already}, so nothing shows whom it reaches.")
     reach = Interval(start=seen.begun[0].start, end=seen.reach.end)
-    told = notices(evidence, args.alert, {}, notice_reach(evidence, reach, args.alert))
+    told = notices(evidence, args.alert, {}, with_next_evaluation(evidence, reach, args.alert))
     mine = [one for one in told if one.receiver == args.to]
     if not mine:
-        instead = whither(evidence, args.alert, {}, seen.begun[0])
+        instead = where_it_went(evidence, args.alert, {}, seen.begun[0])
         return failed(f"{args.alert} fired, but was never delivered to {args.to}: {instead}.")
     strangers = sorted({one.receiver for one in told} - {args.to, *args.also})
     if strangers:
@@ -54,8 +54,8 @@ def judge(evidence: Evidence, args: Delivered) -> Finding:
     if files is None and any(_inside(one.annotations.get(RUNBOOK, "")) for one in alerts):
         return unknown(f"{args.alert} was delivered, but the run kept no list of files in which to find its runbook.")
     what = f" with {', '.join(args.annotations)} rendered" if args.annotations else ""
-    name = named(args.alert, args.labels)
-    return passed(f"{name} was delivered to {args.to} {moment(evidence, mine[0].at)}{what}.", alerts=len(alerts))
+    name = format_alert(args.alert, args.labels)
+    return passed(f"{name} was delivered to {args.to} {time_in_play(evidence, mine[0].at)}{what}.", alerts=len(alerts))
 
 
 def window(evidence: Evidence, args: Delivered) -> Interval:
@@ -63,9 +63,9 @@ def window(evidence: Evidence, args: Delivered) -> Interval:
     return firings(evidence, args, args.alert).reach
 
 
-def _alerts(told: list[Notification], args: Delivered) -> list[Notified]:
+def _alerts(told: list[Notification], args: Delivered) -> list[NotifiedAlert]:
     """Return each alert of that name and those labels once, as first told."""
-    found: dict[str, Notified] = {}
+    found: dict[str, NotifiedAlert] = {}
     for one in (one for notice in told for one in notice.alerts):
         if one.alert == args.alert and one.status == "firing" and args.labels.items() <= one.labels.items():
             found.setdefault(one.fingerprint, one)
@@ -80,7 +80,7 @@ def _other_labels(told: list[Notification], args: Delivered) -> str:
     return f"without {', '.join(wrong)}{has}"
 
 
-def _problems(evidence: Evidence, args: Delivered, one: Notified, files: list[str] | None) -> list[str]:
+def _problems(evidence: Evidence, args: Delivered, one: NotifiedAlert, files: list[str] | None) -> list[str]:
     missing = [f"it has no {name}" for name in args.annotations if not one.annotations.get(name, "").strip()]
     rules = evidence.configuration.alerts(one.alert)
     found = []
@@ -88,7 +88,7 @@ def _problems(evidence: Evidence, args: Delivered, one: Notified, files: list[st
         templates = [rule.annotations[name] for rule in rules if name in rule.annotations]
         if trace := unrendered(text):
             found.append(f"its {name} was not rendered, it holds `{trace}`: {text!r}")
-        elif problem := hollow(templates, text):
+        elif problem := unfilled(templates, text):
             found.append(f"its {name} {problem}: {text!r}")
     link = one.annotations.get(RUNBOOK, "").strip()
     if link and RUNBOOK in args.annotations and not unrendered(link):

@@ -6,28 +6,27 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tocsin.harness.declarations.references import AlertName, Bounded, ReceiverName
+from tocsin.harness.declarations.alert_plan import Fire
 from tocsin.harness.evidence.alerts import Episode
-from tocsin.harness.evidence.check_bounds import Bound, clock_slack_s, missed_evaluation_s, named, onset, plain
+from tocsin.harness.evidence.check_bounds import (
+    Bound,
+    clock_slack_s,
+    format_alert,
+    missed_evaluation_s,
+    onset_bound,
+    rounded,
+)
 from tocsin.harness.evidence.evidence import Evidence
-from tocsin.harness.evidence.firings import whither
+from tocsin.harness.evidence.firings import where_it_went
 from tocsin.harness.evidence.interval import Interval
 from tocsin.harness.evidence.notifications import Notification
 from tocsin.harness.judging.check import Check, Finding, failed, passed, unknown
 
 
-class Fire(Bounded):
-    """Which alert must fire: its name, labels it must carry (others are free), the bound, and who must be told."""
-
-    alert: AlertName
-    labels: Mapping[str, str] = {}
-    delivered_to: ReceiverName | None = None
-
-
 def judge(evidence: Evidence, args: Fire) -> Finding:
     """Compare the first firing sample, or the first delivery answered 2xx, with the bound."""
-    bound = onset(evidence, args)
-    name = named(args.alert, args.labels)
+    bound = onset_bound(evidence, args)
+    name = format_alert(args.alert, args.labels)
     early = _active_before(evidence, args, bound)
     if early:
         return unknown(f"{early} was already active when {_place(args)} began, so nothing shows what set it off.")
@@ -50,7 +49,7 @@ def judge(evidence: Evidence, args: Fire) -> Finding:
 
 def window(evidence: Evidence, args: Fire) -> Interval:
     """From where nothing may be active yet to the answer: the firing or the delivery, else the end of the bound."""
-    bound = onset(evidence, args)
+    bound = onset_bound(evidence, args)
     fired = _fired(evidence, args, bound)
     at: float | None = fired.start if fired else None
     if fired and args.delivered_to is not None:
@@ -68,14 +67,14 @@ def _delivery(
         after_s = bound.after_s(told[0].at)
         answer = passed if told[0].at <= bound.deadline else failed
         late = "" if told[0].at <= bound.deadline else "only "
-        text = f"{story}, delivered to {args.delivered_to} {late}at {plain(after_s)} s ({bound})."
+        text = f"{story}, delivered to {args.delivered_to} {late}at {rounded(after_s)} s ({bound})."
         return answer(text, **figures, delivered_s=round(after_s, 3))
     if not _recorded(evidence, args, bound):
         return unknown(f"{story}; the record ended before the {bound} for its delivery was over.", **figures)
     if attempts:
         codes = ", ".join(sorted({str(one.answered) for one in attempts}))
         return failed(f"{story}, but {len(attempts)} attempts at {args.delivered_to} were answered {codes}.", **figures)
-    instead = whither(evidence, args.alert, args.labels, fired)
+    instead = where_it_went(evidence, args.alert, args.labels, fired)
     return failed(f"{story}, but never delivered to {args.delivered_to} ({bound}): {instead}.", **figures)
 
 
@@ -85,7 +84,7 @@ def _active_before(evidence: Evidence, args: Fire, bound: Bound) -> str:
     for series in evidence.metrics.select("ALERTS", alertname=args.alert, **args.labels):
         if np.any((series.t > since) & (series.t < bound.begun)):
             labels = {k: v for k, v in series.labels.items() if k not in ("__name__", "alertname", "alertstate")}
-            return f"{named(args.alert, labels)} ({series.labels.get('alertstate', 'active')})"
+            return f"{format_alert(args.alert, labels)} ({series.labels.get('alertstate', 'active')})"
     return ""
 
 
@@ -119,10 +118,10 @@ def _instead(evidence: Evidence, args: Fire, bound: Bound, fired: Episode | None
     pending = evidence.metrics.select("ALERTS", alertname=args.alert, alertstate="pending", **args.labels)
     since = [float(one.t[one.t >= bound.begun][0]) for one in pending if np.any(one.t >= bound.begun)]
     if since:
-        return f": pending from {plain(bound.after_s(min(since)))} s on, never firing"
+        return f": pending from {rounded(bound.after_s(min(since)))} s on, never firing"
     others = [one for one in evidence.alerts.episodes(args.alert) if one.start >= bound.begun]
     if others:
-        return f": {named(args.alert, others[0].labels)} was firing, with other labels"
+        return f": {format_alert(args.alert, others[0].labels)} was firing, with other labels"
     return ": it was never seen, not even pending"
 
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pydantic import Field, model_validator
 
 from tocsin.harness.declarations.references import AlertName, Args, ReceiverName
-from tocsin.harness.evidence.check_bounds import named
+from tocsin.harness.evidence.check_bounds import format_alert
 from tocsin.harness.evidence.evidence import Evidence
-from tocsin.harness.evidence.firings import Firings, firings, notice_reach, notices
+from tocsin.harness.evidence.firings import Firings, firings, notices, with_next_evaluation
 from tocsin.harness.evidence.interval import Interval
 from tocsin.harness.evidence.notifications import Notification
 from tocsin.harness.judging.check import Check, Finding, failed, passed, unknown
@@ -65,11 +65,11 @@ def window(evidence: Evidence, args: Grouped) -> Interval:
 def _told(evidence: Evidence, args: Grouped, seen: Mapping[str, Firings]) -> Told:
     found = {}
     for name, fired in seen.items():
-        reach = notice_reach(evidence, Interval(start=fired.begun[0].start, end=fired.reach.end), name)
+        reach = with_next_evaluation(evidence, Interval(start=fired.begun[0].start, end=fired.reach.end), name)
         for episode in fired.begun:
             labels = episode.labels if args.alert else {}
             messages = notices(evidence, name, labels, reach, receiver=args.to)
-            found[named(name, labels)] = messages
+            found[format_alert(name, labels)] = messages
     return found
 
 

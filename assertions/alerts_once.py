@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pydantic import Field
 
 from tocsin.harness.declarations.references import AlertName, Args, ReceiverName
-from tocsin.harness.evidence.check_bounds import named, plain
+from tocsin.harness.evidence.check_bounds import format_alert, rounded
 from tocsin.harness.evidence.evidence import Evidence
-from tocsin.harness.evidence.firings import firings, notice_reach, notices
+from tocsin.harness.evidence.firings import firings, notices, with_next_evaluation
 from tocsin.harness.evidence.interval import Interval
 from tocsin.harness.evidence.notifications import Notification
 from tocsin.harness.judging.check import Check, Finding, failed, passed, unknown
@@ -27,10 +27,10 @@ class Once(Args):
 def judge(evidence: Evidence, args: Once) -> Finding:
     """Count, per group, the messages that say that the alert fires, from its cause until it ended."""
     seen = firings(evidence, args, args.alert, args.labels)
-    name = named(args.alert, args.labels)
+    name = format_alert(args.alert, args.labels)
     if not seen.episodes:
         return unknown(f"{name} never fired, so nothing shows how often it pages.")
-    reach = notice_reach(evidence, seen.reach, args.alert)
+    reach = with_next_evaluation(evidence, seen.reach, args.alert)
     groups = _pages(args, notices(evidence, args.alert, args.labels, reach, receiver=args.to))
     if not groups:
         return unknown(f"{name} fired, but no notice of it was delivered, so nothing shows how often it pages.")
@@ -72,7 +72,7 @@ def _pages(args: Once, told: list[Notification]) -> dict[tuple[str, str], list[N
 
 def _sentence(evidence: Evidence, receiver: str, told: list[Notification]) -> str:
     start = evidence.play.start if evidence.play else told[0].at
-    times = [plain((one.at - start) * evidence.speed) for one in told[:3]]
+    times = [rounded((one.at - start) * evidence.speed) for one in told[:3]]
     more = f" and {len(told) - 3} times more" if len(told) > 3 else ""
     return f"{receiver} {_times(len(told))}, at {', '.join(times)} s of play{more}"
 

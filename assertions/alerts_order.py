@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tocsin.harness.declarations.references import AlertName, Args
-from tocsin.harness.evidence.check_bounds import evaluation_s, plain
+from tocsin.harness.evidence.check_bounds import rounded
 from tocsin.harness.evidence.evidence import Evidence
 from tocsin.harness.evidence.firings import firings
 from tocsin.harness.judging.check import Check, Finding, failed, passed, unknown
@@ -30,13 +30,15 @@ def judge(evidence: Evidence, args: Order) -> Finding:
     if args.first not in starts:
         return failed(f"{args.then} fired, and {args.first} never did.")
     after_s = (starts[args.then] - starts[args.first]) * evidence.speed
-    tolerance_s = max(evaluation_s(evidence, name) for name in starts) * evidence.speed
+    tolerance_s = max(evidence.evaluation_s(name) for name in starts) * evidence.speed
     figures = {"after_s": round(after_s, 3), "tolerance_s": round(tolerance_s, 3)}
     if after_s < -tolerance_s:
-        return failed(f"{args.then} fired {plain(-after_s)} s before {args.first}.", **figures)
+        return failed(f"{args.then} fired {rounded(-after_s)} s before {args.first}.", **figures)
     if after_s <= tolerance_s:
-        return passed(f"{args.first} and {args.then} fired within one evaluation ({plain(tolerance_s)} s).", **figures)
-    return passed(f"{args.first} fired {plain(after_s)} s before {args.then}.", **figures)
+        return passed(
+            f"{args.first} and {args.then} fired within one evaluation ({rounded(tolerance_s)} s).", **figures
+        )
+    return passed(f"{args.first} fired {rounded(after_s)} s before {args.then}.", **figures)
 
 
 CHECK = Check(

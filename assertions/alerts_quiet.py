@@ -8,19 +8,19 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from tocsin.assertions.alerts_fire import Fire
 from tocsin.assertions.alerts_resolve import Resolve
+from tocsin.harness.declarations.alert_plan import Fire
 from tocsin.harness.declarations.references import AlertName, Args, PhaseName
 from tocsin.harness.evidence.check_bounds import (
-    active,
-    injected,
+    fault_interval,
+    format_alert,
+    injected_fault,
     missed_evaluation_s,
-    named,
-    onset,
-    placed,
-    plain,
-    pointed,
-    relief,
+    onset_bound,
+    phase_interval,
+    relief_bound,
+    rounded,
+    scope_interval,
 )
 from tocsin.harness.evidence.evidence import Evidence
 from tocsin.harness.evidence.interval import Interval
@@ -73,7 +73,7 @@ class _Permit:
 def judge(evidence: Evidence, args: Quiet) -> Finding:
     """Look at every firing sample of the window, and of settle if the alert was active when play ended."""
     watchdog = evidence.signals.watchdog.alert if evidence.signals.watchdog else ""
-    place = pointed(evidence, args)
+    place = scope_interval(evidence, args)
     beats = sum(len(_within(one, place)) for one in _firing(evidence) if one.labels["alertname"] == watchdog)
     if not beats:
         return unknown("ALERTS holds no sample of the Watchdog, so its silence about other alerts means nothing.")
@@ -129,7 +129,7 @@ def _within(series: Series, place: Interval) -> np.ndarray:
 def _reach(evidence: Evidence, series: Series, place: Interval) -> Interval:
     """Return the window, up to the end of settle if the alert, pending or firing, was active when play ended."""
     settled = evidence.facts("settled")
-    play = placed(evidence, None)
+    play = phase_interval(evidence, None)
     if place.end < play.end or not settled:
         return place
     last = Interval(start=play.end - missed_evaluation_s(evidence, series.labels["alertname"]), end=play.end)
@@ -162,7 +162,7 @@ def _allowed(evidence: Evidence, args: Quiet) -> list[_Permit]:
     permits = []
     for one in args.may:
         may = May(alert=one) if isinstance(one, str) else one
-        when = placed(evidence, may.phase) if may.phase else anywhere
+        when = phase_interval(evidence, may.phase) if may.phase else anywhere
         permits.append(_Permit(alert=may.alert, labels=may.labels, when=when))
     return permits
 
@@ -173,7 +173,7 @@ def _expected(evidence: Evidence) -> list[_Permit]:
     resolves = [Resolve.model_validate(one.args) for one in expect if one.check == "alerts/resolve"]
     permits = []
     for fire in (Fire.model_validate(one.args) for one in expect if one.check == "alerts/fire"):
-        start = onset(evidence, fire).begun
+        start = onset_bound(evidence, fire).begun
         when = Interval(start=start, end=_until(evidence, fire, start, resolves))
         permits.append(_Permit(alert=fire.alert, labels=fire.labels, when=when))
     return permits
@@ -184,29 +184,30 @@ def _until(evidence: Evidence, fire: Fire, start: float, resolves: list[Resolve]
     bounds = []
     for one in resolves:
         clash = any(one.labels.get(name, value) != value for name, value in fire.labels.items())
-        unseen = one.during is not None and injected(evidence, one.during).gone_at is None
+        unseen = one.during is not None and injected_fault(evidence, one.during).gone_at is None
         if one.alert == fire.alert and not clash and not unseen:
-            bounds.append(relief(evidence, one))
+            bounds.append(relief_bound(evidence, one))
     later = [one for one in bounds if one.since >= start]
     if later:
         first = min(one.since for one in later)
         return max(one.deadline for one in later if one.since == first)
-    fixed_s = sum(onset(evidence, fire).fixed_s.values())
+    fixed_s = sum(onset_bound(evidence, fire).fixed_s.values())
     return _cause_end(evidence, fire) + (max(LINGER_S, fire.within) + fixed_s) / evidence.speed
 
 
 def _cause_end(evidence: Evidence, fire: Fire) -> float:
-    place = None if fire.during is None else active(evidence, injected(evidence, fire.during))
-    return (place or placed(evidence, fire.phase)).end
+    place = None if fire.during is None else fault_interval(evidence, injected_fault(evidence, fire.during))
+    return (place or phase_interval(evidence, fire.phase)).end
 
 
 def _sentence(evidence: Evidence, series: Series, loud: np.ndarray) -> str:
     first, last = float(loud[0]), float(loud[-1])
-    play = placed(evidence, None)
+    play = phase_interval(evidence, None)
     phases = [name for name, when in evidence.phases.items() if when.start <= first <= when.end]
     where = f"in {phases[-1]}" if phases else "in settle"
     at_s, for_s = (first - play.start) * evidence.speed, (last - first) * evidence.speed
-    return f"{named(series.labels['alertname'], _labels(series))} from {plain(at_s)} s ({where}) for {plain(for_s)} s"
+    name = format_alert(series.labels["alertname"], _labels(series))
+    return f"{name} from {rounded(at_s)} s ({where}) for {rounded(for_s)} s"
 
 
 def _labels(series: Series) -> dict[str, str]:

@@ -8,7 +8,14 @@ from typing import ClassVar, Literal
 
 from tocsin.harness.declarations.references import AlertName, Bounded, ReceiverName
 from tocsin.harness.evidence.alerts import Episode
-from tocsin.harness.evidence.check_bounds import Bound, clock_slack_s, missed_evaluation_s, named, plain, relief
+from tocsin.harness.evidence.check_bounds import (
+    Bound,
+    clock_slack_s,
+    format_alert,
+    missed_evaluation_s,
+    relief_bound,
+    rounded,
+)
 from tocsin.harness.evidence.evidence import Evidence
 from tocsin.harness.evidence.firings import notices
 from tocsin.harness.evidence.interval import Interval
@@ -30,8 +37,8 @@ class Resolve(Bounded):
 
 def judge(evidence: Evidence, args: Resolve) -> Finding:
     """Compare the end in ALERTS of the last matching episode with the bound."""
-    bound = relief(evidence, args)
-    name = named(args.alert, args.labels)
+    bound = relief_bound(evidence, args)
+    name = format_alert(args.alert, args.labels)
     episodes = _episodes(evidence, args, bound)
     if not episodes:
         return unknown(f"{name} never fired before the {bound} was over, so there was nothing to resolve.")
@@ -53,7 +60,7 @@ def judge(evidence: Evidence, args: Resolve) -> Finding:
 
 def window(evidence: Evidence, args: Resolve) -> Interval:
     """From the end of the cause to the end of the bound, and to the resolved notice if a receiver is named."""
-    bound = relief(evidence, args)
+    bound = relief_bound(evidence, args)
     ends = [one.end for one in _episodes(evidence, args, bound) if one.end is not None and one.end <= bound.deadline]
     if args.delivered_to is None or not ends:
         return Interval(start=bound.since, end=bound.deadline)
@@ -72,7 +79,7 @@ def _episodes(evidence: Evidence, args: Resolve, bound: Bound) -> list[Episode]:
 
 
 def _still_firing(evidence: Evidence, args: Resolve, bound: Bound, episodes: list[Episode]) -> Finding:
-    name = named(args.alert, args.labels)
+    name = format_alert(args.alert, args.labels)
     last = evidence.alerts.last_evaluation
     ends = [one.end for one in episodes if one.end is not None]
     if len(ends) < len(episodes):
@@ -92,8 +99,8 @@ def _notice(evidence: Evidence, args: Resolve, last: Episode) -> Finding:
     if told:
         lag_s = (told[0] - end) * evidence.speed
         in_time = held or told[0] <= _due(evidence, args, end)
-        asked = "held back when it ended" if held else f"due within {plain(due_s)} s"
-        text = f"resolved notice{whom} {'' if in_time else 'only '}{plain(lag_s)} s later ({asked})"
+        asked = "held back when it ended" if held else f"due within {rounded(due_s)} s"
+        text = f"resolved notice{whom} {'' if in_time else 'only '}{rounded(lag_s)} s later ({asked})"
         return (passed if in_time else failed)(text, notice_s=round(lag_s, 3))
     settled = evidence.facts("settled")
     if args.delivered_to and not _ever_told(evidence, args, end):
@@ -101,8 +108,8 @@ def _notice(evidence: Evidence, args: Resolve, last: Episode) -> Finding:
     if args.delivered_to and held:
         return unknown(f"Alertmanager held it back when it ended, and no resolved notice was delivered{whom} since")
     if args.delivered_to and (not settled or settled[-1].at < _due(evidence, args, end)):
-        return unknown(f"the record ended before its resolved notice{whom} was due (within {plain(due_s)} s)")
-    return failed(f"no resolved notice was delivered{whom} (due within {plain(due_s)} s)")
+        return unknown(f"the record ended before its resolved notice{whom} was due (within {rounded(due_s)} s)")
+    return failed(f"no resolved notice was delivered{whom} (due within {rounded(due_s)} s)")
 
 
 def _held_at_end(evidence: Evidence, args: Resolve, last: Episode) -> bool:

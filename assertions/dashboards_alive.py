@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tocsin.harness.declarations.references import Args, Duration, FaultName, PhaseName, Ref
-from tocsin.harness.evidence.check_bounds import placed, pointed
+from tocsin.harness.evidence.check_bounds import phase_interval, scope_interval
 from tocsin.harness.evidence.evidence import Evidence
 from tocsin.harness.evidence.interval import Interval
 from tocsin.harness.evidence.panel_movement import Movement, movement
@@ -94,12 +94,12 @@ def judge(evidence: Evidence, args: Alive) -> Finding:
 
 def window(evidence: Evidence, args: Alive) -> Interval:
     """From the healthy phase to the last place where a panel must move."""
-    places = [_healthy(evidence, args), *(pointed(evidence, move) for move in args.moves)]
+    places = [_healthy(evidence, args), *(scope_interval(evidence, move) for move in args.moves)]
     return Interval(start=min(one.start for one in places), end=max(one.end for one in places))
 
 
 def _healthy(evidence: Evidence, args: Alive) -> Interval:
-    return placed(evidence, args.phase or next(iter(evidence.phases), None))
+    return phase_interval(evidence, args.phase or next(iter(evidence.phases), None))
 
 
 def _dead(panels: list[RecordedPanel], healthy: Interval, name: str, args: Alive) -> tuple[list[str], list[str]]:
@@ -157,7 +157,7 @@ def _moved(evidence: Evidence, panels: list[RecordedPanel], move: Move, healthy:
 
 
 def _movements(evidence: Evidence, panel: RecordedPanel, move: Move, healthy: Interval) -> Iterator[Movement]:
-    place = pointed(evidence, move)
+    place = scope_interval(evidence, move)
     every = sum(len(query.series) for query in panel.queries)
     ahead = abs(place.end - healthy.end) / healthy.seconds if healthy.seconds else 0.0
     for query in panel.queries:

@@ -6,11 +6,10 @@ import numpy as np
 from pydantic import Field
 
 from tocsin.harness.declarations.references import Args, FeatureName
-from tocsin.harness.evidence.check_bounds import placed, plain, pointed
+from tocsin.harness.evidence.check_bounds import phase_interval, rounded, scope_interval
 from tocsin.harness.evidence.evidence import Evidence
-from tocsin.harness.evidence.heartbeats import scrape_s
 from tocsin.harness.evidence.interval import Interval
-from tocsin.harness.evidence.stream_coverage import cut, planned
+from tocsin.harness.evidence.stream_coverage import cut_out, planned_blindness
 from tocsin.harness.judging.check import Check, Finding, failed, passed, unknown
 
 ENOUGH = 0.5
@@ -28,7 +27,7 @@ class Flat(Args):
 def judge(evidence: Evidence, args: Flat) -> Finding:
     """Look at the detected gauge of every other feature, at each scrape of the window."""
     drift = evidence.signals.drift
-    place = pointed(evidence, args)
+    place = scope_interval(evidence, args)
     features = [one for one in evidence.run["features"] if one not in args.spared]
     if drift is None or not features:
         return unknown("No feature is left to look at." if drift else "The stack declares no drift gauge.")
@@ -39,8 +38,8 @@ def judge(evidence: Evidence, args: Flat) -> Finding:
         fewest = min(fewest, len(times))
         up = np.flatnonzero(values > 0)
         if len(up):
-            at_s = (float(times[up[0]]) - placed(evidence, None).start) * evidence.speed
-            risen.append(f"{feature} at {plain(at_s)} s")
+            at_s = (float(times[up[0]]) - phase_interval(evidence, None).start) * evidence.speed
+            risen.append(f"{feature} at {rounded(at_s)} s")
         if np.count_nonzero(~np.isnan(values)) < max(FEWEST, ENOUGH * due):
             short.append(f"{feature} ({np.count_nonzero(~np.isnan(values))} samples of {due:.0f} due)")
     if risen:
@@ -64,11 +63,11 @@ def _samples(evidence: Evidence, feature: str, place: Interval) -> tuple[np.ndar
 
 def _due(evidence: Evidence, place: Interval) -> float:
     """Return the scrapes due in the window, less those in which a fault blinds metrics or drift on purpose."""
-    holes = [*planned(evidence, "metrics"), *planned(evidence, "drift")]
-    seen_s = sum(part.seconds for part in cut(place, holes))
+    holes = [*planned_blindness(evidence, "metrics"), *planned_blindness(evidence, "drift")]
+    seen_s = sum(part.seconds for part in cut_out(place, holes))
     drift = evidence.signals.drift
     jobs = {one.labels.get("job", "") for one in evidence.metrics.select(drift.detected.metric)} if drift else {""}
-    return seen_s / max(scrape_s(evidence, job) for job in jobs or {""})
+    return seen_s / max(evidence.scrape_s(job) for job in jobs or {""})
 
 
 CHECK = Check(

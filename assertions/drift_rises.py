@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from tocsin.harness.declarations.references import Bounded, FeatureName
-from tocsin.harness.evidence.check_bounds import Bound, onset
+from tocsin.harness.evidence.check_bounds import Bound, onset_bound
 from tocsin.harness.evidence.evidence import Evidence
-from tocsin.harness.evidence.heartbeats import scrape_s
 from tocsin.harness.evidence.interval import Interval
 from tocsin.harness.evidence.metrics import Series, at
 from tocsin.harness.judging.check import Check, Finding, failed, passed, unknown
@@ -21,7 +20,7 @@ class Rises(Bounded):
 
 def judge(evidence: Evidence, args: Rises) -> Finding:
     """Compare the first 1 of the feature's detected gauge with the bound; it must be 0 before."""
-    bound = onset(evidence, args)
+    bound = onset_bound(evidence, args)
     found = _series(evidence, args)
     if not found:
         return unknown(f"No series says whether drift of {args.feature} was detected.")
@@ -33,7 +32,7 @@ def judge(evidence: Evidence, args: Rises) -> Finding:
     rise = _rise(found, bound)
     if rise is None:
         last = max(float(series.t[-1]) for series in found)
-        if last + 1.6 * scrape_s(evidence, found[0].labels.get("job", "")) < bound.deadline:
+        if last + 1.6 * evidence.scrape_s(found[0].labels.get("job", "")) < bound.deadline:
             return unknown(f"The record of {args.feature}'s drift ended before the {bound} was over, still at 0.")
         return failed(f"Drift of {args.feature} not detected {bound.when(bound.deadline)} ({bound}).")
     late = rise > bound.deadline
@@ -46,7 +45,7 @@ def judge(evidence: Evidence, args: Rises) -> Finding:
 
 def window(evidence: Evidence, args: Rises) -> Interval:
     """From where the gauge must still be 0 to its rise, else to the end of the bound."""
-    bound = onset(evidence, args)
+    bound = onset_bound(evidence, args)
     rise = _rise(_series(evidence, args), bound)
     return Interval(start=bound.begun, end=bound.deadline if rise is None else min(rise, bound.deadline))
 

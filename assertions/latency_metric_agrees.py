@@ -10,8 +10,8 @@ import numpy as np
 from pydantic import Field
 
 from tocsin.harness.declarations.references import Args, Duration
-from tocsin.harness.evidence.check_bounds import pointed
-from tocsin.harness.evidence.counter_growth import Growth, grown, restarts_of
+from tocsin.harness.evidence.check_bounds import scope_interval
+from tocsin.harness.evidence.counter_growth import Growth, measure_growth, restart_intervals
 from tocsin.harness.evidence.evidence import Evidence
 from tocsin.harness.evidence.interval import Interval
 from tocsin.harness.evidence.metrics import Series
@@ -67,7 +67,7 @@ def judge(evidence: Evidence, args: Agrees) -> Finding:
     span = _span(evidence, args, buckets[inf])
     if span is None:
         return unknown("The histogram was not scraped after the last request.")
-    restarts = restarts_of(evidence, buckets[inf])
+    restarts = restart_intervals(evidence, buckets[inf])
     truth, longest_s = _truth(evidence, span, _unscraped(buckets[inf], restarts))
     if not len(truth.sure):
         return unknown("No answered request lies between the scrapes, so there is nothing to compare.")
@@ -159,7 +159,7 @@ def _truth(evidence: Evidence, span: Interval, gaps: Sequence[Interval]) -> tupl
 def _span(evidence: Evidence, args: Agrees, series: Sequence[Series]) -> Interval | None:
     """Return the last scrape before what is looked at and the first one after it; None if that was not scraped."""
     rows = evidence.requests[evidence.requests["outcome"] != DROPPED]
-    window = pointed(evidence, args)
+    window = scope_interval(evidence, args)
     if args.phase is None and args.during is None and len(rows):
         last = float(np.nanmax(np.where(np.isnan(rows["done"]), rows["sent"], rows["done"])))
         window = Interval(start=min(window.start, float(np.nanmin(rows["sent"]))), end=last)
@@ -179,7 +179,7 @@ def _by_bound(series: Sequence[Series]) -> dict[float, list[Series]]:
 
 
 def _sum(series: Sequence[Series], span: Interval, restarts: Sequence[Interval]) -> Growth:
-    parts = [grown(one, span.start, span.end, restarts) for one in series]
+    parts = [measure_growth(one, span.start, span.end, restarts) for one in series]
     return Growth(amount=round(sum(one.amount for one in parts), 6), falls=sum(one.falls for one in parts))
 
 

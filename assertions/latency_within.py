@@ -9,7 +9,7 @@ from pydantic import Field
 
 from tocsin.harness.core.statistics import binomial_at_most, quantile, trials_needed
 from tocsin.harness.declarations.references import Args, Duration, Ref
-from tocsin.harness.evidence.check_bounds import pointed
+from tocsin.harness.evidence.check_bounds import scope_interval
 from tocsin.harness.evidence.delivered_load import Load
 from tocsin.harness.evidence.evidence import Evidence
 from tocsin.harness.evidence.requests import ANSWERED, DROPPED, FAILED, KINDS, UNKNOWN
@@ -54,7 +54,7 @@ def judge(evidence: Evidence, args: Within) -> Finding:
 
 def _asked(evidence: Evidence, args: Within) -> Load:
     """Return the load that was due in the window, of the kinds that are looked at."""
-    window = pointed(evidence, args)
+    window = scope_interval(evidence, args)
     kinds = args.kinds
     if kinds is None:
         declared = evidence.run["kinds"]

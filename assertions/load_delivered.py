@@ -12,12 +12,12 @@ from pydantic import Field
 
 from tocsin.harness.core.statistics import distance, distance_allowed, poisson_surprise, quantile
 from tocsin.harness.declarations.references import Args
-from tocsin.harness.evidence.check_bounds import cut_off, pointed
-from tocsin.harness.evidence.delivered_load import Load, Piece, cpu_share, limits, pieces
+from tocsin.harness.evidence.check_bounds import cut_off, scope_interval
+from tocsin.harness.evidence.delivered_load import Load, PhaseLoad, cpu_share, phase_loads, reached_limits
 from tocsin.harness.evidence.evidence import Evidence
 from tocsin.harness.evidence.interval import Interval
 from tocsin.harness.evidence.requests import DROPPED
-from tocsin.harness.evidence.stream_coverage import blind
+from tocsin.harness.evidence.stream_coverage import blind_intervals
 from tocsin.harness.judging.check import Check, Finding, failed, passed, unknown
 
 NOISE_SIGMAS = 4.0
@@ -66,18 +66,18 @@ class Part:
 
 def judge(evidence: Evidence, args: Delivered) -> Finding:
     """Look for lost workers, then compare what was asked, due and sent: in all, per phase, per second, gap by gap."""
-    window = pointed(evidence, args)
+    window = scope_interval(evidence, args)
     lost = list(_lost(evidence, window))
     if lost:
         return failed(f"The load was not sent whole: {'; '.join(lost)}.")
     if not len(Load.of(evidence)):
         return unknown("No request of the traffic is recorded.")
     cut = cut_off(evidence)
-    gaps = blind(evidence, "requests", _until(window, math.inf if cut is None else cut[0]))
+    gaps = blind_intervals(evidence, "requests", _until(window, math.inf if cut is None else cut[0]))
     if gaps:
         return unknown(f"The records of the requests are not whole: {gaps[0][1].rstrip('.')}.")
     never = [] if cut or args.during else _never_played(evidence, args)
-    found = list(pieces(evidence, window, math.inf if cut is None else cut[0]))
+    found = list(phase_loads(evidence, window, math.inf if cut is None else cut[0]))
     if never or not found:
         return unknown(f"Never played: {', '.join(never) or args.phase or 'any phase'}.")
     return _judged(evidence, found, args.tolerance)
@@ -88,7 +88,7 @@ def _until(window: Interval, end: float) -> Interval:
     return Interval(start=window.start, end=max(min(window.end, end), window.start))
 
 
-def _judged(evidence: Evidence, found: Sequence[Piece], tolerance: float) -> Finding:
+def _judged(evidence: Evidence, found: Sequence[PhaseLoad], tolerance: float) -> Finding:
     begun = np.concatenate([piece.load.begun for piece in found])
     opened = [piece for piece in found if piece.asked.gaps != "closed"]
     parts = {piece.name: _part(piece, begun, tolerance) for piece in opened}
@@ -103,7 +103,7 @@ def _judged(evidence: Evidence, found: Sequence[Piece], tolerance: float) -> Fin
     problems += [problem for _, problem in closed if problem]
     if late_ms and late_ms["p99"] > 1000 * LATE_S:
         problems.append(f"it came late: p99 of the schedule error over {1000 * LATE_S:.0f} ms")
-    reached = list(limits(evidence, dropped))
+    reached = list(reached_limits(evidence, dropped))
     story = f"{dropped} never sent, {lateness}"
     shares = [share for fact in evidence.facts("traffic_done") if (share := cpu_share(fact.more)) is not None]
     figures: dict[str, Any] = {
@@ -139,7 +139,7 @@ def _never_played(evidence: Evidence, args: Delivered) -> list[str]:
     return [name for name in names if name not in evidence.phases]
 
 
-def _part(piece: Piece, begun: np.ndarray, tolerance: float) -> Part:
+def _part(piece: PhaseLoad, begun: np.ndarray, tolerance: float) -> Part:
     """Return what was asked and sent in one phase, over the wall seconds it was really played."""
     asked, span = piece.total, piece.window
     sent = int(np.count_nonzero((begun >= span.start) & (begun < span.end)))
@@ -155,7 +155,7 @@ def _whole(parts: Iterable[Part], tolerance: float) -> Part:
     return Part(asked=asked, sent=sent, seconds=seconds, noise=noise, allowed=max(tolerance * asked, noise))
 
 
-def _seconds(found: Sequence[Piece], begun: np.ndarray, tolerance: float) -> Iterator[str]:
+def _seconds(found: Sequence[PhaseLoad], begun: np.ndarray, tolerance: float) -> Iterator[str]:
     """Yield the phases with seconds in which more or less was sent than chance and the tolerance allow.
 
     The chance is shared by all seconds of all phases, and by stretches of 2, 4, 8 ... of them: at a low rate a single
@@ -182,7 +182,7 @@ def _seconds(found: Sequence[Piece], begun: np.ndarray, tolerance: float) -> Ite
                 break
 
 
-def _spacing(piece: Piece) -> str:
+def _spacing(piece: PhaseLoad) -> str:
     """Return how the requests that were due were spaced otherwise than asked; empty if they were not."""
     gaps = piece.gaps(piece.load.intended)
     if not piece.declared or len(gaps) < FEWEST_GAPS or piece.asked.gaps not in ("poisson", "constant"):
@@ -200,14 +200,14 @@ def _spacing(piece: Piece) -> str:
     return f"{piece.name}: its {len(gaps)} gaps are {far:.3f} away from {law}, {allowed:.3f} allowed"
 
 
-def _distances(piece: Piece) -> dict[str, float]:
+def _distances(piece: PhaseLoad) -> dict[str, float]:
     """Return how far the gaps between requests due, and between requests sent, are from exponential ones."""
     sent = piece.load.sent[~np.isnan(piece.load.sent)]
     found = {"due": piece.gaps(piece.load.intended), "sent": piece.gaps(sent)}
     return {name: round(distance(-np.expm1(-gaps)), 4) for name, gaps in found.items() if len(gaps)}
 
 
-def _closed(piece: Piece, tolerance: float) -> tuple[str, str]:
+def _closed(piece: PhaseLoad, tolerance: float) -> tuple[str, str]:
     """Return what a closed loop did, in words, and what was wrong with it, if anything. It has no asked rate."""
     users, sent, seconds = piece.asked.users, len(piece.load), max(piece.window.seconds, 1e-9)
     share = piece.busy_share()

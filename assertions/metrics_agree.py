@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from tocsin.harness.declarations.references import Args
-from tocsin.harness.evidence.counter_growth import grown, last_death, restarting, restarts_of
+from tocsin.harness.evidence.counter_growth import last_exit, measure_growth, restart_intervals, restarting_faults
 from tocsin.harness.evidence.evidence import Evidence, FaultRecord
 from tocsin.harness.evidence.metrics import Series
 from tocsin.harness.evidence.requests import KINDS, OUTCOMES
@@ -48,15 +48,16 @@ def judge(evidence: Evidence, args: Agree) -> Finding:
     absent = [f'{signal.metric}{{{signal.label}="{names[what]}"}}' for what, series in found.items() if not series]
     if absent:
         return unknown(f"No series {', '.join(absent)}.")
-    kills = restarting(evidence, found["answered"])
+    kills = restarting_faults(evidence, found["answered"])
     gap = _unscraped(rows, found["answered"], kills)
     last = min(max(float(one.t[-1]) for one in series) for series in found.values())
     if last < np.nanmax(np.where(np.isnan(rows["done"]), rows["sent"], rows["done"])):
         return unknown("The counters were not scraped after the last request.")
     start = float(np.nanmin(rows["sent"]))
-    restarts = restarts_of(evidence, found["answered"])
+    restarts = restart_intervals(evidence, found["answered"])
     growths = {
-        what: [grown(one, start, float(one.t[-1]), restarts) for one in series] for what, series in found.items()
+        what: [measure_growth(one, start, float(one.t[-1]), restarts) for one in series]
+        for what, series in found.items()
     }
     fell = sum(growth.falls for some in growths.values() for growth in some)
     counted = {what: round(sum(growth.amount for growth in some), 6) for what, some in growths.items()}
@@ -101,7 +102,7 @@ def _unscraped(rows: np.ndarray, series: list[Series], kills: list[FaultRecord])
     gap = np.zeros(len(rows), dtype=bool)
     times = np.unique(np.concatenate([one.t for one in series]))
     for kill in kills:
-        injected, dead = kill.injected_at or 0.0, last_death(kill)
+        injected, dead = kill.injected_at or 0.0, last_exit(kill)
         before = times[times <= injected]
         since = float(before[-1]) if len(before) else -np.inf
         gap |= (rows["done"] >= since - RACE_S) & (rows["sent"] <= dead + RACE_S)

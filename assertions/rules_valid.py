@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from tocsin.harness.declarations.references import Args, ReceiverName
-from tocsin.harness.evidence.check_bounds import placed
+from tocsin.harness.evidence.check_bounds import phase_interval
 from tocsin.harness.evidence.evidence import Evidence
 from tocsin.harness.evidence.interval import Interval
 from tocsin.harness.evidence.rendered_config import LoadedRule, declared_metrics, tool_output
@@ -56,7 +56,7 @@ def judge(evidence: Evidence, args: Valid) -> Finding:
 
 def window(evidence: Evidence, args: Valid) -> Interval:
     """The whole of play: a metric may come late."""
-    return placed(evidence, None)
+    return phase_interval(evidence, None)
 
 
 def _exit(text: str) -> int | None:

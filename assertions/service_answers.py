@@ -8,7 +8,7 @@ import numpy as np
 
 from tocsin.harness.core.statistics import clopper_pearson
 from tocsin.harness.declarations.references import Args, Ref
-from tocsin.harness.evidence.check_bounds import active, pointed
+from tocsin.harness.evidence.check_bounds import fault_interval, scope_interval
 from tocsin.harness.evidence.evidence import Evidence
 from tocsin.harness.evidence.requests import KINDS, OUTCOMES
 from tocsin.harness.judging.check import Check, Finding, failed, passed, unknown
@@ -54,7 +54,7 @@ def judge(evidence: Evidence, args: Answers) -> Finding:
 
 
 def _sent(evidence: Evidence, args: Answers) -> np.ndarray:
-    place, rows = pointed(evidence, args), evidence.requests
+    place, rows = scope_interval(evidence, args), evidence.requests
     inside = (rows["sent"] >= place.start) & (rows["sent"] <= place.end) & (rows["outcome"] != _DROPPED)
     if args.kinds is not None:
         inside &= np.isin(rows["kind"], [KINDS.index(kind) for kind in args.kinds if kind in KINDS])
@@ -88,7 +88,7 @@ def _in_fault(evidence: Evidence, rows: np.ndarray) -> np.ndarray:
     done = np.where(np.isnan(rows["done"]), rows["sent"] + TIMEOUT_S, rows["done"])
     inside = np.zeros(len(rows), dtype=bool)
     for fault in evidence.faults.values():
-        when = active(evidence, fault)
+        when = fault_interval(evidence, fault)
         if when is not None:
             inside |= (rows["sent"] <= when.end) & (done >= when.start)
     return inside

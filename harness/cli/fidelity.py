@@ -34,7 +34,7 @@ def fidelity(
     from tocsin.harness.cli.console import say, show
     from tocsin.harness.core.errors import EvidenceError, worst
     from tocsin.harness.provisioning.programs import cache_folder, find_all
-    from tocsin.harness.report.verdicts_json import plain
+    from tocsin.harness.report.verdicts_json import json_value
 
     programs = find_all(("prometheus", "promtool"), cache_folder())
     codes, documents = [], []
@@ -46,7 +46,7 @@ def fidelity(
             codes.append(error.exit_code)
             continue
         codes.append(_code(found))
-        documents.append(plain(document(evidence, found)))
+        documents.append(json_value(document(evidence, found)))
         _write(evidence.folder / "fidelity.json", as_json.dumps(documents[-1], indent=1, ensure_ascii=False) + "\n")
         if not json:
             show(*_shown(evidence, found))

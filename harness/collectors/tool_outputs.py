@@ -17,7 +17,7 @@ from tocsin.harness.collectors.collector import Run
 from tocsin.harness.collectors.server_queries import Prometheus
 from tocsin.harness.core.journal import Journal
 from tocsin.harness.declarations.live_stack import LiveStack
-from tocsin.harness.evidence.rendered_config import Configuration, LoadedRule
+from tocsin.harness.evidence.rendered_config import LoadedRule, RenderedConfig
 from tocsin.harness.provisioning.program_lookup import Program
 from tocsin.harness.provisioning.programs import cache_folder, find
 
@@ -31,7 +31,7 @@ _MOST_FILES = 20_000
 def record_tools(live: LiveStack, run: Run, journal: Journal) -> None:
     """Write `config/tools/` of the run directory. A program that is not here leaves no file: its checks are unknown."""
     config = run.folder / "config"
-    configuration = Configuration.read(run.folder)
+    configuration = RenderedConfig.read(run.folder)
     if not configuration.rules and not configuration.alertmanager:  # nothing was rendered
         return
     target = config / FOLDER
@@ -90,7 +90,7 @@ def _output(program: Program, argv: Iterable[str], cwd: Path) -> str:
     return f"{done.stdout.rstrip()}\nexit {done.returncode}\n"
 
 
-def _routes(amtool: Program, configuration: Configuration, work: Path) -> list[dict[str, Any]]:
+def _routes(amtool: Program, configuration: RenderedConfig, work: Path) -> list[dict[str, Any]]:
     """Return, per alert, the receivers to which its labels lead, and whether only the root's did."""
     root = dict(configuration.alertmanager.get("route") or {})
     if not root:

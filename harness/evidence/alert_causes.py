@@ -30,7 +30,7 @@ class Cause:
         return self.over is None or self.over > at
 
 
-def expected(evidence: Evidence) -> list[Mapping[str, Any]]:
+def expected_alerts(evidence: Evidence) -> list[Mapping[str, Any]]:
     """Return the arguments of every `alerts/fire` of the drill."""
     return [line.args for line in evidence.scenario.expect if line.check == "alerts/fire"]
 
@@ -51,10 +51,10 @@ def cause_of(evidence: Evidence, episode: Episode) -> Cause:
 
 def _said(evidence: Evidence, episode: Episode) -> Iterator[Cause]:
     """Yield the causes of the lines that expect this alert."""
-    for args in expected(evidence):
+    for args in expected_alerts(evidence):
         labels = {str(key): str(value) for key, value in (args.get("labels") or {}).items()}
         if args["alert"] == episode.alert and labels.items() <= episode.labels.items():
-            yield named(evidence, args)
+            yield named_cause(evidence, args)
 
 
 def _joined(active: list[Cause]) -> Cause:
@@ -68,7 +68,7 @@ def _joined(active: list[Cause]) -> Cause:
     )
 
 
-def named(evidence: Evidence, args: Mapping[str, Any]) -> Cause:
+def named_cause(evidence: Evidence, args: Mapping[str, Any]) -> Cause:
     """Return the cause that the arguments of an `alerts/fire` name."""
     name = str(args.get("during") or args.get("in") or "")
     bound_s = parse_duration(str(args["within"])) if "within" in args else None

@@ -5,17 +5,14 @@ The samples of ALERTS carry the times at which Prometheus evaluated the rule, so
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from tocsin.harness.evidence.check_bounds import evaluation_s
-from tocsin.harness.evidence.evidence import Evidence
 from tocsin.harness.evidence.interval import Interval
-from tocsin.harness.evidence.metrics import Series
-from tocsin.harness.evidence.notifications import read_lines
+from tocsin.harness.evidence.metrics import Metrics, Series
 
 _GAP = 1.6
 """A step between two samples of one alert that is longer than this many intervals of its group is a hole."""
@@ -52,18 +49,20 @@ class Alerts:
     last_evaluation: float | None
 
     @classmethod
-    def read(cls, evidence: Evidence) -> Alerts:
-        """Build the episodes. No metrics: no episodes and no evaluation."""
-        series = evidence.metrics.select("ALERTS")
+    def read(cls, metrics: Metrics, rows: Sequence[Mapping[str, Any]], evaluation_s: Callable[[str], float]) -> Alerts:
+        """Build the episodes from ALERTS and the rows of `alerts.jsonl`. No metrics: no episodes and no evaluation.
+
+        `evaluation_s` returns the wall seconds between two evaluations of the alert with this name.
+        """
+        series = metrics.select("ALERTS")
         seen = np.unique(np.concatenate([one.t for one in series])) if series else np.empty(0)
         if not len(seen):
             return cls(all=(), never_fired=(), first_evaluation=None, last_evaluation=None)
-        held = tuple(read_lines(evidence.folder / "alerts.jsonl"))
         fired: list[Episode] = []
         waited: list[Episode] = []
         for labels, firing, pending in _paired(series):
-            step = evaluation_s(evidence, labels.get("alertname"))
-            fired += _episodes(labels, firing, pending, seen, step, held)
+            step = evaluation_s(labels.get("alertname", ""))
+            fired += _episodes(labels, firing, pending, seen, step, rows)
             waited += _waits(labels, firing, pending, seen, step)
         return cls(
             all=tuple(sorted(fired, key=lambda one: one.start)),

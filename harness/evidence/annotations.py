@@ -19,7 +19,7 @@ def unrendered(text: str) -> str:
     return next((trace for trace in _UNRENDERED if trace in text), "")
 
 
-def hollow(templates: Iterable[str], text: str) -> str:
+def unfilled(templates: Iterable[str], text: str) -> str:
     """Return, in words, what a text lacks that its template asks for, a value or a label; empty if it lacks nothing.
 
     Prometheus writes nothing at all for a label that a series does not have. `templates` are those of all rules of that

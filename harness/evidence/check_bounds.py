@@ -9,10 +9,10 @@ from typing import Protocol
 from tocsin.harness.core.errors import EvidenceError
 from tocsin.harness.evidence.evidence import Evidence, FaultRecord
 from tocsin.harness.evidence.interval import Interval
-from tocsin.harness.evidence.role_restarts import restarts
+from tocsin.harness.evidence.role_restarts import restart_allowance
 
 
-class Pointing(Protocol):
+class ScopeArgs(Protocol):
     """Arguments that say where a check looks: a phase, a fault, or neither (the whole of play)."""
 
     @property
@@ -21,7 +21,7 @@ class Pointing(Protocol):
     def during(self) -> str | None: ...  # noqa: D102
 
 
-class Placed(Pointing, Protocol):
+class BoundArgs(ScopeArgs, Protocol):
     """Arguments of a bounded check: where it looks, and the bound in production seconds."""
 
     @property
@@ -57,57 +57,57 @@ class Bound:
 
     def when(self, at: float) -> str:
         """Return in words how long after `event` a moment (epoch seconds) lies."""
-        return in_words(self.after_s(at), self.event)
+        return relative_time(self.after_s(at), self.event)
 
     def after_s(self, at: float) -> float:
         """Return how many production seconds after `since` a moment (epoch seconds) lies."""
         return (at - self.since) * self.speed
 
     def __str__(self) -> str:
-        fixed = "".join(f" + {plain(seconds)} s for the restart of {role}" for role, seconds in self.fixed_s.items())
+        fixed = "".join(f" + {rounded(seconds)} s for the restart of {role}" for role, seconds in self.fixed_s.items())
         clocks_s = self.slack_s * self.speed
-        clocks = f" + {plain(clocks_s)} s by which clocks disagree" if clocks_s >= 1 else ""
-        return f"bound {plain(self.within_s)} s{fixed}{clocks}"
+        clocks = f" + {rounded(clocks_s)} s by which clocks disagree" if clocks_s >= 1 else ""
+        return f"bound {rounded(self.within_s)} s{fixed}{clocks}"
 
 
-def onset(evidence: Evidence, args: Placed) -> Bound:
+def onset_bound(evidence: Evidence, args: BoundArgs) -> Bound:
     """Return the bound of something that must begin: from the fault's first `present`, else from the phase's start.
 
     EvidenceError if the fault was not injected or not seen to take effect, or the phase was not played.
     """
     if args.during is None:
-        place = placed(evidence, args.phase)
+        place = phase_interval(evidence, args.phase)
         return _bound(evidence, args.within, begun=place.start, since=place.start, event=_start_of(args.phase))
-    fault = injected(evidence, args.during)
+    fault = injected_fault(evidence, args.during)
     if fault.injected_at is None or fault.effective_at is None:
         raise EvidenceError(f"the fault {fault.name} was never seen to take effect (last seen: {_state(fault)})")
     event = f"{fault.name} took effect"
     return _bound(evidence, args.within, begun=fault.injected_at, since=fault.effective_at, event=event)
 
 
-def relief(evidence: Evidence, args: Placed) -> Bound:
+def relief_bound(evidence: Evidence, args: BoundArgs) -> Bound:
     """Return the bound of something that must end: from the fault's `absent` after its heal, else the phase's start.
 
     `begun` is then the fault's injection, or the start of play. EvidenceError as for `onset`.
     """
     if args.during is None:
-        place = placed(evidence, args.phase)
-        begun = placed(evidence, None).start
+        place = phase_interval(evidence, args.phase)
+        begun = phase_interval(evidence, None).start
         return _bound(evidence, args.within, begun=begun, since=place.start, event=_start_of(args.phase))
-    fault = injected(evidence, args.during)
+    fault = injected_fault(evidence, args.during)
     if fault.injected_at is None or fault.gone_at is None:
         raise EvidenceError(f"the fault {fault.name} was never seen to be gone (last seen: {_state(fault)})")
     return _bound(evidence, args.within, begun=fault.injected_at, since=fault.gone_at, event=f"{fault.name} was gone")
 
 
-def pointed(evidence: Evidence, args: Pointing) -> Interval:
+def scope_interval(evidence: Evidence, args: ScopeArgs) -> Interval:
     """Return where the arguments point: a fault from injection until it was gone, a phase, or the whole of play."""
     if args.during is None:
-        return placed(evidence, args.phase)
-    return active(evidence, injected(evidence, args.during)) or placed(evidence, None)
+        return phase_interval(evidence, args.phase)
+    return fault_interval(evidence, injected_fault(evidence, args.during)) or phase_interval(evidence, None)
 
 
-def placed(evidence: Evidence, phase: str | None) -> Interval:
+def phase_interval(evidence: Evidence, phase: str | None) -> Interval:
     """Return when a phase was played, or the whole of play; EvidenceError if it never was."""
     if phase is None:
         if evidence.play is None:
@@ -118,7 +118,7 @@ def placed(evidence: Evidence, phase: str | None) -> Interval:
     return evidence.phases[phase]
 
 
-def injected(evidence: Evidence, name: str) -> FaultRecord:
+def injected_fault(evidence: Evidence, name: str) -> FaultRecord:
     """Return the record of a fault that was injected; EvidenceError if it was not."""
     fault = evidence.faults.get(name)
     if fault is None or fault.injected_at is None:
@@ -126,7 +126,7 @@ def injected(evidence: Evidence, name: str) -> FaultRecord:
     return fault
 
 
-def active(evidence: Evidence, fault: FaultRecord) -> Interval | None:
+def fault_interval(evidence: Evidence, fault: FaultRecord) -> Interval | None:
     """Return from when a fault was injected until it was seen to be gone (else healed, else the end of play)."""
     if fault.injected_at is None or evidence.play is None:
         return None
@@ -163,28 +163,22 @@ def clock_slack_s(evidence: Evidence) -> float:
     return (max(offsets) - min(offsets) if offsets else 0.0) + max(elsewhere, default=0.0)
 
 
-def evaluation_s(evidence: Evidence, alert: str | None = None) -> float:
-    """Return the wall seconds between two evaluations of an alert: its group's own interval, else the global one."""
-    own = evidence.configuration.evaluation_s(alert) if alert is not None else None
-    return own if own is not None else float(evidence.run["evaluation_interval_s"]) / evidence.speed
-
-
 def missed_evaluation_s(evidence: Evidence, alert: str | None = None) -> float:
     """Return the wall seconds without an evaluation (of this alert) after which one was missed: 1.6 intervals."""
-    return 1.6 * evaluation_s(evidence, alert)
+    return 1.6 * evidence.evaluation_s(alert)
 
 
-def in_words(after_s: float, event: str) -> str:
+def relative_time(after_s: float, event: str) -> str:
     """Return when something was, against an event: `19.5 s after outage took effect`, `1 s before play began`."""
-    return f"{plain(abs(after_s))} s {'before' if after_s < 0 else 'after'} {event}"
+    return f"{rounded(abs(after_s))} s {'before' if after_s < 0 else 'after'} {event}"
 
 
-def plain(number: float) -> str:
+def rounded(number: float) -> str:
     """Return a number with at most one decimal: `20.4`, `182`."""
     return f"{number:.1f}".removesuffix(".0")
 
 
-def named(alert: str, labels: Mapping[str, str]) -> str:
+def format_alert(alert: str, labels: Mapping[str, str]) -> str:
     """Return an alert as Prometheus writes it: `HighErrorRate{severity="page"}`."""
     inner = ", ".join(f'{name}="{value}"' for name, value in sorted(labels.items()))
     return f"{alert}{{{inner}}}" if inner else alert
@@ -198,7 +192,7 @@ def _bound(evidence: Evidence, within_s: float, *, begun: float, since: float, e
         event=event,
         within_s=within_s,
         speed=evidence.speed,
-        fixed_s=restarts(evidence, span),
+        fixed_s=restart_allowance(evidence, span),
         slack_s=clock_slack_s(evidence),
     )
 

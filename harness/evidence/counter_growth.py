@@ -11,7 +11,7 @@ from tocsin.harness.declarations.restarting_faults import LOOPING
 from tocsin.harness.evidence.evidence import Evidence, FaultRecord
 from tocsin.harness.evidence.interval import Interval
 from tocsin.harness.evidence.metrics import Series
-from tocsin.harness.evidence.role_restarts import restarted_by
+from tocsin.harness.evidence.role_restarts import restarted_role
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +22,7 @@ class Growth:
     falls: int
 
 
-def grown(series: Series, start: float, end: float, restarts: Sequence[Interval] = ()) -> Growth:
+def measure_growth(series: Series, start: float, end: float, restarts: Sequence[Interval] = ()) -> Growth:
     """Return a counter's growth from its last sample at or before `start` to its first at or after `end`.
 
     Times are epoch seconds. Without a sample at or before `start` the counter was born later, at 0. A fall between the
@@ -48,24 +48,26 @@ def grown(series: Series, start: float, end: float, restarts: Sequence[Interval]
     return Growth(amount=round(amount, 6), falls=int(np.count_nonzero(fell & ~planned)))
 
 
-def restarting(evidence: Evidence, series: Sequence[Series]) -> list[FaultRecord]:
+def restarting_faults(evidence: Evidence, series: Sequence[Series]) -> list[FaultRecord]:
     """Return the faults that killed or restarted what these series are scraped from, as injected."""
     roles = {evidence.run["jobs"].get(one.labels.get("job", "")) for one in series}
     return [
-        one for one in evidence.faults.values() if restarted_by(evidence, one) in roles and one.injected_at is not None
+        one
+        for one in evidence.faults.values()
+        if restarted_role(evidence, one) in roles and one.injected_at is not None
     ]
 
 
-def restarts_of(evidence: Evidence, series: Sequence[Series]) -> list[Interval]:
+def restart_intervals(evidence: Evidence, series: Sequence[Series]) -> list[Interval]:
     """Return when that was: injection to the last death."""
     return [
-        Interval(start=one.injected_at, end=last_death(one))
-        for one in restarting(evidence, series)
+        Interval(start=one.injected_at, end=last_exit(one))
+        for one in restarting_faults(evidence, series)
         if one.injected_at is not None
     ]
 
 
-def last_death(fault: FaultRecord) -> float:
+def last_exit(fault: FaultRecord) -> float:
     """Return until when a restarting fault ended its role (epoch seconds): its effect, and of a loop its end."""
     injected = fault.injected_at or 0.0
     ended = (fault.gone_at or fault.healed_at) if fault.kind in LOOPING else None

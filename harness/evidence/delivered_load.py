@@ -75,7 +75,7 @@ class Load:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Piece:
+class PhaseLoad:
     """A phase, or the part of it that is looked at: from `window.start` to `window.end`, epoch seconds.
 
     `start` is when the phase began; `load` what was due in the window. `declared`: the run says how arrivals were
@@ -131,7 +131,7 @@ class Piece:
         return float(spent / whole) if whole > 0 else 0.0
 
 
-def pieces(evidence: Evidence, window: Interval, until: float) -> Iterator[Piece]:
+def phase_loads(evidence: Evidence, window: Interval, until: float) -> Iterator[PhaseLoad]:
     """Yield what of each played phase lies in `window` and before `until` (epoch seconds), in order."""
     load = Load.of(evidence)
     starts = [float(one.more["starts_at"]) for one in evidence.facts("traffic_started") if "starts_at" in one.more]
@@ -148,10 +148,10 @@ def pieces(evidence: Evidence, window: Interval, until: float) -> Iterator[Piece
             continue
         declared, span = bool(phase.get("asked")), Interval(start=low, end=high)
         mine = load.due(low, high)
-        yield Piece(name=phase["name"], start=start, window=span, asked=asked, declared=declared, load=mine)
+        yield PhaseLoad(name=phase["name"], start=start, window=span, asked=asked, declared=declared, load=mine)
 
 
-def limits(evidence: Evidence, dropped: int) -> Iterator[tuple[str, str]]:
+def reached_limits(evidence: Evidence, dropped: int) -> Iterator[tuple[str, str]]:
     """Yield which limits the generator reached, each with what to do about it."""
     for fact in evidence.facts("traffic_done"):
         yield from _limits(fact.more, dropped)

@@ -20,14 +20,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tocsin.harness.evidence.alert_causes import Cause, cause_of, expected, named
+from tocsin.harness.evidence.alert_causes import Cause, cause_of, expected_alerts, named_cause
 from tocsin.harness.evidence.alerts import Episode
-from tocsin.harness.evidence.check_bounds import evaluation_s
 from tocsin.harness.evidence.evidence import Evidence
 from tocsin.harness.evidence.first_changes import first_change
 from tocsin.harness.evidence.notifications import read_lines
-from tocsin.harness.evidence.original_rules import recorded
-from tocsin.harness.evidence.rule_windows import Cold, cold
+from tocsin.harness.evidence.original_rules import recording_rules
+from tocsin.harness.evidence.rule_windows import ShortHistory, short_history
 
 POLL_S = 0.5
 """Wall seconds between two looks at what Alertmanager holds."""
@@ -62,7 +61,7 @@ class Detection:
     onset: tuple[Stage, ...]
     relief: tuple[Stage, ...]
     bound_s: float | None = None
-    cold: Cold | None = None
+    short_history: ShortHistory | None = None
 
     @property
     def total_s(self) -> float | None:
@@ -89,10 +88,10 @@ def detections(evidence: Evidence) -> tuple[Detection, ...]:
     watchdog = evidence.signals.watchdog.alert if evidence.signals.watchdog else None
     episodes = [one for one in evidence.alerts.all if one.alert != watchdog]
     found = [_detection(evidence, one, cause_of(evidence, one)) for one in episodes]
-    for args in expected(evidence):
+    for args in expected_alerts(evidence):
         labels = {str(key): str(value) for key, value in (args.get("labels") or {}).items()}
         if not evidence.alerts.episodes(str(args["alert"]), labels):
-            found.append(_missed(evidence, str(args["alert"]), labels, named(evidence, args)))
+            found.append(_missed(evidence, str(args["alert"]), labels, named_cause(evidence, args)))
     return tuple(found)
 
 
@@ -120,7 +119,7 @@ def _detection(evidence: Evidence, episode: Episode, cause: Cause) -> Detection:
         onset=onset,
         relief=_relief(evidence, episode, cause, expr, rule or {}),
         bound_s=cause.bound_s,
-        cold=_coldness(evidence, expr, cause),
+        short_history=_coldness(evidence, expr, cause),
     )
 
 
@@ -168,13 +167,13 @@ def _missed(evidence: Evidence, alert: str, labels: Mapping[str, str], cause: Ca
         ),
         relief=tuple(Stage(name=name, at=None, resolution_s=0.0) for name in RELIEF),
         bound_s=cause.bound_s,
-        cold=_coldness(evidence, expr, cause),
+        short_history=_coldness(evidence, expr, cause),
     )
 
 
 def _intervals(evidence: Evidence, alert: str) -> tuple[float, float]:
     """Return the scrape interval and the evaluation interval of an alert's group, production seconds."""
-    return float(evidence.run["scrape_interval_s"]), evaluation_s(evidence, alert) * evidence.speed
+    return float(evidence.run["scrape_interval_s"]), evidence.evaluation_s(alert) * evidence.speed
 
 
 def _rule(evidence: Evidence, alert: str, labels: Mapping[str, str]) -> Mapping[str, Any] | None:
@@ -184,12 +183,12 @@ def _rule(evidence: Evidence, alert: str, labels: Mapping[str, str]) -> Mapping[
     return next(iter(fitting or rules), None)
 
 
-def _coldness(evidence: Evidence, expr: str, cause: Cause) -> Cold | None:
+def _coldness(evidence: Evidence, expr: str, cause: Cause) -> ShortHistory | None:
     """Return what the short history did. It begins with play: before that there is no traffic to dilute anything."""
     if not expr or cause.begun is None or evidence.play is None:
         return None
     history_s = (cause.begun - evidence.play.start) * evidence.speed
-    return cold(expr, history_s, cause.share or 1.0, recorded(evidence.folder))
+    return short_history(expr, history_s, cause.share or 1.0, recording_rules(evidence.folder))
 
 
 def _received(evidence: Evidence, episode: Episode) -> tuple[float | None, float]:

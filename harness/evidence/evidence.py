@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tocsin.harness.evidence.metrics import Metrics
     from tocsin.harness.evidence.notifications import Notification
     from tocsin.harness.evidence.panels import RecordedDashboard
-    from tocsin.harness.evidence.rendered_config import Configuration
+    from tocsin.harness.evidence.rendered_config import RenderedConfig
 
 SCHEMA = 1
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -162,7 +162,23 @@ class Evidence:
         """When each alert was pending and firing, and when it was silenced or inhibited."""
         from tocsin.harness.evidence.alerts import Alerts
 
-        return Alerts.read(self)
+        return Alerts.read(self.metrics, self.alert_rows, self.evaluation_s)
+
+    @cached_property
+    def alert_rows(self) -> tuple[Mapping[str, Any], ...]:
+        """The lines of alerts.jsonl: each change of an alert that Alertmanager held."""
+        from tocsin.harness.evidence.notifications import read_lines
+
+        return tuple(read_lines(self.folder / "alerts.jsonl"))
+
+    def evaluation_s(self, alert: str | None = None) -> float:
+        """Return the wall seconds between two evaluations of an alert: its group's interval, else the global one."""
+        return self.configuration.evaluation_s(alert) or float(self.run["evaluation_interval_s"]) / self.speed
+
+    def scrape_s(self, job: str) -> float:
+        """Return the wall seconds between two scrapes of a job: its own interval, else the global one."""
+        own_s = self.configuration.scrape_interval_s.get(job)
+        return own_s or float(self.run["scrape_interval_s"]) / self.speed
 
     @cached_property
     def notifications(self) -> tuple[Notification, ...]:
@@ -172,11 +188,11 @@ class Evidence:
         return read_notifications(self.folder / "notifications.jsonl")
 
     @cached_property
-    def configuration(self) -> Configuration:
+    def configuration(self) -> RenderedConfig:
         """The rendered files that Prometheus and Alertmanager read."""
-        from tocsin.harness.evidence.rendered_config import Configuration
+        from tocsin.harness.evidence.rendered_config import RenderedConfig
 
-        return Configuration.read(self.folder)
+        return RenderedConfig.read(self.folder)
 
     @cached_property
     def panels(self) -> tuple[RecordedDashboard, ...]:

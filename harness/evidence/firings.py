@@ -6,7 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from tocsin.harness.evidence.alerts import Episode
-from tocsin.harness.evidence.check_bounds import Pointing, clock_slack_s, missed_evaluation_s, plain, pointed
+from tocsin.harness.evidence.check_bounds import (
+    ScopeArgs,
+    clock_slack_s,
+    missed_evaluation_s,
+    rounded,
+    scope_interval,
+)
 from tocsin.harness.evidence.evidence import Evidence
 from tocsin.harness.evidence.interval import Interval
 from tocsin.harness.evidence.notifications import Notification
@@ -32,9 +38,9 @@ class Firings:
         return tuple(one for one in self.episodes if one.start >= self.place.start)
 
 
-def firings(evidence: Evidence, args: Pointing, alert: str, labels: Mapping[str, str] | None = None) -> Firings:
+def firings(evidence: Evidence, args: ScopeArgs, alert: str, labels: Mapping[str, str] | None = None) -> Firings:
     """Return what fired of an alert where `args` point; EvidenceError if that was never played."""
-    place = pointed(evidence, args)
+    place = scope_interval(evidence, args)
     episodes = tuple(
         one
         for one in evidence.alerts.episodes(alert, labels)
@@ -67,7 +73,7 @@ def notices(
     ]
 
 
-def told_while_held(
+def notices_while_muted(
     evidence: Evidence, alert: str, labels: Mapping[str, str], held: Iterable[Interval]
 ) -> list[Notification] | None:
     """Return the delivered firing messages about an alert while Alertmanager certainly held it back.
@@ -81,16 +87,16 @@ def told_while_held(
     return [notice for when in certain for notice in notices(evidence, alert, labels, when)]
 
 
-def notice_reach(evidence: Evidence, reach: Interval, alert: str) -> Interval:
+def with_next_evaluation(evidence: Evidence, reach: Interval, alert: str) -> Interval:
     """Return `reach` and the evaluation after it: what was sent just before the end arrives just after it."""
     return Interval(start=reach.start, end=reach.end + missed_evaluation_s(evidence, alert))
 
 
-def whither(evidence: Evidence, alert: str, labels: Mapping[str, str], episode: Episode) -> str:
+def where_it_went(evidence: Evidence, alert: str, labels: Mapping[str, str], episode: Episode) -> str:
     """Say where an alert went that did not arrive: to others, or nowhere because Alertmanager held it back."""
     held = [(word, one.start) for word in ("inhibited", "silenced") for one in getattr(episode, word)][:1]
     late_s = (held[0][1] - episode.start) * evidence.speed if held else 0.0
-    parts = [f"it was {word} {f'{plain(late_s)} s later' if late_s >= 1 else 'at once'}" for word, _ in held]
+    parts = [f"it was {word} {f'{rounded(late_s)} s later' if late_s >= 1 else 'at once'}" for word, _ in held]
     since = episode.start - clock_slack_s(evidence)
     told = [one for one in evidence.notifications if one.at >= since and one.names(alert, labels, "firing")]
     others = sorted({one.receiver for one in told if one.delivered})
@@ -100,7 +106,7 @@ def whither(evidence: Evidence, alert: str, labels: Mapping[str, str], episode: 
     return " and ".join(parts) or "no notification of it was seen at all"
 
 
-def moment(evidence: Evidence, at: float) -> str:
+def time_in_play(evidence: Evidence, at: float) -> str:
     """Return in words when something was: `at 1320 s of play`."""
     start = evidence.play.start if evidence.play else at
-    return f"at {plain((at - start) * evidence.speed)} s of play"
+    return f"at {rounded((at - start) * evidence.speed)} s of play"

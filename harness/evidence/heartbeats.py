@@ -12,7 +12,6 @@ from math import inf
 
 import numpy as np
 
-from tocsin.harness.evidence.check_bounds import evaluation_s
 from tocsin.harness.evidence.evidence import Evidence
 from tocsin.harness.evidence.interval import Interval
 from tocsin.harness.evidence.metrics import Series
@@ -23,7 +22,7 @@ Blind = tuple[Interval, str]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reach:
+class SearchRange:
     """Around a window: the end of the planned hole before it, the start of the one after, the end of the record."""
 
     since: float
@@ -39,14 +38,8 @@ _BEAT_SLACK_S = 2.0
 """Wall seconds that no speed divides: a notification's way through a busy machine."""
 
 
-def scrape_s(evidence: Evidence, job: str) -> float:
-    """Return the wall seconds between two scrapes of a job: its own interval, else the global one."""
-    own = evidence.configuration.scrape_interval_s.get(job)
-    return own if own is not None else float(evidence.run["scrape_interval_s"]) / evidence.speed
-
-
 def _beats(
-    times: np.ndarray, window: Interval, reach: Reach, *, every_s: float, allowed_s: float, what: str
+    times: np.ndarray, window: Interval, reach: SearchRange, *, every_s: float, allowed_s: float, what: str
 ) -> list[Blind]:
     """Return the gaps of a heartbeat that touch a window, or all of it when too few of the due beats came.
 
@@ -77,13 +70,13 @@ def _due(window: Interval, every_s: float) -> int:
     return max(int(window.seconds / every_s), 1)
 
 
-def _metrics(evidence: Evidence, window: Interval, reach: Reach) -> list[Blind]:
+def _metrics(evidence: Evidence, window: Interval, reach: SearchRange) -> list[Blind]:
     jobs = evidence.run["jobs"]
     if not jobs:
         return [(window, "No scrape job is declared in signals.jobs.")]
     found: list[Blind] = []
     for job in jobs:
-        every = scrape_s(evidence, job)
+        every = evidence.scrape_s(job)
         targets = evidence.metrics.select("up", job=job)
         for times in [one.t for one in targets] or [np.empty(0)]:
             found += _beats(
@@ -92,17 +85,17 @@ def _metrics(evidence: Evidence, window: Interval, reach: Reach) -> list[Blind]:
     return found
 
 
-def _alerts(evidence: Evidence, window: Interval, reach: Reach) -> list[Blind]:
+def _alerts(evidence: Evidence, window: Interval, reach: SearchRange) -> list[Blind]:
     watchdog = evidence.signals.watchdog
     if watchdog is None:
         return [(window, "No Watchdog is declared in signals.watchdog.")]
-    every = evaluation_s(evidence, watchdog.alert)
+    every = evidence.evaluation_s(watchdog.alert)
     series = evidence.metrics.select("ALERTS", alertname=watchdog.alert, alertstate="firing")
     what = f"Evaluations of {watchdog.alert}"
     return _beats(_all_times(series), window, reach, every_s=every, allowed_s=_MISSED * every, what=what)
 
 
-def _notifications(evidence: Evidence, window: Interval, reach: Reach) -> list[Blind]:
+def _notifications(evidence: Evidence, window: Interval, reach: SearchRange) -> list[Blind]:
     watchdog = evidence.signals.watchdog
     if watchdog is None:
         return [(window, "No Watchdog is declared in signals.watchdog.")]
@@ -117,7 +110,7 @@ def _notifications(evidence: Evidence, window: Interval, reach: Reach) -> list[B
     return _beats(np.array(beats), window, reach, every_s=2 * every, allowed_s=allowed, what=what)
 
 
-def _logs(evidence: Evidence, window: Interval, reach: Reach) -> list[Blind]:
+def _logs(evidence: Evidence, window: Interval, reach: SearchRange) -> list[Blind]:
     """Look for canaries without a document: up to two in a row are a loss, for the ledger; three are blindness."""
     rows = evidence.requests
     canary = (rows["kind"] == KINDS.index("canary")) & (rows["outcome"] == OUTCOMES.index("answered"))
@@ -141,23 +134,23 @@ def _logs(evidence: Evidence, window: Interval, reach: Reach) -> list[Blind]:
     ]
 
 
-def _drift(evidence: Evidence, window: Interval, reach: Reach) -> list[Blind]:
+def _drift(evidence: Evidence, window: Interval, reach: SearchRange) -> list[Blind]:
     drift = evidence.signals.drift
     if drift is None:
         return [(window, "No drift check is declared in signals.drift.")]
     every = drift.checked.every / evidence.speed
     found: list[Blind] = []
     stamps = [
-        (one.t[(np.diff(one.v, prepend=0.0) != 0) & (one.v > 0)], scrape_s(evidence, one.labels.get("job", "")))
+        (one.t[(np.diff(one.v, prepend=0.0) != 0) & (one.v > 0)], evidence.scrape_s(one.labels.get("job", "")))
         for one in evidence.metrics.select(drift.checked.metric)
     ]
-    for times, scrape in stamps or [(np.empty(0), scrape_s(evidence, ""))]:
+    for times, scrape in stamps or [(np.empty(0), evidence.scrape_s(""))]:
         step, allowed = max(every, scrape), 2 * every + 2 * scrape
         found += _beats(times, window, reach, every_s=step, allowed_s=allowed, what="Drift checks")
     return found
 
 
-def _requests(evidence: Evidence, window: Interval, reach: Reach) -> list[Blind]:
+def _requests(evidence: Evidence, window: Interval, reach: SearchRange) -> list[Blind]:
     times = evidence.requests["intended"]
     if not evidence.facts("traffic_started"):
         return [(window, "The journal holds no traffic_started.")]
@@ -183,7 +176,7 @@ def _stretches(mask: np.ndarray) -> list[tuple[int, int]]:
     return [(int(a), int(b) - 1) for a, b in zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1), strict=True)]
 
 
-STREAMS: Mapping[str, Callable[[Evidence, Interval, Reach], list[Blind]]] = {
+STREAMS: Mapping[str, Callable[[Evidence, Interval, SearchRange], list[Blind]]] = {
     "metrics": _metrics,
     "alerts": _alerts,
     "notifications": _notifications,

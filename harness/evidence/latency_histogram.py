@@ -80,7 +80,7 @@ class Histogram:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Summary:
+class RequestSummary:
     """What a folder of request records holds. Counts are of all rows, canaries included.
 
     `latency` (intended to done) is that of the load's answers, `schedule_error` (intended to sent) that of all it sent.
@@ -98,7 +98,7 @@ class Summary:
     per_s: np.ndarray
 
 
-def summarise(folder: Path) -> Summary:
+def summarise(folder: Path) -> RequestSummary:
     """Summarise every record of a run's `requests/` folder, chunk by chunk; EvidenceError as for `read_requests`."""
     found = _Counting()
     for rows in chunks(folder):
@@ -107,7 +107,7 @@ def summarise(folder: Path) -> Summary:
     per_s = np.zeros(max(found.seconds, default=start_s - 1) - start_s + 1, dtype=np.int64)
     for second, count in found.seconds.items():
         per_s[second - start_s] = count
-    return Summary(
+    return RequestSummary(
         count=found.count,
         outcomes=_named(found.outcome, dict(enumerate(OUTCOMES))),
         kinds=_named(found.kind, dict(enumerate(KINDS))),

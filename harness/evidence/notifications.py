@@ -10,7 +10,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
-class Notified:
+class NotifiedAlert:
     """One alert inside a notification. `starts_at` and `ends_at` are RFC 3339, as sent; empty where not sent."""
 
     status: str
@@ -39,7 +39,7 @@ class Notification:
     answered: int
     status: str
     group_labels: Mapping[str, str]
-    alerts: tuple[Notified, ...]
+    alerts: tuple[NotifiedAlert, ...]
     group_key: str = ""
     truncated: int = 0
 
@@ -90,8 +90,8 @@ def _notification(row: Mapping[str, Any]) -> Notification:
     )
 
 
-def _notified(alert: Mapping[str, Any]) -> Notified:
-    return Notified(
+def _notified(alert: Mapping[str, Any]) -> NotifiedAlert:
+    return NotifiedAlert(
         status=str(alert.get("status", "")),
         labels=alert.get("labels") or {},
         annotations=alert.get("annotations") or {},

@@ -28,7 +28,7 @@ def rule_files(folder: Path) -> Iterator[tuple[Path, list[Mapping[str, Any]]]]:
 
 
 @lru_cache(maxsize=8)
-def recorded(folder: Path) -> Mapping[str, str]:
+def recording_rules(folder: Path) -> Mapping[str, str]:
     """Return metric -> expression of every original recording rule; empty for a run that kept none, or no YAML."""
     try:
         rules = [rule for _, groups in rule_files(folder) for group in groups for rule in group.get("rules") or ()]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tocsin.harness.evidence.interval import Interval
-from tocsin.harness.evidence.rule_windows import longest_s
+from tocsin.harness.evidence.rule_windows import longest_window_s
 
 _LEGEND = re.compile(r"\{\{\s*([a-zA-Z_]\w*)\s*\}\}")
 
@@ -47,7 +47,7 @@ class PanelQuery:
     @cached_property
     def window_s(self) -> float:
         """How far back a value looks by the query itself, production seconds; 0 where it does not say."""
-        return longest_s(self.text) if self.source == "prometheus" else 0.0
+        return longest_window_s(self.text) if self.source == "prometheus" else 0.0
 
     @property
     def missing_labels(self) -> tuple[str, ...]:

@@ -39,7 +39,7 @@ class LoadedRule:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Configuration:
+class RenderedConfig:
     """What Prometheus and Alertmanager of a run read; empty where the run kept no such file."""
 
     rules: tuple[LoadedRule, ...] = ()
@@ -49,7 +49,7 @@ class Configuration:
     """alertmanager.yml as it was."""
 
     @classmethod
-    def read(cls, folder: Path) -> Configuration:
+    def read(cls, folder: Path) -> RenderedConfig:
         """Read `config/` of a run directory. What is missing or torn is left out, never an error."""
         files = {path: content for path in _files(folder) if isinstance(content := _yaml(path), dict)}
         prometheus = next((path for path, content in files.items() if "scrape_configs" in content), None)
@@ -64,7 +64,7 @@ class Configuration:
             alertmanager=alertmanager,
         )
 
-    def evaluation_s(self, alert: str) -> float | None:
+    def evaluation_s(self, alert: str | None) -> float | None:
         """Return the longest interval of the groups that hold this alert; None where the global one holds."""
         own = [rule.interval_s for rule in self.rules if rule.alerting and rule.name == alert]
         known = [seconds for seconds in own if seconds is not None]

@@ -7,16 +7,16 @@ from tocsin.harness.evidence.evidence import Evidence, FaultRecord
 from tocsin.harness.evidence.interval import Interval
 
 
-def restarted_by(evidence: Evidence, fault: FaultRecord) -> str:
+def restarted_role(evidence: Evidence, fault: FaultRecord) -> str:
     """Return the role that a fault of this run ends and that starts anew, empty if none does."""
     return restarted(fault.kind, fault.params, str(evidence.run.get("payload_role", "")))
 
 
-def restarts(evidence: Evidence, span: Interval) -> dict[str, float]:
+def restart_allowance(evidence: Evidence, span: Interval) -> dict[str, float]:
     """Return role -> production seconds for the roles that started anew within `span`, each as often as it did."""
     added: dict[str, float] = {}
     for fault in evidence.faults.values():
-        restart, role = _restart(evidence, fault), restarted_by(evidence, fault)
+        restart, role = _restart(evidence, fault), restarted_role(evidence, fault)
         if restart is not None and restart.start <= span.end and span.start <= restart.end:
             fixed_s = float(evidence.run["fixed_s"].get(role, 0.0))
             added[role] = added.get(role, 0.0) + fixed_s * evidence.speed
@@ -25,7 +25,7 @@ def restarts(evidence: Evidence, span: Interval) -> dict[str, float]:
 
 def _restart(evidence: Evidence, fault: FaultRecord) -> Interval | None:
     """Return when the role of a fault started anew: a killed one from its heal on, a restarted one at once."""
-    role = restarted_by(evidence, fault)
+    role = restarted_role(evidence, fault)
     start, up = _started(evidence, fault)
     if not role or fault.injected_at is None or start is None:
         return None

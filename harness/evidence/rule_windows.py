@@ -30,7 +30,7 @@ _DEEPEST = 4
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cold:
+class ShortHistory:
     """What a short history does to an alert. Production seconds.
 
     `optimistic_s` is how much sooner it is seen than with full windows; `exact` is false where it is only the most it
@@ -52,12 +52,14 @@ class Cold:
         return f"{about}, so its time is optimistic by up to {self.optimistic_s:.0f} s"
 
 
-def longest_s(expr: str) -> float:
+def longest_window_s(expr: str) -> float:
     """Return the longest reach of an expression into the past, production seconds; 0 if it looks at now only."""
     return _reach(tree(expr))
 
 
-def cold(expr: str, history_s: float, share: float = 1.0, recorded: Mapping[str, str] | None = None) -> Cold | None:
+def short_history(
+    expr: str, history_s: float, share: float = 1.0, recorded: Mapping[str, str] | None = None
+) -> ShortHistory | None:
     """Return what so little history does to an alert, None if every window that dilutes is full.
 
     `share` is the part of the traffic that the fault turns bad; `recorded` maps metrics that rules record to their
@@ -69,7 +71,7 @@ def cold(expr: str, history_s: float, share: float = 1.0, recorded: Mapping[str,
         return None
     warm_s, cold_s = _needed(node, None, share), _needed(node, max(history_s, 0.0), share)
     if warm_s is not None and cold_s is not None:
-        return Cold(
+        return ShortHistory(
             window_s=window_s,
             history_s=history_s,
             optimistic_s=max(warm_s - cold_s, 0.0),
@@ -78,7 +80,7 @@ def cold(expr: str, history_s: float, share: float = 1.0, recorded: Mapping[str,
             cold_s=cold_s,
         )
     most = window_s * (1 - math.sqrt(max(history_s, 0.0) / window_s)) ** 2
-    return Cold(window_s=window_s, history_s=history_s, optimistic_s=most, exact=False)
+    return ShortHistory(window_s=window_s, history_s=history_s, optimistic_s=most, exact=False)
 
 
 def _inlined(expr: str, recorded: Mapping[str, str]) -> str:

@@ -9,13 +9,13 @@ from __future__ import annotations
 from math import inf
 
 from tocsin.harness.evidence.evidence import Evidence
-from tocsin.harness.evidence.heartbeats import STREAMS, Blind, Reach
+from tocsin.harness.evidence.heartbeats import STREAMS, Blind, SearchRange
 from tocsin.harness.evidence.integrity import missing
 from tocsin.harness.evidence.interval import Interval
 from tocsin.harness.evidence.metrics import increase
 
 
-def blind(evidence: Evidence, stream: str, window: Interval) -> list[Blind]:
+def blind_intervals(evidence: Evidence, stream: str, window: Interval) -> list[Blind]:
     """Return where in `window` the stream was blind, each with a sentence; planned blindness is cut out.
 
     Streams: metrics, alerts, notifications, logs, drift, requests. ValueError for another name. However short the
@@ -24,13 +24,13 @@ def blind(evidence: Evidence, stream: str, window: Interval) -> list[Blind]:
     """
     if stream not in STREAMS:
         raise ValueError(f"{stream!r} is not a stream; expected one of {', '.join(STREAMS)}")
-    holes, settled = planned(evidence, stream), evidence.facts("settled")
+    holes, settled = planned_blindness(evidence, stream), evidence.facts("settled")
     recorded = settled[-1].at if settled else -inf
     found: list[Blind] = []
-    for part in cut(window, holes):
+    for part in cut_out(window, holes):
         since = max((hole.end for hole in holes if hole.end <= part.start), default=-inf)
         until = min((hole.start for hole in holes if hole.start >= part.end), default=inf)
-        found += STREAMS[stream](evidence, part, Reach(since=since, until=until, recorded=recorded))
+        found += STREAMS[stream](evidence, part, SearchRange(since=since, until=until, recorded=recorded))
         for lost, reason in missing(evidence, stream):
             if lost.overlaps(part):
                 found.append((Interval(start=max(lost.start, part.start), end=min(lost.end, part.end)), reason))
@@ -48,7 +48,7 @@ def rules_failed(evidence: Evidence, window: Interval) -> str:
     return f"Prometheus could not evaluate rules of the group {groups}" if failures else ""
 
 
-def planned(evidence: Evidence, stream: str) -> list[Interval]:
+def planned_blindness(evidence: Evidence, stream: str) -> list[Interval]:
     """Return when faults of the drill blinded the stream on purpose.
 
     From the injection until the effect was gone (or the heal was done, if nobody saw it go; or for ever, if it never
@@ -65,7 +65,7 @@ def planned(evidence: Evidence, stream: str) -> list[Interval]:
     return sorted(found)
 
 
-def cut(window: Interval, holes: list[Interval]) -> list[Interval]:
+def cut_out(window: Interval, holes: list[Interval]) -> list[Interval]:
     """Return what is left of a window after taking out the holes, by start."""
     left, start = [], window.start
     for hole in sorted(holes):

@@ -15,10 +15,10 @@ from pydantic import ValidationError
 from tocsin.harness.core.errors import FAIL, PASS, UNKNOWN, EvidenceError
 from tocsin.harness.declarations.references import Args
 from tocsin.harness.declarations.scenario import Expectation
-from tocsin.harness.evidence.check_bounds import clock_slack_s, cut_off, pointed
+from tocsin.harness.evidence.check_bounds import clock_slack_s, cut_off, scope_interval
 from tocsin.harness.evidence.evidence import Evidence
 from tocsin.harness.evidence.interval import Interval
-from tocsin.harness.evidence.stream_coverage import blind
+from tocsin.harness.evidence.stream_coverage import blind_intervals
 from tocsin.harness.judging.check import NEVER_BEGAN, Answer, Check, Finding, Verdict, unknown
 from tocsin.harness.judging.verdicts import began_on, verdict
 
@@ -84,7 +84,7 @@ def _finding(evidence: Evidence, check: Check, line: Expectation, load: Finding 
         args = check.args.model_validate(line.args)
         reason = _never_began(evidence) or _not_ready(evidence, check, args)
         if not reason:
-            window = (check.window or pointed)(evidence, args)
+            window = (check.window or scope_interval)(evidence, args)
             reason = _obstacle(evidence, check, args, window, load)
         return unknown(reason) if reason else check.judge(evidence, args)
     except EvidenceError as error:
@@ -183,7 +183,7 @@ def _unwitnessed(evidence: Evidence, window: Interval, within_s: float) -> str:
 
 def _blind(evidence: Evidence, check: Check, args: Args, window: Interval) -> str:
     for stream in _streams(check, args):
-        gaps = blind(evidence, stream, window)
+        gaps = blind_intervals(evidence, stream, window)
         if gaps and evidence.play:
             first, reason = gaps[0]
             at_s = (first.start - evidence.play.start) * evidence.speed

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tocsin.harness.evidence.check_bounds import active
+from tocsin.harness.evidence.check_bounds import fault_interval
 from tocsin.harness.evidence.evidence import Evidence
 from tocsin.harness.evidence.interval import Interval
 from tocsin.harness.evidence.panels import RecordedDashboard, RecordedPanel
@@ -136,7 +136,7 @@ def _times(axes: Axes, evidence: Evidence) -> None:
         axes.text(begin, 0.985, f" {name}", transform=axes.get_xaxis_transform(), fontsize=5.5, va="top",
                   color="#8a8a8a", zorder=5, clip_on=True)  # fmt: skip
     for fault in evidence.faults.values():
-        lasted = active(evidence, fault)
+        lasted = fault_interval(evidence, fault)
         if lasted is not None:
             begin, end = _minutes(lasted, evidence)
             axes.axvspan(begin, end, color="#d62728", alpha=0.10, zorder=1, linewidth=0)

@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from tocsin.harness.evidence.check_bounds import plain
+from tocsin.harness.evidence.check_bounds import rounded
 from tocsin.harness.evidence.detection_stages import Detection, Stage
 
 _ONSET = {"sampled": "sampled", "true": "true", "firing": "firing", "received": "received", "notified": "notified"}
@@ -39,7 +39,7 @@ def table(detections: Sequence[Detection]) -> RenderableType | None:
 
 def coldness(detections: Iterable[Detection]) -> list[str]:
     """Return a sentence for every alert whose windows reached back beyond the history the drill had."""
-    told = {f"{one.alert} on a fresh stack: {one.cold}." for one in detections if one.cold}
+    told = {f"{one.alert} on a fresh stack: {one.short_history}." for one in detections if one.short_history}
     return sorted(told)
 
 
@@ -49,7 +49,7 @@ def document(detections: Iterable[Detection]) -> list[dict[str, Any]]:
 
 
 def _document(one: Detection) -> dict[str, Any]:
-    slowest, cold = one.slowest, one.cold
+    slowest, cold = one.slowest, one.short_history
     return {
         "alert": one.alert,
         "labels": dict(one.labels),
@@ -103,7 +103,7 @@ def _times(stages: Sequence[Stage], columns: dict[str, str], speed: float) -> li
 def _most(one: Detection) -> str:
     if one.total_s is None:
         return "it never fired" if one.onset[4].at is None else "-"
-    bound = f"; bound {plain(one.bound_s)} s" if one.bound_s is not None else ""
+    bound = f"; bound {rounded(one.bound_s)} s" if one.bound_s is not None else ""
     return _slowest(one, one.onset) + bound
 
 
@@ -118,7 +118,7 @@ def _slowest(one: Detection, stages: Sequence[Stage]) -> str:
 def _resolution(detections: Sequence[Detection]) -> str:
     def largest(name: str) -> str:
         stages = [stage for one in detections for stage in (*one.onset[1:-1], *one.relief[1:-1])]
-        return plain(max(stage.resolution_s for stage in stages if stage.name == name))
+        return rounded(max(stage.resolution_s for stage in stages if stage.name == name))
 
     return (
         f"Each time is when it was seen; it came at most so much earlier: sampled {largest('sampled')} s (scrape), "

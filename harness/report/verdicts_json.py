@@ -55,27 +55,27 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
         "answer": verdict.answer.value,
         "reason": verdict.reason,
         "files": list(verdict.files),
-        "figures": plain(verdict.figures),
+        "figures": json_value(verdict.figures),
         "line": verdict.line,
         **({"waived": verdict.waived, "waiver": verdict.waiver} if verdict.waiver else {}),
     }
 
 
-def plain(value: Any) -> Any:
+def json_value(value: Any) -> Any:
     """Return a value of JSON's own kinds: arrays become lists, NaN and infinities null, the unknown its text."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if value is None or isinstance(value, (bool, int, str)):
         return value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return plain({field.name: getattr(value, field.name) for field in dataclasses.fields(value)})
+        return json_value({field.name: getattr(value, field.name) for field in dataclasses.fields(value)})
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): json_value(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         items = sorted(value, key=str) if isinstance(value, (set, frozenset)) else value
-        return [plain(item) for item in items]
+        return [json_value(item) for item in items]
     if hasattr(value, "tolist"):  # NumPy's arrays and numbers
-        return plain(value.tolist())
+        return json_value(value.tolist())
     return str(value)
 
 

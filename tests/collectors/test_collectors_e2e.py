@@ -14,7 +14,7 @@ from tests.evidence.build import build
 from tests.evidence.written_runs import SIGNALS
 from tocsin.harness.collectors import Alerts, Metrics, Notifications
 from tocsin.harness.evidence.evidence import read_evidence
-from tocsin.harness.evidence.stream_coverage import blind
+from tocsin.harness.evidence.stream_coverage import blind_intervals
 from tocsin.harness.provisioning.programs import cache_folder, find_all
 
 PROMETHEUS = """
@@ -111,7 +111,7 @@ def test_recorders_write_down_what_the_servers_hold(rig):
     assert any(one.delivered and one.names("Watchdog") for one in evidence.notifications)
     window = type(evidence.play)(start=start, end=at)
     assert [
-        found for stream in ("metrics", "alerts", "notifications") for found in blind(evidence, stream, window)
+        found for stream in ("metrics", "alerts", "notifications") for found in blind_intervals(evidence, stream, window)
     ] == []
 
 

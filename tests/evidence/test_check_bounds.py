@@ -4,7 +4,16 @@ import pytest
 
 from tests.evidence.build import START, build, fault
 from tocsin.harness.declarations.references import Args, Bounded
-from tocsin.harness.evidence.check_bounds import active, clock_slack_s, cut_off, named, onset, plain, pointed, relief
+from tocsin.harness.evidence.check_bounds import (
+    clock_slack_s,
+    cut_off,
+    fault_interval,
+    format_alert,
+    onset_bound,
+    relief_bound,
+    rounded,
+    scope_interval,
+)
 from tocsin.harness.evidence.evidence import EvidenceError
 
 PHASES = {"baseline": 60, "trouble": 60}
@@ -29,7 +38,7 @@ def outage(kind="raises", role="model", name="outage", **times):
     ],
 )
 def test_where_arguments_point(tmp_path, args, start, end):
-    place = pointed(run(tmp_path, outage()), Args.model_validate(args))
+    place = scope_interval(run(tmp_path, outage()), Args.model_validate(args))
     assert (place.start - START, place.end - START) == (start, end)
 
 
@@ -38,22 +47,22 @@ def test_where_arguments_point(tmp_path, args, start, end):
 )
 def test_a_fault_is_active_until_it_was_seen_to_be_gone(tmp_path, times, end):
     evidence = run(tmp_path, outage(**times))
-    assert active(evidence, evidence.faults["outage"]).end - START == end
+    assert fault_interval(evidence, evidence.faults["outage"]).end - START == end
 
 
 def test_a_fault_that_was_never_injected_is_not_active(tmp_path):
     evidence = run(tmp_path, fault("outage", "raises", "trouble"))
-    assert active(evidence, evidence.faults["outage"]) is None
+    assert fault_interval(evidence, evidence.faults["outage"]) is None
 
 
 @pytest.mark.parametrize(
     ("bound", "args", "begun", "since", "words"),
     [
-        (onset, {"in": "trouble"}, 60, 60, "5 s after trouble began"),
-        (onset, {}, 0, 0, "65 s after play began"),
-        (onset, {"during": "outage"}, 62, 63, "2 s after outage took effect"),
-        (relief, {"in": "trouble"}, 0, 60, "5 s after trouble began"),
-        (relief, {"during": "outage"}, 62, 82, "17 s before outage was gone"),
+        (onset_bound, {"in": "trouble"}, 60, 60, "5 s after trouble began"),
+        (onset_bound, {}, 0, 0, "65 s after play began"),
+        (onset_bound, {"during": "outage"}, 62, 63, "2 s after outage took effect"),
+        (relief_bound, {"in": "trouble"}, 0, 60, "5 s after trouble began"),
+        (relief_bound, {"during": "outage"}, 62, 82, "17 s before outage was gone"),
     ],
 )
 def test_from_when_a_bound_counts(tmp_path, bound, args, begun, since, words):
@@ -65,10 +74,10 @@ def test_from_when_a_bound_counts(tmp_path, bound, args, begun, since, words):
 @pytest.mark.parametrize(
     ("bound", "args", "times", "words"),
     [
-        (onset, {"in": "never"}, {}, "the phase never was never played"),
-        (onset, {"during": "never"}, {}, "the fault never was never injected"),
-        (onset, {"during": "outage"}, {"effective": None, "gone": None}, "take effect .last seen: nothing"),
-        (relief, {"during": "outage"}, {"gone": None}, "to be gone .last seen: present"),
+        (onset_bound, {"in": "never"}, {}, "the phase never was never played"),
+        (onset_bound, {"during": "never"}, {}, "the fault never was never injected"),
+        (onset_bound, {"during": "outage"}, {"effective": None, "gone": None}, "take effect .last seen: nothing"),
+        (relief_bound, {"during": "outage"}, {"gone": None}, "to be gone .last seen: present"),
     ],
 )
 def test_without_a_beginning_there_is_no_bound(tmp_path, bound, args, times, words):
@@ -91,7 +100,7 @@ def test_without_a_beginning_there_is_no_bound(tmp_path, bound, args, times, wor
 def test_restarts_within_the_bound_are_added(tmp_path, faults, within, fixed):
     evidence = run(tmp_path, *faults, speed=30.0)
     args = Bounded.model_validate({"in": "trouble", "within": within * 30})
-    assert onset(evidence, args).fixed_s == fixed
+    assert onset_bound(evidence, args).fixed_s == fixed
 
 
 AT_ONCE = {"injected": 10, "effective": 11, "healed": 80, "gone": 82}
@@ -101,13 +110,13 @@ AT_ONCE = {"injected": 10, "effective": 11, "healed": 80, "gone": 82}
 @pytest.mark.parametrize(("up", "fixed"), [(50, {}), (59.5, {"model": 30.0})])
 def test_what_is_started_while_it_is_injected_adds_nothing_at_its_heal(tmp_path, kind, up, fixed):
     """The role is up at `up` and takes a second; the fault is there until 82, and the bound counts from 60 or 82."""
-    named = outage(kind, **AT_ONCE)
+    format_alert = outage(kind, **AT_ONCE)
     if kind == "cold_start":
-        named["params"] = {}  # it is the role that serves
+        format_alert["params"] = {}  # it is the role that serves
     facts = [("injected", up, {"fault": "outage"})]
-    evidence = run(tmp_path, named, speed=30.0, facts=facts, run={"payload_role": "model"})
-    assert onset(evidence, Bounded.model_validate({"in": "trouble", "within": 900})).fixed_s == fixed
-    assert relief(evidence, Bounded.model_validate({"during": "outage", "within": 900})).fixed_s == {}
+    evidence = run(tmp_path, format_alert, speed=30.0, facts=facts, run={"payload_role": "model"})
+    assert onset_bound(evidence, Bounded.model_validate({"in": "trouble", "within": 900})).fixed_s == fixed
+    assert relief_bound(evidence, Bounded.model_validate({"during": "outage", "within": 900})).fixed_s == {}
 
 
 @pytest.mark.parametrize(
@@ -149,6 +158,6 @@ def test_clocks(tmp_path):
 
 
 def test_words():
-    assert named("A", {}) == "A"
-    assert named("A", {"b": "1", "a": "2"}) == 'A{a="2", b="1"}'
-    assert [plain(number) for number in (182.0, 20.44, 0.0)] == ["182", "20.4", "0"]
+    assert format_alert("A", {}) == "A"
+    assert format_alert("A", {"b": "1", "a": "2"}) == 'A{a="2", b="1"}'
+    assert [rounded(number) for number in (182.0, 20.44, 0.0)] == ["182", "20.4", "0"]

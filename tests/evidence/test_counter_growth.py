@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tests.evidence.build import START, build, fault
-from tocsin.harness.evidence.counter_growth import Growth, grown, restarts_of
+from tocsin.harness.evidence.counter_growth import Growth, measure_growth, restart_intervals
 from tocsin.harness.evidence.interval import Interval
 from tocsin.harness.evidence.metrics import Series
 
@@ -31,11 +31,11 @@ RESTART = Interval(start=22, end=25)
     ],
 )
 def test_growth(values, start, end, restarts, amount, falls):
-    assert grown(series(*values), start, end, restarts) == Growth(amount=amount, falls=falls)
+    assert measure_growth(series(*values), start, end, restarts) == Growth(amount=amount, falls=falls)
 
 
 def test_nothing_after_the_end_is_no_growth():
-    assert grown(series(5, 7, first=100), 0, 50) == Growth(amount=5, falls=0)
+    assert measure_growth(series(5, 7, first=100), 0, 50) == Growth(amount=5, falls=0)
 
 
 def test_only_planned_restarts_of_the_role_that_counts(tmp_path):
@@ -47,7 +47,7 @@ def test_only_planned_restarts_of_the_role_that_counts(tmp_path):
         fault("slow", "model_raises", "baseline", params={"role": "model"}, injected=5, effective=6),
     ]
     evidence = build(tmp_path / "run", faults=kills, run={"payload_role": "model"})
-    found = restarts_of(evidence, [series(1)])
+    found = restart_intervals(evidence, [series(1)])
     assert found == [Interval(start=START + at, end=START + at + 1) for at in (5, 20)]
 
 
@@ -58,4 +58,4 @@ def test_only_planned_restarts_of_the_role_that_counts(tmp_path):
 def test_a_crash_loop_ends_its_role_until_it_is_over(tmp_path, seen, end):
     loop = fault("loop", "crash_loop", "baseline", params={"role": "model"}, injected=5, **seen)
     evidence = build(tmp_path / "run", faults=[loop])
-    assert restarts_of(evidence, [series(1)]) == [Interval(start=START + 5, end=START + end)]
+    assert restart_intervals(evidence, [series(1)]) == [Interval(start=START + 5, end=START + end)]

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.evidence.build import START, build, counting, fault, firing, notice, steady, together
-from tocsin.harness.evidence.alert_causes import cause_of, named
+from tocsin.harness.evidence.alert_causes import cause_of, named_cause
 from tocsin.harness.evidence.detection_stages import RELIEF, detections
 from tocsin.harness.evidence.first_changes import EARLIEST, first_change
 
@@ -164,14 +164,14 @@ def test_what_began_last_when_nothing_is_active_any_more(tmp_path):
 
 def test_a_cause_that_never_came(tmp_path):
     evidence = played(tmp_path, faults=[fault("outage", "kill", "normal", injected=19.5)])
-    assert named(evidence, FIRE["args"]).begun is None
+    assert named_cause(evidence, FIRE["args"]).begun is None
 
 
 def test_a_window_longer_than_the_history(tmp_path):
     expr = "sum(rate(bad[1h])) / sum(rate(all[1h])) > 0.1"
     [found] = detections(played(tmp_path, run=expecting(rules=[{**RULE, "expr": expr}])))
-    assert (found.cold.window_s, found.cold.history_s) == (3600, pytest.approx(200))
-    assert found.cold.optimistic_s == pytest.approx(360 - 0.1 * 200 / 0.9)
+    assert (found.short_history.window_s, found.short_history.history_s) == (3600, pytest.approx(200))
+    assert found.short_history.optimistic_s == pytest.approx(360 - 0.1 * 200 / 0.9)
 
 
 @pytest.mark.parametrize(("shares", "warm_s"), [((0.3, None), 1200), ((0.3, 0.5), 720), ((None, None), 360)])
@@ -183,7 +183,7 @@ def test_of_several_causes_the_largest_share_that_is_said(tmp_path, shares, warm
     expr = "sum(rate(bad[1h])) / sum(rate(all[1h])) > 0.1"
     run = expecting(fire("Other", "normal"), rules=[{**RULE, "expr": expr}])
     found = detections(played(tmp_path, faults=both, run=run))[0]
-    assert (found.cause, found.cold.warm_s) == ("f0 or f1", pytest.approx(warm_s))
+    assert (found.cause, found.short_history.warm_s) == ("f0 or f1", pytest.approx(warm_s))
 
 
 def test_the_window_of_a_recorded_metric(tmp_path):
@@ -191,7 +191,7 @@ def test_the_window_of_a_recorded_metric(tmp_path):
     path.parent.mkdir(parents=True)
     path.write_text("groups: [{name: g, rules: [{record: 'a:ratio', expr: 'rate(bad[1h]) / rate(all[1h])'}]}]")
     [found] = detections(played(tmp_path, run=expecting(rules=[{**RULE, "expr": "a:ratio > 0.1"}])))
-    assert (found.cold.window_s, found.cold.exact) == (3600, True)
+    assert (found.short_history.window_s, found.short_history.exact) == (3600, True)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from tests.evidence.build import START, asked, build, notice, steady
 from tocsin.harness.evidence.evidence import read_evidence
 from tocsin.harness.evidence.integrity import missing
 from tocsin.harness.evidence.interval import Interval
-from tocsin.harness.evidence.stream_coverage import blind
+from tocsin.harness.evidence.stream_coverage import blind_intervals
 
 REQUESTS = [asked(at, worker=1) for at in range(10)] + [asked(at + 0.5, kind="canary") for at in range(10)]
 SERIES = {"up": steady(1, 0, 59), "load": steady(1, 0, 59)}
@@ -74,8 +74,8 @@ def test_a_stream_that_never_came_back_is_blind_from_there_on(
 def test_a_sender_that_ended_unasked_is_not_believed_after_its_last_record(tmp_path: Path) -> None:
     facts = [lost(50, "requests", worker=1)]
     evidence = build(tmp_path / "run", requests=REQUESTS, facts=facts)
-    assert blind(evidence, "requests", Interval(start=START, end=START + 8)) == []
-    ((gap, why),) = blind(evidence, "requests", Interval(start=START, end=START + 60))
+    assert blind_intervals(evidence, "requests", Interval(start=START, end=START + 8)) == []
+    ((gap, why),) = blind_intervals(evidence, "requests", Interval(start=START, end=START + 60))
     assert (gap.start - START, gap.end - START) == (9, 60)
     assert why == "The record of requests broke off: no space."
 
@@ -87,7 +87,7 @@ def test_a_segment_that_is_gone_blinds_metrics(tmp_path: Path) -> None:
     row = f'{{"fact": "collected", "at": {START + 61}, "monotonic": 61, "stream": "metrics", "count": {count}}}\n'
     (evidence.folder / "journal.jsonl").write_text(facts + row)
     window = Interval(start=START, end=START + 60)
-    assert blind(read_evidence(evidence.folder), "alerts", window) == []
+    assert blind_intervals(read_evidence(evidence.folder), "alerts", window) == []
     (evidence.folder / "metrics" / "0000.npz").write_bytes(b"PK torn")
-    reasons = [why for _, why in blind(read_evidence(evidence.folder), "alerts", window)]
+    reasons = [why for _, why in blind_intervals(read_evidence(evidence.folder), "alerts", window)]
     assert f"The record of alerts is not whole: 0 of {count} are there." in reasons

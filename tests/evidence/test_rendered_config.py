@@ -1,23 +1,23 @@
 import pytest
 
 from tests.evidence.rendered import alert, write, write_tools
-from tocsin.harness.evidence.annotations import hollow, unrendered
-from tocsin.harness.evidence.rendered_config import Configuration, tool_output
+from tocsin.harness.evidence.annotations import unfilled, unrendered
+from tocsin.harness.evidence.rendered_config import RenderedConfig, tool_output
 from tocsin.harness.monitoring.promql.metric_names import metric_names
 
 RECORD = {"record": "job:errors", "expr": "sum(errors)"}
 
 
 def test_nothing_kept_is_an_empty_configuration(tmp_path):
-    assert Configuration.read(tmp_path) == Configuration()
+    assert RenderedConfig.read(tmp_path) == RenderedConfig()
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / "prometheus.yml").write_text("a: [torn")
-    assert Configuration.read(tmp_path) == Configuration()
+    assert RenderedConfig.read(tmp_path) == RenderedConfig()
 
 
 def test_rules_jobs_and_routes_are_read(tmp_path):
     write(tmp_path, alert(), RECORD, jobs={"slow": "1m", "quick": "500ms"})
-    found = Configuration.read(tmp_path)
+    found = RenderedConfig.read(tmp_path)
     assert [(rule.name, rule.alerting, rule.group, rule.file) for rule in found.rules] == [
         ("HighErrorRate", True, "a", "prometheus/rules/a.yml"),
         ("job:errors", False, "a", "prometheus/rules/a.yml"),
@@ -39,14 +39,14 @@ def test_rules_jobs_and_routes_are_read(tmp_path):
 )
 def test_only_what_rule_files_names_is_loaded(tmp_path, pattern, loaded):
     write(tmp_path, alert(), rule_files=[pattern])
-    assert len(Configuration.read(tmp_path).rules) == loaded
+    assert len(RenderedConfig.read(tmp_path).rules) == loaded
 
 
 def test_originals_and_tools_are_no_configuration(tmp_path):
     config = write(tmp_path, alert())
     (config / "original").mkdir()
     (config / "prometheus").rename(config / "original" / "prometheus")
-    assert Configuration.read(tmp_path).rules == ()
+    assert RenderedConfig.read(tmp_path).rules == ()
 
 
 @pytest.mark.parametrize(
@@ -54,8 +54,8 @@ def test_originals_and_tools_are_no_configuration(tmp_path):
 )
 def test_a_group_may_have_an_interval_of_its_own(tmp_path, group, expected):
     write(tmp_path, alert(), group=group)
-    assert Configuration.read(tmp_path).evaluation_s("HighErrorRate") == expected
-    assert Configuration.read(tmp_path).evaluation_s("Other") is None
+    assert RenderedConfig.read(tmp_path).evaluation_s("HighErrorRate") == expected
+    assert RenderedConfig.read(tmp_path).evaluation_s("Other") is None
 
 
 @pytest.mark.parametrize(("receiver", "expected"), [("page", 60.0), ("chat", 2.0), ("ticket", 300.0), ("none", None)])
@@ -64,8 +64,8 @@ def test_the_group_interval_of_a_receiver_is_inherited(tmp_path, receiver, expec
     write(
         tmp_path, alert(), route={"receiver": "ticket", "routes": [paged, {"receiver": "chat", "group_interval": "2s"}]}
     )
-    assert Configuration.read(tmp_path).group_interval_s(receiver) == expected
-    assert Configuration().group_interval_s(receiver) is None
+    assert RenderedConfig.read(tmp_path).group_interval_s(receiver) == expected
+    assert RenderedConfig().group_interval_s(receiver) is None
 
 
 def test_tool_outputs(tmp_path):
@@ -139,4 +139,4 @@ VALUE = "{{ $value | humanizePercentage }} of the last 5 minutes failed."
     ],
 )
 def test_what_a_template_asks_for(templates, text, problem):
-    assert hollow(templates, text) == problem
+    assert unfilled(templates, text) == problem

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tocsin.harness.evidence.rule_windows import cold, longest_s
+from tocsin.harness.evidence.rule_windows import longest_window_s, short_history
 
 
 def burn(*windows, threshold="0.0144"):
@@ -22,7 +22,7 @@ def burn(*windows, threshold="0.0144"):
     ],
 )
 def test_the_longest_window(expr, seconds):
-    assert longest_s(expr) == seconds
+    assert longest_window_s(expr) == seconds
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_the_longest_window(expr, seconds):
     ],
 )
 def test_a_share_is_seen_too_soon_on_a_fresh_stack(expr, history, share, warm, cold_):
-    found = cold(expr, history, share)
+    found = short_history(expr, history, share)
     assert found.exact
     assert (found.warm_s, found.cold_s) == (pytest.approx(warm, abs=0.01), pytest.approx(cold_, abs=0.01))
     assert found.optimistic_s == pytest.approx(warm - cold_, abs=0.02)
@@ -54,19 +54,19 @@ def test_a_share_is_seen_too_soon_on_a_fresh_stack(expr, history, share, warm, c
     ],
 )
 def test_nothing_to_say(expr, history):
-    assert cold(expr, history) is None
+    assert short_history(expr, history) is None
 
 
 @pytest.mark.parametrize("expr", ["avg_over_time(x[1h]) > 0.5", "rate(a[1h]) / rate(b[1h]) * 100 > 5"])
 def test_without_a_threshold_to_read_it_is_a_bound(expr):
-    found = cold(expr, 600)
+    found = short_history(expr, 600)
     assert not found.exact
     assert found.optimistic_s == pytest.approx(3600 * (1 - (600 / 3600) ** 0.5) ** 2)
 
 
 def test_the_bound_holds_for_every_threshold():
-    most = cold("avg_over_time(x[1h]) > 0.5", 600).optimistic_s
-    exact = [cold(burn("1h", threshold=str(at / 100)), 600).optimistic_s for at in range(1, 100)]
+    most = short_history("avg_over_time(x[1h]) > 0.5", 600).optimistic_s
+    exact = [short_history(burn("1h", threshold=str(at / 100)), 600).optimistic_s for at in range(1, 100)]
     assert max(exact) <= most
     assert max(exact) == pytest.approx(most, rel=0.01)
 
@@ -88,13 +88,13 @@ def test_what_a_rule_records_is_read_in_its_place(expr, warm):
         "job:ratio1h": "job:bad1h / job:all1h",
         "job:ratio5m": "rate(bad[5m]) / rate(all[5m])",
     }
-    found = cold(expr, 600, recorded=recorded)
+    found = short_history(expr, 600, recorded=recorded)
     assert (found and found.warm_s) == (warm and pytest.approx(warm))
 
 
 def test_in_words():
-    assert str(cold(burn("1h"), 600)) == (
+    assert str(short_history(burn("1h"), 600)) == (
         "its window of 3600 s has 600 s of history, so its time is optimistic by 43 s (true after 9 s of fault, in "
         "production after 52 s)"
     )
-    assert str(cold("avg_over_time(x[1h]) > 0.5", 600)).endswith("so its time is optimistic by up to 1261 s")
+    assert str(short_history("avg_over_time(x[1h]) > 0.5", 600)).endswith("so its time is optimistic by up to 1261 s")

@@ -4,7 +4,7 @@ from tests.evidence.build import SIGNALS, START, asked, build, fault, firing, no
 from tests.evidence.rendered import alert, write
 from tocsin.harness.evidence.evidence import read_evidence
 from tocsin.harness.evidence.interval import Interval
-from tocsin.harness.evidence.stream_coverage import blind, cut, planned
+from tocsin.harness.evidence.stream_coverage import blind_intervals, cut_out, planned_blindness
 
 UP = 'up{job="ml-inference", instance="model:80"}'
 OTHER = 'up{job="prometheus", instance="prometheus:80"}'
@@ -21,7 +21,7 @@ def span(start, end):
 
 
 def asked_of(evidence, stream, start=0.0, end=60.0):
-    found = blind(evidence, stream, span(start, end))
+    found = blind_intervals(evidence, stream, span(start, end))
     return [(round(one.start - START, 2), round(one.end - START, 2)) for one, _ in found]
 
 
@@ -71,7 +71,7 @@ def test_metrics_count_scrapes_against_those_due(tmp_path, up, expected):
 
 def test_metrics_name_the_job_and_the_counts(tmp_path):
     evidence = build(tmp_path / "run", series={UP: steady(1, 0.2, 20), OTHER: steady(1, 0, 60)})
-    ((_, reason),) = blind(evidence, "metrics", span(0, 60))
+    ((_, reason),) = blind_intervals(evidence, "metrics", span(0, 60))
     assert reason == "Scrapes of job ml-inference in 60.0 s: 20 seen, 60 due; none for 40.8 s, 3.0 s allowed."
 
 
@@ -171,7 +171,7 @@ def test_logs_need_a_canary_that_was_answered(tmp_path, requests, expected):
 
 def test_logs_that_were_not_read_in_full_are_blind(tmp_path):
     evidence = build(tmp_path / "run", healthy=True, logs={"complete": False, "detail": "it was down"})
-    ((_, reason),) = blind(evidence, "logs", span(0, 60))
+    ((_, reason),) = blind_intervals(evidence, "logs", span(0, 60))
     assert "it was down" in reason
 
 
@@ -229,7 +229,7 @@ def test_planned_blindness_of_one_stream_excuses_no_other(tmp_path):
 )
 def test_planned_intervals(tmp_path, happened, expected):
     one = fault("outage", "kill", "baseline", blinds=[("metrics", "prometheus")], **happened)
-    found = planned(build(tmp_path / "run", faults=[one]), "metrics")
+    found = planned_blindness(build(tmp_path / "run", faults=[one]), "metrics")
     assert [(hole.start - START, hole.end - START) for hole in found] == expected
 
 
@@ -246,7 +246,7 @@ def test_planned_intervals(tmp_path, happened, expected):
     ],
 )
 def test_cut(holes, expected):
-    left = cut(span(0, 60), [span(*hole) for hole in holes])
+    left = cut_out(span(0, 60), [span(*hole) for hole in holes])
     assert [(one.start - START, one.end - START) for one in left] == expected
 
 
@@ -254,13 +254,13 @@ def test_cut(holes, expected):
 def test_a_signal_left_out_of_the_stack_is_blind(tmp_path, signal):
     evidence = build(tmp_path / "run", healthy=True, run={"signals": {**SIGNALS, signal: None}})
     for stream in {"watchdog": ("alerts", "notifications"), "drift": ("drift",)}[signal]:
-        ((_, reason),) = blind(evidence, stream, span(0, 60))
+        ((_, reason),) = blind_intervals(evidence, stream, span(0, 60))
         assert f"signals.{signal}" in reason
 
 
 def test_an_unknown_stream_is_refused(tmp_path):
     with pytest.raises(ValueError, match="'grafana' is not a stream; expected one of metrics"):
-        blind(build(tmp_path / "run"), "grafana", span(0, 60))
+        blind_intervals(build(tmp_path / "run"), "grafana", span(0, 60))
 
 
 def test_a_job_with_a_slower_scrape_of_its_own_is_not_blind(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from tocsin.harness.evidence.detection_stages import ONSET, RELIEF, Detection, Stage
-from tocsin.harness.evidence.rule_windows import cold
+from tocsin.harness.evidence.rule_windows import short_history
 from tocsin.harness.judging.check import Answer
 from tocsin.harness.report import detection_table, verdict_table, verdicts_json
 from tocsin.harness.report.summary import Summary
@@ -59,7 +59,7 @@ def test_a_line_for_the_way_there_and_one_for_the_way_back():
         ({"onset": stages(ONSET, None, None, 71, 71, 191, 192, None)}, "- - - - - -"),
         ({"onset": stages(ONSET, 0, 5, 5, None, 5, 6, 50), "bound_s": None}, "5 5 5 6 50 received to notified, 44"),
         (
-            {"cold": cold(BURN, 600)},
+            {"short_history": short_history(BURN, 600)},
             "HighErrorRate on a fresh stack: its window of 3600 s has 600 s of history, so its time is",
         ),
         ({"cause": ""}, "of no planned cause bound 360 s"),
@@ -89,7 +89,7 @@ def summary(folder, *found):
 
 
 def test_it_stands_in_both_reports(tmp_path):
-    one = summary(tmp_path, detected(cold=cold(BURN, 600)))
+    one = summary(tmp_path, detected(short_history=short_history(BURN, 600)))
     assert one.answer is Answer.UNKNOWN  # stages are no verdict
     read = plain_json.loads(verdicts_json.text(one))["detection"]
     assert [(row["alert"], row["total_s"], row["slowest"]["step"]) for row in read] == [

@@ -170,8 +170,8 @@ def test_a_suite_tells_what_was_not_played():
     ids=str,
 )
 def test_figures_become_plain_json(value, plain):
-    assert verdicts_json.plain(value) == plain
-    stdlib_json.dumps(verdicts_json.plain(value), allow_nan=False)
+    assert verdicts_json.json_value(value) == plain
+    stdlib_json.dumps(verdicts_json.json_value(value), allow_nan=False)
 
 
 def test_verdicts_json_holds_what_its_readme_says():

@@ -11,7 +11,7 @@ import promql_parser
 from tocsin.harness.core.clock import parse_duration
 from tocsin.harness.evidence.evidence import Evidence
 from tocsin.harness.evidence.interval import Interval
-from tocsin.harness.evidence.rule_windows import longest_s
+from tocsin.harness.evidence.rule_windows import longest_window_s
 from tocsin.harness.judging.fidelity.comparison import Pair
 from tocsin.harness.judging.fidelity.rule_groups import Group
 from tocsin.harness.monitoring.promql.metric_names import below
@@ -64,7 +64,7 @@ def exemption(group: Group, alert: str, pair: Pair, gone: Sequence[tuple[float, 
 def memory_s(rule: Any) -> float:
     """Return how many production seconds of the past a rule's state rests on: its windows, and what it waits."""
     waits = [parse_duration(str(rule.get(key, "0s"))) for key in ("for", "keep_firing_for")]
-    return longest_s(str(rule["expr"])) + sum(waits)
+    return longest_window_s(str(rule["expr"])) + sum(waits)
 
 
 def _counted(expr: str) -> Iterator[str]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tocsin.harness.evidence.check_bounds import active
+from tocsin.harness.evidence.check_bounds import fault_interval
 from tocsin.harness.evidence.evidence import Evidence
 from tocsin.harness.evidence.interval import Interval
 from tocsin.harness.judging.fidelity.exemptions import memory_s
@@ -64,7 +64,7 @@ def _planned(evidence: Evidence, role: str) -> list[Interval]:
     for fault in evidence.faults.values():
         places = [str(fault.params[key]) for key in ("role", "edge") if key in fault.params]
         inside = not places and role == evidence.run.get("payload_role")
-        span = active(evidence, fault)
+        span = fault_interval(evidence, fault)
         if span is not None and (inside or any(role in place.replace("->", " ").split() for place in places)):
             spans.append(span)
     return spans
