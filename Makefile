@@ -8,7 +8,7 @@ LINKED := $(VENV)/.linked
 PROVIDED := $(VENV)/.provided
 UPGRADE ?=
 
-.PHONY: help setup run drills test unit e2e soak bench-proxy bench-traffic docker-up docker-down docker-clean check corpus lock clean
+.PHONY: help setup run drills test unit e2e soak coverage bench-proxy bench-traffic docker-up docker-down docker-clean check corpus lock clean
 .NOTPARALLEL:
 
 help:
@@ -17,6 +17,7 @@ help:
 	@echo "make drills   every drill of scenarios/, at 30 times the speed"
 	@echo "make test     unit tests, then drills of real servers;  make unit, make e2e: one half"
 	@echo "make soak     the tests that take many minutes"
+	@echo "make coverage which lines the unit tests run, per package and in all"
 	@echo "make bench-proxy    the proxy on an edge, beside toxiproxy"
 	@echo "make bench-traffic   the load generator beside k6, wrk, hey and Locust's own, in about 8 minutes"
 	@echo "make docker-up    a Docker engine of the tests' own with stand-in images (root on Debian 12); docker-down ends it,"
@@ -45,6 +46,9 @@ e2e: $(PROVIDED)
 
 soak: $(PROVIDED)
 	@$(BIN)/pytest -m soak
+
+coverage: $(LINKED)
+	@$(BIN)/pytest -q -n 2 -m "not e2e and not soak" --cov --cov-report=term:skip-covered
 
 bench-proxy: $(LINKED)
 	@$(BIN)/python -m tests.benchmarks.proxy
