@@ -33,7 +33,7 @@ class Options:
     timeout_s: float | None = None
     keep_going: bool = False
     remote: Any = None
-    """Traffic workers elsewhere, tocsin.harness.traffic.worker_pool.Remote; None for none."""
+    """Traffic workers elsewhere, tocsin.harness.traffic.worker_pool.RemoteWorkers; None for none."""
 
 
 @dataclass(frozen=True, kw_only=True)

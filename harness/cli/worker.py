@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from tocsin.harness.traffic.worker_pool import Remote
+    from tocsin.harness.traffic.worker_pool import RemoteWorkers
 
 PORT = 5557
 """Where a master listens for workers elsewhere unless told otherwise; Locust's own default."""
@@ -46,13 +46,13 @@ def worker(
         time.sleep(_AGAIN_S)
 
 
-def remote(workers: int, bind: str) -> Remote:
+def remote(workers: int, bind: str) -> RemoteWorkers:
     """Return what `--remote-workers` and `--bind` say; UsageError for a wrong place or no token."""
-    from tocsin.harness.traffic.worker_pool import Remote
+    from tocsin.harness.traffic.worker_pool import RemoteWorkers
 
     if not workers:
-        return Remote()
-    return Remote(workers=workers, bind=place("--bind", bind), token=token())
+        return RemoteWorkers()
+    return RemoteWorkers(workers=workers, bind=place("--bind", bind), token=token())
 
 
 def place(option: str, value: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tocsin.harness.collectors.collector import Run, in_words
-from tocsin.harness.collectors.periodic_thread import Ticker
+from tocsin.harness.collectors.periodic_thread import PeriodicThread
 from tocsin.harness.collectors.server_queries import Alertmanager, Prometheus
 from tocsin.harness.core.journal import Journal
 from tocsin.harness.declarations.live_stack import LiveStack
@@ -44,7 +44,7 @@ class Alerts:
         self._clock = run.clock
         self._alertmanager, self._prometheus = Alertmanager(live), Prometheus(live)
         self._file = (run.folder / "alerts.jsonl").open("a", encoding="utf-8")
-        self._ticker = Ticker(self.name, self.every_s, self._poll, journal)
+        self._ticker = PeriodicThread(self.name, self.every_s, self._poll, journal)
         self._ticker.start()
 
     def stop(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tocsin.harness.collectors.collector import Run, in_words
-from tocsin.harness.collectors.periodic_thread import Ticker
+from tocsin.harness.collectors.periodic_thread import PeriodicThread
 from tocsin.harness.collectors.server_queries import Prometheus
 from tocsin.harness.core.journal import Journal
 from tocsin.harness.declarations.live_stack import LiveStack
@@ -49,7 +49,7 @@ class Metrics:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._prometheus = Prometheus(live)
         self._covered = run.clock.now() - _BEFORE_S
-        self._ticker = Ticker(self.name, self.every_s, lambda: self._pull(run.clock.now()), journal)
+        self._ticker = PeriodicThread(self.name, self.every_s, lambda: self._pull(run.clock.now()), journal)
         self._ticker.start()
 
     def stop(self) -> None:

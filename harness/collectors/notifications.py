@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 from tocsin.harness.collectors.collector import Run, in_words
-from tocsin.harness.collectors.periodic_thread import Ticker
+from tocsin.harness.collectors.periodic_thread import PeriodicThread
 from tocsin.harness.collectors.server_queries import Alertmanager
 from tocsin.harness.core.journal import Journal
 from tocsin.harness.declarations.live_stack import LiveStack
@@ -41,7 +41,7 @@ class Notifications:
         self._source, self._target = live.work / RECORD, run.folder / "notifications.jsonl"
         self._target.touch()
         self._alertmanager = Alertmanager(live)
-        self._ticker = Ticker(self.name, self.every_s, self._copy, journal)
+        self._ticker = PeriodicThread(self.name, self.every_s, self._copy, journal)
         self._ticker.start()
 
     def stop(self) -> None:

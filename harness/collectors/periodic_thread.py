@@ -10,7 +10,7 @@ from tocsin.harness.collectors.collector import sentence
 from tocsin.harness.core.journal import Journal
 
 
-class Ticker:
+class PeriodicThread:
     """Calls `tick` every `every_s` wall seconds. The first failure in a row and the recovery go to the journal."""
 
     def __init__(self, stream: str, every_s: float, tick: Callable[[], object], journal: Journal) -> None:

@@ -26,7 +26,7 @@ from tocsin.harness.core.clock import RunClock
 from tocsin.harness.core.errors import BROKEN, StackError
 from tocsin.harness.evidence.requests import KINDS, UNKNOWN, RequestWriter
 from tocsin.harness.traffic.clients.keepalive import Exchange, KeepAlive
-from tocsin.harness.traffic.clients.response_reader import KeptAnswers
+from tocsin.harness.traffic.clients.response_reader import BodyReader
 from tocsin.harness.traffic.load_plan import CanaryPlan, read_plan
 from tocsin.harness.traffic.payloads import CANARY, load_sample
 from tocsin.harness.traffic.payloads.response_shape import missing_fields
@@ -37,7 +37,7 @@ _PATIENCE_S = 1.0
 _BODY_BYTES = 4096
 
 
-class Canary:
+class CanarySender:
     """Sends canaries from two threads: `beat` on its grid of times, `serve_probes` when asked."""
 
     def __init__(self, plan: CanaryPlan) -> None:
@@ -51,7 +51,7 @@ class Canary:
         self._stopped = threading.Event()
         self._asked: queue.SimpleQueue[tuple[int, bool]] = queue.SimpleQueue()
         tls = plan.tls.context() if plan.tls else None
-        self._clients = [KeepAlive(plan.address, self._now, plan.timeout_s, tls, answers=KeptAnswers) for _ in range(2)]
+        self._clients = [KeepAlive(plan.address, self._now, plan.timeout_s, tls, answers=BodyReader) for _ in range(2)]
         self._threads = [
             threading.Thread(target=self._guarded, args=(run,), daemon=True) for run in (self._beat, self._serve_probes)
         ]
@@ -170,7 +170,7 @@ def _terminate(number: int, frame: object) -> None:
     raise _Terminated
 
 
-def _obey(canary: Canary) -> None:
+def _obey(canary: CanarySender) -> None:
     """Read commands until `stop`, the end of stdin or SIGTERM."""
     try:
         for line in sys.stdin:
@@ -189,7 +189,7 @@ def main(argv: list[str]) -> int:
         say("error", message="usage: python -m tocsin.harness.traffic.canary PLAN.json")
         return BROKEN
     try:
-        canary = Canary(read_plan(CanaryPlan, Path(argv[0])))
+        canary = CanarySender(read_plan(CanaryPlan, Path(argv[0])))
     except StackError as error:
         say("error", message=str(error))
         return error.exit_code

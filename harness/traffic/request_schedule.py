@@ -44,7 +44,7 @@ class Due(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Closed:
+class ClosedLoad:
     """This worker's part of a closed loop: how many users, and what each thinks (wall seconds) after an answer."""
 
     users: int
@@ -69,7 +69,7 @@ class _Feedback:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PhaseLoad:
+class PhaseRequests:
     """One worker's share of the requests of one phase. `count` is that of all workers, without feedback.
 
     `requests` may be called once, phase after phase: truths that are due in a later phase are handed on to it.
@@ -80,7 +80,7 @@ class PhaseLoad:
     count: int
     forms: tuple[Form, ...]
     content: Any
-    closed: Closed | None
+    closed: ClosedLoad | None
     _plan: TrafficPlan
     _phase: TrafficPhase
     _place: int
@@ -131,7 +131,7 @@ class PhaseLoad:
             yield Due(due.at_s, FEEDBACK_INDEX + due.about, _FEEDBACK, place, due.body())
 
 
-def loads(plan: TrafficPlan, sample: Sample) -> tuple[PhaseLoad, ...]:
+def loads(plan: TrafficPlan, sample: Sample) -> tuple[PhaseRequests, ...]:
     """Work out every phase, in order. Only counts: what a phase sends is made as it is asked for."""
     contents = [
         content(phase.payload, sample, seed=(plan.seed, place), speed=plan.speed)
@@ -141,7 +141,7 @@ def loads(plan: TrafficPlan, sample: Sample) -> tuple[PhaseLoad, ...]:
     pending: list[_Feedback] = []
     found, first = [], 0
     for place, (phase, what) in enumerate(zip(plan.phases, contents, strict=True)):
-        load = PhaseLoad(
+        load = PhaseRequests(
             start_s=phase.start_s,
             end_s=phase.end_s,
             count=_count(plan, place),
@@ -160,11 +160,11 @@ def loads(plan: TrafficPlan, sample: Sample) -> tuple[PhaseLoad, ...]:
     return tuple(found)
 
 
-def _closed(plan: TrafficPlan, asked: Asked) -> Closed | None:
+def _closed(plan: TrafficPlan, asked: Asked) -> ClosedLoad | None:
     if asked.gaps != "closed":
         return None
     users = len(range(plan.worker - 1, asked.users, plan.workers))
-    return Closed(
+    return ClosedLoad(
         users=users, think_s=asked.think_s, _first=plan.worker - 1, _workers=plan.workers, _everybody=asked.users
     )
 

@@ -27,7 +27,7 @@ _REMOTE_S = 300.0
 """Wall seconds that workers elsewhere have to join."""
 
 
-class CrewPlan(Frozen):
+class WorkerPoolPlan(Frozen):
     """The file a master is started with: so many workers here and elsewhere, where to listen, what all of them play."""
 
     local: int = Field(ge=0)
@@ -42,7 +42,7 @@ class CrewPlan(Frozen):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
+class WorkerReport:
     """What one worker did. `recorded` and `done` are None if it never said that it had ended."""
 
     name: str
@@ -53,7 +53,7 @@ class Part:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Remote:
+class RemoteWorkers:
     """Workers elsewhere that a run waits for: how many, where their master listens, the token they know."""
 
     workers: int = 0
@@ -61,7 +61,7 @@ class Remote:
     token: str = field(default="", repr=False)
 
 
-class TrafficCrew(TrafficProcess):
+class WorkerPool(TrafficProcess):
     """The load of a run, played by `local` workers here and `remote` ones elsewhere; faces like one TrafficProcess.
 
     `note(fact, **more)` is called when a worker is lost (`worker_lost`) or comes back (`worker_back`), and for the
@@ -77,11 +77,11 @@ class TrafficCrew(TrafficProcess):
         spawn: Spawn,
         *,
         local: int,
-        remote: Remote | None = None,
+        remote: RemoteWorkers | None = None,
         note: Callable[..., Any] = lambda fact, **more: None,
     ) -> None:
         self._note = note
-        remote = remote or Remote()
+        remote = remote or RemoteWorkers()
         self._remote = remote.workers
         self._workers: list[subprocess.Popen[bytes]] = []
         secret = {TOKEN: remote.token or secrets.token_hex(32)}
@@ -156,7 +156,7 @@ class TrafficCrew(TrafficProcess):
         if done is None:
             return (self, *(self._silent(number) for number in range(1, len(self._workers) + self._remote + 1)))
         return tuple(
-            Part(
+            WorkerReport(
                 name=f"traffic-{one['worker']}",
                 worker=one["worker"],
                 recorded=one["recorded"],
@@ -166,8 +166,8 @@ class TrafficCrew(TrafficProcess):
             for one in done["workers"]
         )
 
-    def _silent(self, number: int) -> Part:
-        return Part(name=f"traffic-{number}", worker=number, recorded=None, clocks=(), done=None)
+    def _silent(self, number: int) -> WorkerReport:
+        return WorkerReport(name=f"traffic-{number}", worker=number, recorded=None, clocks=(), done=None)
 
     @property
     def worker_pids(self) -> tuple[int, ...]:

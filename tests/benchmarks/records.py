@@ -24,9 +24,9 @@ def anonymous_mib() -> float:
 
 def write(folder: Path, count: int) -> dict[str, float]:
     """Write `count` records, with a flush each 12 500, as at 25 000 a second."""
-    from tocsin.harness.traffic.locust.running_totals import Tally
+    from tocsin.harness.traffic.locust.running_totals import RunningTotals
 
-    writer, tally = RequestWriter(folder / "1.npy"), Tally()
+    writer, tally = RequestWriter(folder / "1.npy"), RunningTotals()
     writer.listeners.append(tally.take)
     waits = np.random.default_rng(0).exponential(0.005, 10_000).tolist()
     began = time.perf_counter()

@@ -13,7 +13,7 @@ from tests.small_stack import CATALOGUE, write_scenario
 from tocsin.harness.cli import worker
 from tocsin.harness.cli.prepare import drills
 from tocsin.harness.core.errors import UsageError
-from tocsin.harness.traffic.worker_pool import TOKEN, Remote
+from tocsin.harness.traffic.worker_pool import TOKEN, RemoteWorkers
 
 SECRET = "sixteen letters, or more"
 
@@ -60,7 +60,7 @@ def test_workers_elsewhere_need_a_token_and_it_is_never_shown(monkeypatch, token
 
 def test_without_workers_elsewhere_no_token_is_asked_for(monkeypatch):
     monkeypatch.delenv(TOKEN, raising=False)
-    assert worker.remote(0, "nowhere:at:all") == Remote()
+    assert worker.remote(0, "nowhere:at:all") == RemoteWorkers()
     monkeypatch.setenv(TOKEN, SECRET)
     found = worker.remote(2, "0.0.0.0")
     assert (found.workers, found.bind, found.token) == (2, "0.0.0.0:5557", SECRET) and SECRET not in repr(found)

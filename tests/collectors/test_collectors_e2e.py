@@ -111,7 +111,9 @@ def test_recorders_write_down_what_the_servers_hold(rig):
     assert any(one.delivered and one.names("Watchdog") for one in evidence.notifications)
     window = type(evidence.play)(start=start, end=at)
     assert [
-        found for stream in ("metrics", "alerts", "notifications") for found in blind_intervals(evidence, stream, window)
+        found
+        for stream in ("metrics", "alerts", "notifications")
+        for found in blind_intervals(evidence, stream, window)
     ] == []
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from tests.collectors.servers import Rig, eventually
 from tocsin.harness.collectors.collector import in_words, sentence
-from tocsin.harness.collectors.periodic_thread import Ticker
+from tocsin.harness.collectors.periodic_thread import PeriodicThread
 
 
 @pytest.fixture
@@ -14,7 +14,7 @@ def rig(tmp_path):
 
 def test_it_ticks_at_once_and_again_until_stopped(rig):
     ticks = []
-    ticker = Ticker("metrics", 0.01, lambda: ticks.append(threading.current_thread().name), rig.journal)
+    ticker = PeriodicThread("metrics", 0.01, lambda: ticks.append(threading.current_thread().name), rig.journal)
     ticker.start()
     eventually(lambda: len(ticks) >= 3)
     ticker.stop()
@@ -27,7 +27,7 @@ def test_it_ticks_at_once_and_again_until_stopped(rig):
 
 def test_a_slow_tick_is_not_made_up_for(rig):
     started, go = [], threading.Event()
-    ticker = Ticker("metrics", 0.5, lambda: (started.append(1), go.wait(5)), rig.journal)
+    ticker = PeriodicThread("metrics", 0.5, lambda: (started.append(1), go.wait(5)), rig.journal)
     ticker.start()
     eventually(lambda: started)
     go.set()
@@ -42,7 +42,7 @@ def test_failures_in_a_row_are_noted_once_and_so_is_the_recovery(rig):
         if wrong:
             raise OSError("refused")
 
-    ticker = Ticker("alerts", 60, tick, rig.journal)
+    ticker = PeriodicThread("alerts", 60, tick, rig.journal)
     assert [ticker.once() for _ in range(3)] == [False] * 3
     wrong.clear()
     assert ticker.once()
@@ -54,7 +54,7 @@ def test_failures_in_a_row_are_noted_once_and_so_is_the_recovery(rig):
 
 
 def test_stopping_what_never_began_is_harmless(rig):
-    Ticker("alerts", 60, lambda: None, rig.journal).stop()
+    PeriodicThread("alerts", 60, lambda: None, rig.journal).stop()
 
 
 @pytest.mark.parametrize(

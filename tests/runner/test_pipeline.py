@@ -19,7 +19,7 @@ from tocsin.harness.declarations.guardrails import Abort
 from tocsin.harness.declarations.signal_names import WatchdogSignal
 from tocsin.harness.evidence.evidence import Evidence
 from tocsin.harness.runner import pipeline
-from tocsin.harness.traffic.worker_pool import Remote
+from tocsin.harness.traffic.worker_pool import RemoteWorkers
 
 
 class Senders(FakeTraffic):
@@ -260,13 +260,13 @@ def test_the_live_view_is_told_what_fires_but_for_the_watchdog(tmp_path: Path, m
 
 @pytest.mark.parametrize(
     ("workers", "remote", "made"),
-    [(1, 0, ("TrafficProcess", {})), (1, 2, ("TrafficCrew", {"local": 1})), (3, 0, ("TrafficCrew", {"local": 3}))],
+    [(1, 0, ("TrafficProcess", {})), (1, 2, ("WorkerPool", {"local": 1})), (3, 0, ("WorkerPool", {"local": 3}))],
 )
 def test_one_worker_here_needs_no_crew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int, remote: int, made: tuple[str, dict[str, int]]
 ) -> None:
     seen: list[tuple[str, dict[str, Any]]] = []
-    for place, name in (("control", "TrafficProcess"), ("crew", "TrafficCrew")):
+    for place, name in (("control", "TrafficProcess"), ("crew", "WorkerPool")):
         monkeypatch.setattr(
             f"tocsin.harness.traffic.{place}.{name}",
             lambda plan, work, spawn, name=name, **more: seen.append((name, more)),
@@ -275,7 +275,7 @@ def test_one_worker_here_needs_no_crew(
     rig = Rig(tmp_path)
     drill = pipeline.Drill(
         timeline=planned(tmp_path, ("timeline:", f"traffic: {{workers: {workers}}}\ntimeline:")), run=rig.run,
-        journal=rig.journal, watch=lambda update: None, keep_going=False, deadline=None, remote=Remote(workers=remote),
+        journal=rig.journal, watch=lambda update: None, keep_going=False, deadline=None, remote=RemoteWorkers(workers=remote),
     )  # fmt: skip
     pipeline._traffic(drill, SimpleNamespace(work=tmp_path, spawn=None))  # type: ignore[arg-type]
     ((name, more),) = seen

@@ -13,7 +13,7 @@ import time
 import gevent
 
 from tocsin.harness.evidence.requests import OUTCOMES
-from tocsin.harness.traffic.locust.connection_pool import Connections
+from tocsin.harness.traffic.locust.connection_pool import ConnectionPool
 from tocsin.harness.traffic.payloads.payload_kind import Form
 from tocsin.harness.traffic.request_schedule import Due
 
@@ -32,7 +32,9 @@ def play(case: dict) -> dict:
     ended = {}
     more = {name: case[name] for name in ("timeout_s", "users_max", "queue_max")}
     keep = lambda due, exchange: ended.__setitem__(due.index, exchange)  # noqa: E731
-    pool = Connections(case["address"], time.monotonic, id_of=lambda due: b"run-1-%d" % due.index, ended=keep, **more)
+    pool = ConnectionPool(
+        case["address"], time.monotonic, id_of=lambda due: b"run-1-%d" % due.index, ended=keep, **more
+    )
     lane = pool.lane(Form(path="/predict"))
     started = time.monotonic()
     for index in range(case["requests"]):

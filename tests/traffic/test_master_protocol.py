@@ -7,7 +7,7 @@ import pytest
 from tocsin.harness.core.clock import FakeClock
 from tocsin.harness.traffic.locust.master_protocol import (
     ClockProbe,
-    Silence,
+    SilenceTimer,
     named_files,
     nonce,
     proof,
@@ -100,7 +100,7 @@ def test_a_late_or_strange_answer_counts_for_nothing():
     ("heard_at", "over_at"), [((), 7), ((3,), 10), ((3, 6, 9), 16), ((6,), 13)], ids=["never", "once", "often", "last"]
 )
 def test_silence_is_counted_in_ticks_since_the_last_word(heard_at, over_at):
-    silence = Silence(0.5, 3.0)
+    silence = SilenceTimer(0.5, 3.0)
     for tick in itertools.count(1):
         if silence.tick():
             break

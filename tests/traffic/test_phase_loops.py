@@ -7,15 +7,15 @@ import pytest
 from tocsin.harness.evidence.requests import ANSWERED, FAILED
 from tocsin.harness.traffic.clients.exchange import NEVER_SENT, Exchange
 from tocsin.harness.traffic.locust.phase_loops import ClosedPhase, OpenPhase
-from tocsin.harness.traffic.request_schedule import Closed, Due
+from tocsin.harness.traffic.request_schedule import ClosedLoad, Due
 
 
 @dataclass
 class Load:
-    """As much of a PhaseLoad as a phase asks for."""
+    """As much of a PhaseRequests as a phase asks for."""
 
     at_s: list[float] = field(default_factory=list)
-    closed: Closed | None = None
+    closed: ClosedLoad | None = None
     start_s: float = 0.0
     end_s: float = 10.0
 
@@ -52,7 +52,7 @@ def test_an_open_phase_that_is_late_sends_in_batches_so_that_answers_are_read_be
 
 
 def closed(lanes, users: int, think_s: float) -> ClosedPhase:
-    return ClosedPhase(Load(closed=Closed(users=users, think_s=think_s, _everybody=users)), lanes)
+    return ClosedPhase(Load(closed=ClosedLoad(users=users, think_s=think_s, _everybody=users)), lanes)
 
 
 def test_a_user_of_a_closed_phase_sends_again_only_after_its_answer_and_its_thought(lanes):

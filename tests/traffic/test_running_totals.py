@@ -3,8 +3,8 @@ import pytest
 
 from tocsin.harness.evidence.requests import ANSWERED, DROPPED, FAILED, RECORD, UNKNOWN, RequestBuffer
 from tocsin.harness.traffic.clients.exchange import NEVER_SENT, Exchange
-from tocsin.harness.traffic.locust.record_writer import Ledger
-from tocsin.harness.traffic.locust.running_totals import Tally
+from tocsin.harness.traffic.locust.record_writer import RecordWriter
+from tocsin.harness.traffic.locust.running_totals import RunningTotals
 from tocsin.harness.traffic.request_schedule import Due
 
 
@@ -25,7 +25,7 @@ def rows(*given):
 
 
 def test_totals_count_outcomes_and_what_is_under_way_is_sent():
-    tally = Tally()
+    tally = RunningTotals()
     tally.take(rows((ANSWERED, 200, 0.1), (ANSWERED, 503, 0.1), (FAILED, 0, 0), (UNKNOWN, 0, 1), (DROPPED, 0, np.nan)))
     assert tally.totals(in_flight=3) == {
         "sent": 7, "answered": 2, "failed": 1, "unknown": 1, "dropped": 1, "errors_5xx": 1,
@@ -33,7 +33,7 @@ def test_totals_count_outcomes_and_what_is_under_way_is_sent():
 
 
 def test_a_rate_is_that_since_the_last_one():
-    tally = Tally()
+    tally = RunningTotals()
     tally.take(rows(*[(ANSWERED, 200, 0.001 * n) for n in range(1, 101)]))
     first = tally.rate(10.0, 0)
     assert (first["sent_per_s"], first["latency_ms_p50"], first["latency_ms_p99"]) == (0.0, 51.0, 100.0)
@@ -45,7 +45,7 @@ def test_a_rate_is_that_since_the_last_one():
 
 def test_the_ledger_keeps_ids_and_times_as_they_are():
     kept = Kept()
-    ledger = Ledger("drill", 3, kept)
+    ledger = RecordWriter("drill", 3, kept)
     ledger.start = 100.0
     ledger.record(Due(1.5, 42, 2, 0, b"{}"), Exchange(ANSWERED, 201, 101.6, 101.7, 101.8))
     ledger.record(Due(2.5, 43, 0, 0, b"{}"), NEVER_SENT)

@@ -287,7 +287,7 @@ def test_a_failure_of_our_own_in_the_loop_ends_the_process_with_a_sentence(serve
     code = (
         "import locust, sys; from tocsin.harness.traffic.locust import process, ledger\n"
         "def broken(*arguments): raise RuntimeError('a bug of ours')\n"
-        "ledger.Ledger.record = broken\n"
+        "ledger.RecordWriter.record = broken\n"
         "sys.exit(process.main(sys.argv[1:]))"
     )
     path = Path(plan["records"]).parent / "plan.json"

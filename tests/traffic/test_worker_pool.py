@@ -14,7 +14,7 @@ import pytest
 from tocsin.harness.core.errors import StackError, WaitTimeout
 from tocsin.harness.evidence.requests import OUTCOMES, read_requests
 from tocsin.harness.traffic.load_processes import TrafficProcess
-from tocsin.harness.traffic.worker_pool import TOKEN, Remote, TrafficCrew
+from tocsin.harness.traffic.worker_pool import TOKEN, RemoteWorkers, WorkerPool
 
 pytestmark = pytest.mark.e2e
 SECRET = "a secret of the tests"
@@ -41,9 +41,9 @@ def notes():
 
 @pytest.fixture
 def crew(plan, tmp_path, spawn, notes):
-    def start(address, phases, local=2, remote=None, **more) -> TrafficCrew:
+    def start(address, phases, local=2, remote=None, **more) -> WorkerPool:
         whole = {**plan, "address": address, "seed": 7, "users": "predict", "phases": phases, **more}
-        return TrafficCrew(whole, tmp_path / "work", spawn, local=local, remote=remote, note=notes)
+        return WorkerPool(whole, tmp_path / "work", spawn, local=local, remote=remote, note=notes)
 
     return start
 
@@ -156,7 +156,7 @@ def test_a_frozen_worker_is_named_and_welcomed_back(serve, plan, crew, notes):
 
 
 def test_a_worker_elsewhere_has_its_clock_set_and_strangers_are_refused(serve, plan, spawn, crew, notes):
-    pair = crew(serve().address, [phase(end_s=2.0)], local=1, remote=Remote(workers=1, token=SECRET))
+    pair = crew(serve().address, [phase(end_s=2.0)], local=1, remote=RemoteWorkers(workers=1, token=SECRET))
     port = pair.said("listening")[0]["port"]
     stranger = worker_elsewhere(spawn, port, token="a wrong secret")
     with socket.create_connection(("127.0.0.1", port)) as rubbish:
@@ -223,10 +223,10 @@ def test_what_keeps_a_worker_from_starting_is_said(serve, crew, plan, tmp_path):
 
 def test_a_port_in_use_is_a_sentence(serve, plan, tmp_path, spawn):
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        remote = Remote(workers=1, bind=f"127.0.0.1:{taken.getsockname()[1]}", token=SECRET)
+        remote = RemoteWorkers(workers=1, bind=f"127.0.0.1:{taken.getsockname()[1]}", token=SECRET)
         whole = {**plan, "address": "127.0.0.1:1", "phases": [phase()]}
         with pytest.raises(StackError, match=r"cannot listen on 127.0.0.1:\d+"):
-            TrafficCrew(whole, tmp_path / "work", spawn, local=1, remote=remote)
+            WorkerPool(whole, tmp_path / "work", spawn, local=1, remote=remote)
 
 
 def test_the_token_stands_in_no_file_and_on_no_command_line(serve, plan, tmp_path, spawn):
@@ -236,9 +236,9 @@ def test_the_token_stands_in_no_file_and_on_no_command_line(serve, plan, tmp_pat
         seen.append((argv, popen.get("env")))
         return spawn(argv, **popen)
 
-    remote = Remote(workers=0, token=SECRET)
+    remote = RemoteWorkers(workers=0, token=SECRET)
     whole = {**plan, "address": serve().address, "phases": [phase(end_s=0.2)]}
-    crew = TrafficCrew(whole, tmp_path / "work", watched, local=1, remote=remote)
+    crew = WorkerPool(whole, tmp_path / "work", watched, local=1, remote=remote)
     theirs = {TOKEN: SECRET, "TMPDIR": str(tmp_path / "work")}  # what a killed worker leaves goes with the work folder
     assert all(env == theirs for _, env in seen) and SECRET not in repr(remote)
     written = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from tocsin.harness.evidence.requests import ANSWERED, FAILED, UNKNOWN
 from tocsin.harness.traffic.clients.exchange import NEVER_SENT, Exchange
 from tocsin.harness.traffic.clients.request_encoder import encode, head_of
-from tocsin.harness.traffic.clients.response_reader import Answers, NotAnAnswer
+from tocsin.harness.traffic.clients.response_reader import InvalidResponse, ResponseReader
 from tocsin.harness.traffic.payloads.payload_kind import Form
 
 __all__ = ["Exchange", "KeepAlive"]
@@ -41,7 +41,7 @@ class KeepAlive:
         now: Callable[[], float],
         timeout_s: float,
         tls: ssl.SSLContext | None = None,
-        answers: Callable[[], Answers] = Answers,
+        answers: Callable[[], ResponseReader] = ResponseReader,
     ) -> None:
         host, _, port = address.rpartition(":")
         self._where = (host.strip("[]"), int(port))
@@ -73,7 +73,7 @@ class KeepAlive:
             with contextlib.suppress(ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError):
                 self._say(connection, form, request, len(body), deadline)
             answered = form.manner != "abort" and self._read_answer(connection, deadline)
-        except (OSError, NotAnAnswer):
+        except (OSError, InvalidResponse):
             answered = False
         except BaseException:  # a killed greenlet: what comes later on this connection belongs to nobody
             self.close()

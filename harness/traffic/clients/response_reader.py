@@ -9,11 +9,11 @@ _LONGEST_HEAD = 1 << 20
 _END_OF_HEAD = b"\r\n\r\n"
 
 
-class NotAnAnswer(Exception):
+class InvalidResponse(Exception):
     """What came is not HTTP, or not what a client can go on with."""
 
 
-class Answers:
+class ResponseReader:
     """One connection's answers. Call `begin` before each request, `feed` with what comes, `ended` at its end.
 
     `complete`: the answer is whole. `keep`: the connection may carry another request. `status` is set when complete.
@@ -38,12 +38,12 @@ class Answers:
         self._without_body = method == "HEAD"
 
     def feed(self, got: bytes) -> bool:
-        """Take bytes from the connection and return `complete`; NotAnAnswer if they are not HTTP."""
+        """Take bytes from the connection and return `complete`; InvalidResponse if they are not HTTP."""
         try:
             self._parser.feed_data(got)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             if not self.complete:
-                raise NotAnAnswer(str(error)) from None
+                raise InvalidResponse(str(error)) from None
             self.keep = False
         if not self.complete:
             self._remember(got)
@@ -74,7 +74,7 @@ class Answers:
         if not end:
             self._seen += got
         if len(self._seen) > _LONGEST_HEAD:
-            raise NotAnAnswer(f"The head is longer than {_LONGEST_HEAD} bytes.")
+            raise InvalidResponse(f"The head is longer than {_LONGEST_HEAD} bytes.")
         if self._without_body and self._final()[1]:
             self.complete, self.keep = True, False
             self.status = self._parser.get_status_code()
@@ -86,7 +86,7 @@ class Answers:
         return self._seen.partition(_END_OF_HEAD)
 
 
-class KeptAnswers(Answers):
+class BodyReader(ResponseReader):
     """Answers whose bodies are kept: `body` is that of the last one, up to a mebibyte."""
 
     __slots__ = ("body",)

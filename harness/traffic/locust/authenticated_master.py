@@ -17,7 +17,7 @@ _BEFORE_JOINING = ("client_ready", HELLO, JOIN)
 _log = logging.getLogger(__name__)
 
 
-class Gate(MasterRunner):
+class AuthenticatedMaster(MasterRunner):
     """A MasterRunner that drops every message of a worker that is not in `admitted`, except those of joining.
 
     `heard(client_id)` is called for each message of an admitted one. StackError if the place cannot be bound.

@@ -13,12 +13,12 @@ from gevent.monkey import get_original
 from tocsin.harness.evidence.requests import ANSWERED, FAILED, UNKNOWN
 from tocsin.harness.traffic.clients.exchange import NEVER_SENT, Exchange
 from tocsin.harness.traffic.clients.request_encoder import encode
-from tocsin.harness.traffic.clients.response_reader import Answers, KeptAnswers, NotAnAnswer
-from tocsin.harness.traffic.locust.response_check import Checking
+from tocsin.harness.traffic.clients.response_reader import BodyReader, InvalidResponse, ResponseReader
+from tocsin.harness.traffic.locust.response_check import ResponseCheck
 from tocsin.harness.traffic.request_schedule import Due
 
 if TYPE_CHECKING:
-    from tocsin.harness.traffic.locust.connection_pool import Connections
+    from tocsin.harness.traffic.locust.connection_pool import ConnectionPool
 
 _Socket = get_original("socket", "socket")
 """Locust patches the sockets to wait in greenlets; here nothing waits."""
@@ -50,9 +50,9 @@ class Connection:
         "_writing",
     )
 
-    def __init__(self, pool: Connections) -> None:
+    def __init__(self, pool: ConnectionPool) -> None:
         self._pool = pool
-        self._answers = KeptAnswers() if pool.checking else Answers()
+        self._answers = BodyReader() if pool.checking else ResponseReader()
         self._rest: memoryview | None = None
         self._fresh = True
         self._reading: Any = None
@@ -173,7 +173,7 @@ class Connection:
                 complete = self._answers.feed(got)
             else:
                 complete = got is not None and self._answers.ended()
-        except NotAnAnswer:
+        except InvalidResponse:
             complete, got = False, None
         if complete:
             exchange = self._exchange(ANSWERED, self._answers.status)
@@ -183,9 +183,9 @@ class Connection:
         elif not got:
             self._finish(self._exchange(UNKNOWN))
 
-    def _check(self, status: int, checking: Checking) -> None:
+    def _check(self, status: int, checking: ResponseCheck) -> None:
         answers, due = self._answers, self.due
-        if status == 200 and due and isinstance(answers, KeptAnswers) and self._head in self._pool.checked_heads:
+        if status == 200 and due and isinstance(answers, BodyReader) and self._head in self._pool.checked_heads:
             checking.look(self._pool.id_of(due), due.kind, answers.body)
             answers.body = b""  # two thousand connections may hold one each
 

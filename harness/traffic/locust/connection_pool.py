@@ -15,17 +15,17 @@ from tocsin.harness.traffic.clients.exchange import NEVER_SENT, Exchange
 from tocsin.harness.traffic.clients.request_encoder import head_of
 from tocsin.harness.traffic.locust.connection import Connection
 from tocsin.harness.traffic.locust.request_outlet import Ended, Lane
-from tocsin.harness.traffic.locust.response_check import Checking
+from tocsin.harness.traffic.locust.response_check import ResponseCheck
 from tocsin.harness.traffic.payloads.payload_kind import Form
 from tocsin.harness.traffic.request_schedule import Due
 
 _SWEEPS_PER_TIMEOUT = 20
 _SWEEP_MAX_S = 0.1
 _PUMPED = 64
-"""Connections opened for waiting requests in one turn of the loop."""
+"""ConnectionPool opened for waiting requests in one turn of the loop."""
 
 
-class Connections:
+class ConnectionPool:
     """Gives each request to the connection that became idle last; opens another when none is idle.
 
     So the load stays open: a server that hangs is met by new connections, up to `users_max`, as it is by real callers;
@@ -42,7 +42,7 @@ class Connections:
         timeout_s: float,
         users_max: int,
         queue_max: int,
-        checking: Checking | None = None,
+        checking: ResponseCheck | None = None,
     ) -> None:
         self.now = now
         self.id_of = id_of

@@ -101,11 +101,11 @@ def _on_demand(theirs: type[User], plan: TrafficPlan) -> type[User]:
             name: value for name, value in patience.items() if getattr(theirs, name) == getattr(FastHttpUser, name)
         }
     made: type[User] = type(f"{theirs.__name__}OnDemand", (theirs,), more)
-    made.tasks = [lambda user: Own(user, theirs, plan).serve()]
+    made.tasks = [lambda user: CustomUserRunner(user, theirs, plan).serve()]
     return made
 
 
-class Own:
+class CustomUserRunner:
     """One user of one's own at work: takes arrivals from the desk and keeps the records of its requests."""
 
     _errors = 0
@@ -157,8 +157,8 @@ class Own:
         except (RescheduleTask, RescheduleTaskImmediately, InterruptTaskSet, StopUser):
             return
         except Exception:
-            Own._errors += 1
-            if Own._errors <= _TOLD:
+            CustomUserRunner._errors += 1
+            if CustomUserRunner._errors <= _TOLD:
                 _log.exception("A task of %s broke", self._theirs.__name__)
 
     def _finish(self, due: Due) -> None:

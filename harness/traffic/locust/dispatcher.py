@@ -13,7 +13,7 @@ from tocsin.harness.traffic.locust.loop_timer import wake_up
 from tocsin.harness.traffic.locust.phase_loops import ClosedPhase, OpenPhase
 from tocsin.harness.traffic.locust.request_outlet import Lane
 from tocsin.harness.traffic.payloads.payload_kind import Form
-from tocsin.harness.traffic.request_schedule import Due, PhaseLoad
+from tocsin.harness.traffic.request_schedule import Due, PhaseRequests
 
 _TICK_S = 0.0002
 """The loop wakes at most so often for sending: what is due within one tick goes out together, which halves the cost."""
@@ -23,14 +23,17 @@ class Dispatcher:
     """Plays phases one after the other. `now` gives epoch seconds; `over` is set when all has been handed out."""
 
     def __init__(
-        self, phases: Iterable[PhaseLoad], lanes_of: Callable[[Sequence[Form]], list[Lane]], now: Callable[[], float]
+        self,
+        phases: Iterable[PhaseRequests],
+        lanes_of: Callable[[Sequence[Form]], list[Lane]],
+        now: Callable[[], float],
     ) -> None:
         self.over = Event()
         self._asked = 0
         self._now = now
         self._to_monotonic_s = time.monotonic() - now()
         self._start = 0.0
-        self._phases: Iterator[PhaseLoad] = iter(phases)
+        self._phases: Iterator[PhaseRequests] = iter(phases)
         self._lanes_of = lanes_of
         self._phase: OpenPhase | ClosedPhase | None = None
         self._soon = False

@@ -15,16 +15,16 @@ from locust.env import Environment
 
 from tocsin.harness.evidence.requests import OUTCOMES, RECORD, RequestWriter
 from tocsin.harness.traffic.locust import master_protocol
-from tocsin.harness.traffic.locust.authenticated_master import Gate
+from tocsin.harness.traffic.locust.authenticated_master import AuthenticatedMaster
 from tocsin.harness.traffic.locust.events import say
-from tocsin.harness.traffic.locust.master_protocol import ClockProbe, Silence
-from tocsin.harness.traffic.worker_pool import CrewPlan
+from tocsin.harness.traffic.locust.master_protocol import ClockProbe, SilenceTimer
+from tocsin.harness.traffic.worker_pool import WorkerPoolPlan
 
 _TICK_S = 0.5
 
 
 @dataclass(kw_only=True)
-class Member:
+class JoinedWorker:
     """A worker that has joined. `number` as in the records; `local` workers write their records themselves.
 
     `heard_at` is when something was heard of it, by the master's clock; `lost` says why it is lost, or nothing.
@@ -38,7 +38,7 @@ class Member:
     clock: ClockProbe
     writer: RequestWriter | None = None
     heard_at: float = math.nan
-    silence: Silence = field(default_factory=lambda: Silence(_TICK_S, master_protocol.SILENT_S))
+    silence: SilenceTimer = field(default_factory=lambda: SilenceTimer(_TICK_S, master_protocol.SILENT_S))
     ready: dict[str, Any] = field(default_factory=dict)
     rate: dict[str, Any] = field(default_factory=dict)
     done: dict[str, Any] = field(default_factory=dict)
@@ -83,12 +83,12 @@ class Member:
         }
 
 
-class Reception:
+class JoinHandshake:
     """Lets workers join until the crew is complete. `now` is the master's clock, by which all records are kept."""
 
-    def __init__(self, crew: CrewPlan, token: str, gate: Gate, now: Callable[[], float]) -> None:
+    def __init__(self, crew: WorkerPoolPlan, token: str, gate: AuthenticatedMaster, now: Callable[[], float]) -> None:
         self.now = now
-        self.admitted: dict[str, Member] = {}
+        self.admitted: dict[str, JoinedWorker] = {}
         self.complete = Event()
         self.failure = ""
         self._crew = crew
@@ -103,11 +103,11 @@ class Reception:
             gate.register_message(message, listener)
 
     @property
-    def members(self) -> list[Member]:
+    def members(self) -> list[JoinedWorker]:
         """Those who joined, by number."""
         return sorted(self.admitted.values(), key=lambda member: member.number)
 
-    def prepared(self, member: Member, said: dict[str, Any]) -> None:
+    def prepared(self, member: JoinedWorker, said: dict[str, Any]) -> None:
         """Note that a worker can start."""
         member.ready = said
         if sum(bool(one.ready) for one in self.members) == self._crew.workers:
@@ -143,7 +143,7 @@ class Reception:
         if not free or self.complete.is_set():
             self._refuse(msg.node_id, f"this run has all its {self._crew.workers} workers")
             return
-        member = Member(
+        member = JoinedWorker(
             client_id=msg.node_id,
             number=free[0],
             local=local,
@@ -160,7 +160,7 @@ class Reception:
     def _refuse(self, client_id: str, why: str) -> None:
         self._gate.tell(client_id, master_protocol.REFUSED, message=f"The master refused this worker: {why}.")
 
-    def _ping(self, member: Member) -> None:
+    def _ping(self, member: JoinedWorker) -> None:
         self._gate.tell(member.client_id, master_protocol.PING, number=member.clock.ask())
 
     def _pong(self, environment: Environment, msg: Any) -> None:
@@ -170,7 +170,7 @@ class Reception:
         else:
             self._ping(member)
 
-    def _send_plan(self, member: Member) -> None:
+    def _send_plan(self, member: JoinedWorker) -> None:
         """Give a worker its plan; one elsewhere also the files that the plan names, and its clock's correction."""
         plan = {**self._crew.plan, "worker": member.number, "workers": self._crew.workers}
         files: dict[str, bytes] = {}

@@ -22,11 +22,11 @@ from locust.env import Environment
 from tocsin.harness.core.clock import RunClock
 from tocsin.harness.core.errors import BROKEN, StackError, TocsinError
 from tocsin.harness.traffic.load_plan import read_plan
-from tocsin.harness.traffic.locust.authenticated_master import Gate
+from tocsin.harness.traffic.locust.authenticated_master import AuthenticatedMaster
 from tocsin.harness.traffic.locust.events import say
-from tocsin.harness.traffic.locust.join_handshake import Member, Reception
+from tocsin.harness.traffic.locust.join_handshake import JoinedWorker, JoinHandshake
 from tocsin.harness.traffic.locust.master_protocol import BYE, EVENT, ROWS, START, STOP, TOKEN, summed
-from tocsin.harness.traffic.worker_pool import CrewPlan
+from tocsin.harness.traffic.worker_pool import WorkerPoolPlan
 
 _TICK_S = 0.5
 _LAST_WORDS_S = 6.0
@@ -36,14 +36,14 @@ _LAST_WORDS_S = 6.0
 class Master:
     """One run of several workers."""
 
-    def __init__(self, crew: CrewPlan, token: str) -> None:
+    def __init__(self, crew: WorkerPoolPlan, token: str) -> None:
         self._crew = crew
         self._started = Event()
         self._stopped = Event()
         self._start = 0.0
         host, _, port = crew.bind.rpartition(":")
-        self._gate = Gate(Environment(), host, int(port), self._heard)
-        self._reception = Reception(crew, token, self._gate, RunClock().now)
+        self._gate = AuthenticatedMaster(Environment(), host, int(port), self._heard)
+        self._reception = JoinHandshake(crew, token, self._gate, RunClock().now)
         self._gate.register_message(EVENT, self._event)
         self._gate.register_message(ROWS, self._rows)
 
@@ -65,7 +65,7 @@ class Master:
         return 0
 
     @property
-    def _members(self) -> list[Member]:
+    def _members(self) -> list[JoinedWorker]:
         return self._reception.members
 
     def _ready(self) -> None:
@@ -116,7 +116,7 @@ class Master:
         if playing and not say("rate", **{**summed([*ended, *playing]), "at": self._reception.now()}):
             self._stopped.set()
 
-    def _lose(self, member: Member, reason: str) -> None:
+    def _lose(self, member: JoinedWorker, reason: str) -> None:
         member.lost = reason
         more = {"worker": member.number, "share": round(1 / self._crew.workers, 4), "host": member.host}
         say("worker_lost", **more, since=member.heard_at, reason=reason)
@@ -171,7 +171,7 @@ class Master:
         self._stopped.set()
 
 
-def _totals(member: Member) -> dict[str, Any]:
+def _totals(member: JoinedWorker) -> dict[str, Any]:
     """Return the last totals of a worker that plays no more."""
     return {name: member.done.get(name, said) for name, said in member.rate.items() if not _of_now(name)}
 
@@ -187,7 +187,7 @@ def main(argv: list[str]) -> int:
         return BROKEN
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; our parent decides
     try:
-        master = Master(read_plan(CrewPlan, Path(argv[0])), os.environ.get(TOKEN, ""))
+        master = Master(read_plan(WorkerPoolPlan, Path(argv[0])), os.environ.get(TOKEN, ""))
     except TocsinError as error:
         say("error", message=str(error))
         return error.exit_code

@@ -88,7 +88,7 @@ class ClockProbe:
         return self._left <= 0
 
 
-class Silence:
+class SilenceTimer:
     """Counts how long nothing was heard, in ticks of our own loop: a loop that starved itself accuses nobody."""
 
     def __init__(self, tick_s: float, patience_s: float) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from tocsin.harness.evidence.requests import ANSWERED
 from tocsin.harness.traffic.clients.exchange import Exchange
 from tocsin.harness.traffic.locust.request_outlet import Lane
-from tocsin.harness.traffic.request_schedule import Due, PhaseLoad
+from tocsin.harness.traffic.request_schedule import Due, PhaseRequests
 
 _BATCH = 64
 """Requests handed out in one turn of the loop; answers are read in between."""
@@ -19,7 +19,7 @@ _BREATH_S = 0.01
 class OpenPhase:
     """Hands out each request at its intended time, whatever became of those before."""
 
-    def __init__(self, load: PhaseLoad, lanes: Sequence[Lane]) -> None:
+    def __init__(self, load: PhaseRequests, lanes: Sequence[Lane]) -> None:
         self.asked = 0
         self._lanes = lanes
         self._dues = load.requests()
@@ -45,7 +45,7 @@ class OpenPhase:
 class ClosedPhase:
     """So many users, each of whom sends, awaits the answer, thinks, and sends again, until the end of the phase."""
 
-    def __init__(self, load: PhaseLoad, lanes: Sequence[Lane]) -> None:
+    def __init__(self, load: PhaseRequests, lanes: Sequence[Lane]) -> None:
         assert load.closed
         self.asked = 0
         self._lanes = lanes

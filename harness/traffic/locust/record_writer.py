@@ -9,7 +9,7 @@ from tocsin.harness.traffic.clients.exchange import Exchange
 from tocsin.harness.traffic.request_schedule import Due
 
 
-class Ledger:
+class RecordWriter:
     """The records of one worker. `start` is when play began, epoch seconds: intended times count from it."""
 
     def __init__(self, run_id: str, worker: int, writer: RequestBuffer) -> None:

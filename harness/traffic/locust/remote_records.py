@@ -14,7 +14,7 @@ from tocsin.harness.traffic.locust.master_protocol import ROWS
 _EVERY_S = 0.1
 
 
-class Elsewhere(RequestBuffer):
+class RemoteRecords(RequestBuffer):
     """A RequestBuffer whose rows go to the master over Locust's protocol, from a greenlet of its own."""
 
     def __init__(self, runner: WorkerRunner) -> None:

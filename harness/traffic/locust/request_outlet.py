@@ -16,7 +16,7 @@ Ended = Callable[[Due, Exchange], None]
 """What an outlet calls, once for each request it was given."""
 
 
-class Outlet(Protocol):
+class RequestOutlet(Protocol):
     """A way out for requests."""
 
     waiting_max: int

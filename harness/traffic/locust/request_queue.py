@@ -14,11 +14,11 @@ from tocsin.harness.traffic.payloads.payload_kind import Form
 from tocsin.harness.traffic.request_schedule import Due
 
 
-class Desk:
+class RequestQueue:
     """Gives each request to the user that became idle last; asks for one more user when none is idle.
 
     A user is a greenlet with a client of its own: `take`, send, `done`. `users_max` and `queue_max` mean what they mean
-    for `Connections`.
+    for `ConnectionPool`.
     """
 
     def __init__(self, hire: Callable[[int], None], ended: Ended, *, users_max: int, queue_max: int) -> None:

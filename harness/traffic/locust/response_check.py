@@ -11,7 +11,7 @@ from tocsin.harness.traffic.payloads.response_shape import missing_fields
 _GOOD = {KINDS.index(kind) for kind in ("normal", "shifted")}
 
 
-class Checking:
+class ResponseCheck:
     """Counts the answers of 200 to good requests on `path`: `checked`, and `lacking` a field of `response`.
 
     `example` says what the first of them lacks. Other paths, such as those of the Open Inference Protocol, answer in

@@ -7,7 +7,7 @@ import numpy as np
 from tocsin.harness.evidence.requests import ANSWERED, DROPPED, OUTCOMES
 
 
-class Tally:
+class RunningTotals:
     """Requests so far by outcome, and the latencies since the last report: counted from the records themselves."""
 
     def __init__(self) -> None:

@@ -15,17 +15,17 @@ from locust.env import Environment
 from tocsin.harness.evidence.requests import UNKNOWN, RequestBuffer
 from tocsin.harness.traffic.clients.exchange import Exchange
 from tocsin.harness.traffic.clients.keepalive import KeepAlive
-from tocsin.harness.traffic.clients.response_reader import KeptAnswers
+from tocsin.harness.traffic.clients.response_reader import BodyReader
 from tocsin.harness.traffic.load_plan import TrafficPlan
-from tocsin.harness.traffic.locust.connection_pool import Connections
+from tocsin.harness.traffic.locust.connection_pool import ConnectionPool
 from tocsin.harness.traffic.locust.dispatcher import Dispatcher
-from tocsin.harness.traffic.locust.record_writer import Ledger
-from tocsin.harness.traffic.locust.request_outlet import Lane, Outlet
-from tocsin.harness.traffic.locust.request_queue import Desk
-from tocsin.harness.traffic.locust.response_check import Checking
-from tocsin.harness.traffic.locust.running_totals import Tally
+from tocsin.harness.traffic.locust.record_writer import RecordWriter
+from tocsin.harness.traffic.locust.request_outlet import Lane, RequestOutlet
+from tocsin.harness.traffic.locust.request_queue import RequestQueue
+from tocsin.harness.traffic.locust.response_check import ResponseCheck
+from tocsin.harness.traffic.locust.running_totals import RunningTotals
 from tocsin.harness.traffic.payloads.payload_kind import Form
-from tocsin.harness.traffic.request_schedule import Due, PhaseLoad
+from tocsin.harness.traffic.request_schedule import Due, PhaseRequests
 
 _FIRST_USERS = 50
 _DESCRIPTORS_KEPT = 64
@@ -47,7 +47,7 @@ class _Environment(Environment):
     sender: Sender
 
 
-class Conductor(User):
+class DispatchUser(User):
     """The one Locust user that plays the whole load of a worker."""
 
     environment: _Environment
@@ -81,7 +81,7 @@ class Sender:
     def __init__(
         self,
         plan: TrafficPlan,
-        phases: Iterable[PhaseLoad],
+        phases: Iterable[PhaseRequests],
         *,
         now: Callable[[], float],
         writer: RequestBuffer,
@@ -89,24 +89,24 @@ class Sender:
     ) -> None:
         self.now = now
         self.writer = writer
-        self.tally = Tally()
+        self.tally = RunningTotals()
         writer.listeners.append(self.tally.take)
         self._plan = plan
-        self._ledger = Ledger(plan.run_id, plan.worker, writer)
+        self._ledger = RecordWriter(plan.run_id, plan.worker, writer)
         self.users_max, self.descriptors = _limits(plan.users_max)
-        self._environment = _Environment(user_classes=[Conductor, user_class])
+        self._environment = _Environment(user_classes=[DispatchUser, user_class])
         self._environment.sender = self
         self._runner = self._environment.create_local_runner()
-        self.checking = Checking(plan.payload.path, plan.payload.response)
+        self.checking = ResponseCheck(plan.payload.path, plan.payload.response)
         self._tls = plan.tls.context() if plan.tls else None
         limits: dict[str, Any] = {"users_max": self.users_max, "queue_max": plan.queue_max}
-        self.desk = Desk(lambda count: self._hire(user_class, count), self._ended, **limits)
-        self._outlets: list[Outlet] = [self.desk]
-        self._pool: Connections | None = None
+        self.desk = RequestQueue(lambda count: self._hire(user_class, count), self._ended, **limits)
+        self._outlets: list[RequestOutlet] = [self.desk]
+        self._pool: ConnectionPool | None = None
         if user_class is Predict and not self._tls:
             more: dict[str, Any] = {"id_of": self._ledger.id_of, "ended": self._ended, "timeout_s": plan.timeout_s}
             checking = self.checking if plan.payload.response else None
-            self._pool = Connections(plan.address, now, checking=checking, **more, **limits)
+            self._pool = ConnectionPool(plan.address, now, checking=checking, **more, **limits)
             self._outlets.append(self._pool)
         else:
             self.desk.hire(_FIRST_USERS)
@@ -155,7 +155,7 @@ class Sender:
     def play(self, start: float) -> Event:
         """Begin at `start`, epoch seconds; return what is set when every request has been handed out."""
         self._ledger.start = start
-        self._hire(Conductor, 1)
+        self._hire(DispatchUser, 1)
         return self._dispatcher.over
 
     def conduct(self) -> None:
@@ -166,7 +166,7 @@ class Sender:
     def serve(self, client: Client | None = None) -> None:
         """Send requests from the desk, for ever (in a user's greenlet). Without a client: over one kept connection."""
         plan = self._plan
-        client = client or KeepAlive(plan.address, self.now, plan.timeout_s, self._tls, answers=KeptAnswers)
+        client = client or KeepAlive(plan.address, self.now, plan.timeout_s, self._tls, answers=BodyReader)
         try:
             while True:
                 due, form = self.desk.take()

@@ -38,7 +38,7 @@ def main(argv: list[str]) -> int:
         say("error", message="usage: python -m tocsin.harness.traffic.locust PLAN.json")
         return BROKEN
     try:
-        process = Process(read_plan(TrafficPlan, Path(argv[0])))
+        process = LoadPlayer(read_plan(TrafficPlan, Path(argv[0])))
     except StackError as error:
         say("error", message=str(error))
         return error.exit_code
@@ -48,7 +48,7 @@ def main(argv: list[str]) -> int:
     return process.run()
 
 
-def _listen(process: Process) -> None:
+def _listen(process: LoadPlayer) -> None:
     for raw in FileObject(sys.stdin.fileno(), "rb", closefd=False):
         words = raw.decode("utf-8", "replace").split()
         if words[:1] == ["start"] and len(words) == 2:
@@ -58,7 +58,7 @@ def _listen(process: Process) -> None:
     process.stop()
 
 
-class Process:
+class LoadPlayer:
     """One worker's load, from `ready` to `done`. StackError if the plan cannot be played.
 
     `say(event, **fields)` tells the other side and returns False if nobody listens any more. `now` is the run's clock,

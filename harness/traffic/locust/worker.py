@@ -30,8 +30,8 @@ from tocsin.harness.core.clock import RunClock
 from tocsin.harness.core.errors import BROKEN, PASS, UNKNOWN, USAGE, StackError
 from tocsin.harness.traffic.load_plan import TrafficPlan, read_plan
 from tocsin.harness.traffic.locust import master_protocol
-from tocsin.harness.traffic.locust.remote_records import Elsewhere
-from tocsin.harness.traffic.locust.traffic_process import Process
+from tocsin.harness.traffic.locust.remote_records import RemoteRecords
+from tocsin.harness.traffic.locust.traffic_process import LoadPlayer
 
 _TICK_S = 0.5
 _HELLO_S = 10.0
@@ -50,11 +50,11 @@ class Worker:
         self._number = number
         self._clock = clock or RunClock()
         self._nonce = master_protocol.nonce()
-        self._silence = master_protocol.Silence(_TICK_S, master_protocol.MASTER_LOST_S)
+        self._silence = master_protocol.SilenceTimer(_TICK_S, master_protocol.MASTER_LOST_S)
         self._answered, self._planned, self._bye = Event(), Event(), Event()
         self._refused = ""
         self._given: dict[str, Any] = {}
-        self._process: Process | None = None
+        self._process: LoadPlayer | None = None
         self._runner: WorkerRunner | None = None
         self._folder = ""
         self.failure = ""
@@ -113,7 +113,7 @@ class Worker:
     def _play(self) -> int:
         with tempfile.TemporaryDirectory(prefix="tocsin-worker-") as self._folder:
             try:
-                self._process = Process(self._own_plan(Path(self._folder)), say=self._say, **self._elsewhere())
+                self._process = LoadPlayer(self._own_plan(Path(self._folder)), say=self._say, **self._elsewhere())
             except StackError as error:
                 self._say("error", message=str(error))
                 return self._fail(str(error), error.exit_code)
@@ -137,7 +137,7 @@ class Worker:
             return {}
         assert self._runner
         self._clock.wall_start -= float(self._given["offset_s"])
-        return {"now": self._clock.now, "writer": Elsewhere(self._runner)}
+        return {"now": self._clock.now, "writer": RemoteRecords(self._runner)}
 
     def _challenge(self, environment: Environment, msg: Any) -> None:
         self._answered.set()

@@ -14,10 +14,10 @@ from tocsin.harness.traffic.payloads.feedback import FEEDBACK
 from tocsin.harness.traffic.payloads.mix import FaultyArgs
 from tocsin.harness.traffic.payloads.normal import CANARY, NORMAL
 from tocsin.harness.traffic.payloads.payload_args import NormalArgs, PayloadArgs
-from tocsin.harness.traffic.payloads.payload_kind import Kind, in_one_line
+from tocsin.harness.traffic.payloads.payload_kind import PayloadKind, in_one_line
 from tocsin.harness.traffic.payloads.shifted import MISSING, SHIFTED, ShiftArgs
 
-ALL: tuple[Kind, ...] = (NORMAL, CANARY, SHIFTED, *FAULTY, MISSING, FEEDBACK)
+ALL: tuple[PayloadKind, ...] = (NORMAL, CANARY, SHIFTED, *FAULTY, MISSING, FEEDBACK)
 """Every kind, in the order of evidence.requests.KINDS."""
 
 CATALOGUE: Mapping[str, type[BaseModel]] = {

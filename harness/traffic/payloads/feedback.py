@@ -6,8 +6,8 @@ import json
 from dataclasses import dataclass
 
 from tocsin.harness.traffic.payloads.body_template import Template
-from tocsin.harness.traffic.payloads.payload_kind import Declaration, Form, Kind, Row
-from tocsin.harness.traffic.payloads.request_protocol import Asking
+from tocsin.harness.traffic.payloads.payload_kind import Declaration, Form, PayloadKind, Row
+from tocsin.harness.traffic.payloads.request_protocol import RequestProtocol
 
 NAMES = ("request_id", "label")
 """What the template of a feedback's body may name."""
@@ -27,12 +27,12 @@ class Feedback:
         return self.template.fill((request_id, truth))
 
 
-def _example(row: Row, asking: Asking) -> bytes:
+def _example(row: Row, asking: RequestProtocol) -> bytes:
     """The rows of a feedback are a request id and a label, not features; Content makes its bodies."""
     return json.dumps({"request_id": "", "label": 0}).encode()
 
 
-FEEDBACK = Kind(
+FEEDBACK = PayloadKind(
     name="feedback",
     summary="the true class of an earlier prediction",
     # 404: the prediction failed, or was forgotten when the service restarted

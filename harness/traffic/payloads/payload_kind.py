@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from tocsin.harness.declarations.payload_spec import Declaration as Declaration
 
 if TYPE_CHECKING:
-    from tocsin.harness.traffic.payloads.request_protocol import Asking
+    from tocsin.harness.traffic.payloads.request_protocol import RequestProtocol
 
 Manner = Literal["plain", "slow_body", "abort", "truncated"]
 """How a request is sent. plain: at once and whole. slow_body: the head at once, the body in pieces over `slow_s`.
@@ -43,14 +43,14 @@ Row = Sequence[Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kind:
+class PayloadKind:
     """A kind of request. `make` turns one row into the bytes of the body; `form` says how it is sent."""
 
     name: str
     summary: str
     declaration: Declaration
-    make: Callable[[Row, Asking], bytes]
-    form: Callable[[Asking], Form] = field(default=lambda asking: asking.form)
+    make: Callable[[Row, RequestProtocol], bytes]
+    form: Callable[[RequestProtocol], Form] = field(default=lambda asking: asking.form)
     needs_v2: bool = False
 
 
@@ -58,7 +58,7 @@ ANSWERED = Declaration(status=(200,), counted="answered", logged="yes")
 """What a good service does with a good request."""
 
 
-def good_body(row: Row, asking: Asking) -> bytes:
+def good_body(row: Row, asking: RequestProtocol) -> bytes:
     """Return the row in the stack's request shape."""
     return asking.template.fill(row)
 

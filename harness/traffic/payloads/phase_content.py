@@ -18,9 +18,9 @@ from tocsin.harness.traffic.payloads.body_template import Template
 from tocsin.harness.traffic.payloads.feedback import NAMES, Feedback
 from tocsin.harness.traffic.payloads.mix import FaultyArgs, spread
 from tocsin.harness.traffic.payloads.payload_args import PayloadArgs
-from tocsin.harness.traffic.payloads.payload_kind import Form, Kind
-from tocsin.harness.traffic.payloads.phase_shift import Shifting, chosen
-from tocsin.harness.traffic.payloads.request_protocol import Asking, asking
+from tocsin.harness.traffic.payloads.payload_kind import Form, PayloadKind
+from tocsin.harness.traffic.payloads.phase_shift import PhaseShift, chosen
+from tocsin.harness.traffic.payloads.request_protocol import RequestProtocol, asking
 from tocsin.harness.traffic.payloads.row_sample import Sample
 from tocsin.harness.traffic.payloads.shifted import ShiftArgs
 
@@ -47,7 +47,7 @@ class Batch:
         return bool(self.feedback[i])
 
 
-class Content:
+class PhaseContent:
     """What one phase sends. `seed` is the run's and the phase's; `speed` divides the durations in `args`."""
 
     def __init__(self, args: PayloadArgs, sample: Sample, *, seed: Sequence[int], speed: float) -> None:
@@ -56,7 +56,7 @@ class Content:
         self._kinds = {kind.name: kind for kind in ALL}
         self._cache: dict[int, bytes] = {}
         self.feedback = _feedback(args, sample, speed)
-        self._shifting = Shifting(args, sample, speed) if isinstance(args, ShiftArgs) else None
+        self._shifting = PhaseShift(args, sample, speed) if isinstance(args, ShiftArgs) else None
         used = ("normal", *args.faulty) if isinstance(args, FaultyArgs) else ("normal",)
         by_kind = {name: _form(self._kinds[name], self._asking) for name in used}
         self.forms: tuple[Form, ...] = tuple(dict.fromkeys(by_kind.values()))
@@ -108,9 +108,9 @@ class Content:
         return body
 
 
-def content(payload: Mapping[str, Any], sample: Sample, *, seed: Sequence[int], speed: float = 1.0) -> Content:
+def content(payload: Mapping[str, Any], sample: Sample, *, seed: Sequence[int], speed: float = 1.0) -> PhaseContent:
     """Return what a phase with this `payload` sends; StackError if it is wrong or the sample cannot give it."""
-    return Content(parse_payload(payload), sample, seed=seed, speed=speed)
+    return PhaseContent(parse_payload(payload), sample, seed=seed, speed=speed)
 
 
 def _feedback(args: PayloadArgs, sample: Sample, speed: float) -> Feedback | None:
@@ -126,7 +126,7 @@ def _feedback(args: PayloadArgs, sample: Sample, speed: float) -> Feedback | Non
     return Feedback(share=args.feedback.share, delay_s=args.feedback.delay / speed, form=form, template=template)
 
 
-def _form(kind: Kind, asking: Asking) -> Form:
+def _form(kind: PayloadKind, asking: RequestProtocol) -> Form:
     if kind.needs_v2 and asking.v2 is None:
         raise StackError(f"{kind.name} needs a stack that declares `payload.v2`.", hint="Declare it in stack.yaml.")
     return kind.form(asking)

@@ -22,7 +22,7 @@ _INSTEAD = {_NULL: None, _LEFT_OUT: ABSENT, _NOT_A_NUMBER: float("nan")}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Changed:
+class ChangedRows:
     """Rows that were changed. `marks` says for each value whether something else is sent in its place."""
 
     rows: np.ndarray
@@ -51,16 +51,16 @@ class Changed:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Made:
+class ShiftedBlock:
     """A block of shifted requests: places in KINDS and of live rows, true classes, and changed rows, if any were."""
 
     kinds: np.ndarray
     places: np.ndarray
     truth: np.ndarray | None
-    rows: Changed | None
+    rows: ChangedRows | None
 
 
-class Shifting:
+class PhaseShift:
     """Shifts block by block, and adds up what was done. StackError if the sample cannot be shifted so."""
 
     def __init__(self, args: ShiftArgs, sample: Sample, speed: float) -> None:
@@ -75,7 +75,7 @@ class Shifting:
         if args.shift in ("label", "concept"):
             self._classes = self._labels_of(sample)
 
-    def shift(self, places: np.ndarray, told: np.ndarray, at_s: np.ndarray, rng: np.random.Generator) -> Made:
+    def shift(self, places: np.ndarray, told: np.ndarray, at_s: np.ndarray, rng: np.random.Generator) -> ShiftedBlock:
         """Shift one block of live rows. `told` says for which the truth is sent: a concept shift concerns no others."""
         strength = self._args.strength(at_s, self._speed)
         self._requests += len(places)
@@ -84,16 +84,18 @@ class Shifting:
             places = self._relabelled(places, strength, rng)
         truth = None if self._sample.labels is None else self._sample.labels[places]
         if self._args.shift == "label":
-            return Made(kinds=kinds, places=places, truth=truth, rows=None)
+            return ShiftedBlock(kinds=kinds, places=places, truth=truth, rows=None)
         if self._args.shift == "concept":
-            return Made(kinds=kinds, places=places, truth=self._turned(truth, told, strength, rng), rows=None)
+            return ShiftedBlock(kinds=kinds, places=places, truth=self._turned(truth, told, strength, rng), rows=None)
         rows, marks = self._sample.live[places].astype(np.float64), None
         if self._args.shift in OF_VALUES:
             self._change(rows, strength, rng)
         else:
             marks = self._mark(rows, strength, rng)
             kinds[marks.any(axis=1)] = _NAN if self._args.shift == "nan" else _MISSING
-        return Made(kinds=kinds, places=places, truth=truth, rows=Changed(rows=rows, marks=marks, sample=self._sample))
+        return ShiftedBlock(
+            kinds=kinds, places=places, truth=truth, rows=ChangedRows(rows=rows, marks=marks, sample=self._sample)
+        )
 
     def delivered(self) -> list[dict[str, Any]]:
         """Return declared and achieved size per feature; achieved is None before any of it was in force."""

@@ -16,7 +16,7 @@ _VARIABLE = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asking:
+class RequestProtocol:
     """A good request of one protocol. `v2` is there if the stack speaks the Open Inference Protocol at all."""
 
     template: Template
@@ -24,16 +24,16 @@ class Asking:
     v2: V2 | None = None
 
 
-def asking(shape: Shape, protocol: str = "plain", environment: Mapping[str, str] = os.environ) -> Asking:
+def asking(shape: Shape, protocol: str = "plain", environment: Mapping[str, str] = os.environ) -> RequestProtocol:
     """Return how to ask by `protocol` (plain or v2); StackError if the stack or the environment lacks something."""
     headers = tuple((name.lower(), filled(text, environment)) for name, text in shape.headers.items())
     if protocol == "plain":
         form = Form(path=shape.path, headers=headers)
-        return Asking(template=Template(shape.body, shape.features), form=form, v2=shape.v2)
+        return RequestProtocol(template=Template(shape.body, shape.features), form=form, v2=shape.v2)
     if shape.v2 is None:
         raise StackError("The stack declares no `payload.v2`.", hint="Declare it, or use `protocol: plain`.")
     form = Form(path=infer_path(shape.v2.model), headers=headers)
-    return Asking(template=Template(v2_body(shape.v2, len(shape.features))), form=form, v2=shape.v2)
+    return RequestProtocol(template=Template(v2_body(shape.v2, len(shape.features))), form=form, v2=shape.v2)
 
 
 def infer_path(model: str, version: str | None = None) -> str:

@@ -16,7 +16,7 @@ from tocsin.harness.core.errors import StackError
 from tocsin.harness.declarations.payload_spec import Shape
 from tocsin.harness.traffic.payloads.body_template import Template, placeholders
 from tocsin.harness.traffic.payloads.payload_kind import in_one_line
-from tocsin.harness.traffic.payloads.request_protocol import Asking, asking
+from tocsin.harness.traffic.payloads.request_protocol import RequestProtocol, asking
 from tocsin.harness.traffic.payloads.row_files import Columns, read_table
 
 
@@ -40,7 +40,7 @@ class Sample:
         return self.shape.features
 
     @cached_property
-    def asking(self) -> Asking:
+    def asking(self) -> RequestProtocol:
         """How the stack is asked by its plain protocol."""
         return asking(self.shape)
 

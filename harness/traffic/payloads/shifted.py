@@ -13,7 +13,7 @@ from tocsin.harness.declarations.payload_spec import Shape
 from tocsin.harness.declarations.references import FeatureName
 from tocsin.harness.traffic.payloads.body_template import Template
 from tocsin.harness.traffic.payloads.payload_args import PayloadArgs
-from tocsin.harness.traffic.payloads.payload_kind import ANSWERED, Declaration, Kind, good_body
+from tocsin.harness.traffic.payloads.payload_kind import ANSWERED, Declaration, PayloadKind, good_body
 
 SIZES: Mapping[str, str] = {
     "mean": "by_sd",
@@ -130,8 +130,10 @@ class ShiftArgs(PayloadArgs):
             yield "`every` and `duty` come together"
 
 
-SHIFTED = Kind(name="shifted", summary="a row that differs by a declared size", declaration=ANSWERED, make=good_body)
-MISSING = Kind(
+SHIFTED = PayloadKind(
+    name="shifted", summary="a row that differs by a declared size", declaration=ANSWERED, make=good_body
+)
+MISSING = PayloadKind(
     name="missing",
     summary="a row in which a shifted feature is null or left out",
     declaration=Declaration(status=(200, 422), counted="by_status", logged="yes"),

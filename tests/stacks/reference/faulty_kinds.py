@@ -23,13 +23,13 @@ from tocsin.harness.evidence.requests import OUTCOMES
 from tocsin.harness.planning.loader import load_stack
 from tocsin.harness.traffic.clients.keepalive import KeepAlive
 from tocsin.harness.traffic.clients.request_encoder import encode, head_of
-from tocsin.harness.traffic.payloads import ALL, Form, Kind, load_sample
+from tocsin.harness.traffic.payloads import ALL, Form, PayloadKind, load_sample
 from tocsin.harness.traffic.payloads.faulty_kinds import FAULTY
-from tocsin.harness.traffic.payloads.request_protocol import Asking, asking
+from tocsin.harness.traffic.payloads.request_protocol import RequestProtocol, asking
 
 STACK = load_stack("reference")
 SAMPLE = load_sample(STACK.folder / STACK.payload.rows, STACK.payload.shape)
-PROTOCOLS: dict[str, Asking] = {name: asking(SAMPLE.shape, name) for name in ("plain", "v2")}
+PROTOCOLS: dict[str, RequestProtocol] = {name: asking(SAMPLE.shape, name) for name in ("plain", "v2")}
 KINDS = {kind.name: kind for kind in ALL}
 CASES = [(kind.name, protocol) for protocol in PROTOCOLS for kind in FAULTY]
 _CLASSES = {"success": "answered", "error": "failed", "rejected": "refused"}
@@ -63,7 +63,7 @@ class Service:
         with urllib.request.urlopen(f"http://{self.address}{path}", timeout=10) as answer:
             return answer.status, answer.read().decode()
 
-    def send(self, kind: Kind, protocol: str) -> Seen:
+    def send(self, kind: PayloadKind, protocol: str) -> Seen:
         """Send one request of a kind over a connection of its own, and see what is left of it."""
         self._asked += 1
         request_id = f"table-1-{self._asked}"

@@ -1,0 +1,56 @@
+"""Starts the processes that send requests: the canary, and the load of the drill."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.scenario import Timeline
+from tocsin.harness.declarations.stack import CLIENTS
+from tocsin.harness.engines.common.run_folders import Run
+from tocsin.harness.traffic.load_processes import CanaryProcess, TrafficProcess
+from tocsin.harness.traffic.timeline_load import traffic_plan
+from tocsin.harness.traffic.worker_pool import RemoteWorkers, WorkerPool
+
+CANARY_TIMEOUT_S = 3.0
+"""Wall seconds after which a canary or witness request is given up: a frozen service must not freeze its witness."""
+
+
+def start_canary(timeline: Timeline, run: Run, live: LiveStack) -> CanaryProcess:
+    """Start the canary process, which sends at once: one request a second, more often at high speeds."""
+    every_s = min(1.0, max(0.25, 30.0 / timeline.speed))
+    plan = {**_sending(timeline, run, live), "every_s": every_s, "timeout_s": CANARY_TIMEOUT_S}
+    return CanaryProcess(plan, live.work, live.spawn)
+
+
+def start_traffic(
+    timeline: Timeline, run: Run, live: LiveStack, *, remote: RemoteWorkers, note: Callable[..., object]
+) -> TrafficProcess:
+    """Start the process, or the master and its workers, that send the load; nothing is sent before its `start`."""
+    plan = traffic_plan(timeline, _sending(timeline, run, live, caller=CLIENTS))
+    workers = timeline.scenario.traffic.workers
+    if workers == 1 and not remote.workers:
+        return TrafficProcess(plan, live.work, live.spawn)
+    return WorkerPool(plan, live.work, live.spawn, local=workers, remote=remote, note=note)
+
+
+def _sending(timeline: Timeline, run: Run, live: LiveStack, caller: str | None = None) -> dict[str, object]:
+    """Return what every process that sends must know: where to, what, and where to keep its records."""
+    payload, folder = timeline.stack.payload, timeline.stack.folder.absolute()
+    sending: dict[str, object] = {
+        "run_id": run.id,
+        "address": live.address(payload.role, caller=caller),
+        "records": str(run.folder / "requests"),
+        "sample": str(folder / payload.rows),
+        "reference": None,
+        "payload": payload.shape,
+        "speed": timeline.speed,
+        "tls": None,
+        "timeout_s": 10.0,
+        "seed": timeline.seed,
+    }
+    if payload.reference:
+        sending["reference"] = str(folder / payload.reference)
+    if payload.tls:
+        sending["tls"] = payload.tls.below(folder).model_dump(mode="json")
+    return sending
