@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -118,3 +120,43 @@ def test_a_script_is_executable_and_parses(script: str) -> None:
 def test_the_bare_system_explains_itself() -> None:
     done = subprocess.run(["bash", str(ROOT / "tests/bare_debian.sh"), "/nowhere"], capture_output=True, text=True)
     assert done.returncode == 64 and "tests/bare_debian.sh FOLDER root|plain COMMAND" in done.stderr
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder into which the wheel of this tree was installed."""
+    source = tmp_path_factory.mktemp("source") / "tree"
+    ignored = shutil.ignore_patterns(".venv", ".git", "runs", "build", "tests", "*.egg-info", "__pycache__")
+    shutil.copytree(ROOT, source, symlinks=True, ignore=ignored)
+    target = tmp_path_factory.mktemp("installed")
+    argv = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-deps", "--no-compile"]
+    subprocess.run([*argv, "--no-build-isolation", "--target", str(target), str(source)], check=True)
+    return target
+
+
+def test_the_wheel_takes_one_name_at_the_top(installed: Path) -> None:
+    assert {path.name for path in installed.iterdir() if path.suffix != ".dist-info"} == {"tocsin", "bin"}
+    assert sorted(path.name for path in (installed / "tocsin").iterdir() if path.is_dir()) == [
+        "assertions",
+        "harness",
+        "scenarios",
+        "stacks",
+    ]
+
+
+def test_an_installed_wheel_finds_its_own_drills_and_stacks(installed: Path, tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(installed), "PYTHONDONTWRITEBYTECODE": "1"}
+    argv = [sys.executable, "-c", "import tocsin.harness.cli as cli; raise SystemExit(cli.main())", "plan", "healthy"]
+    done = subprocess.run(argv, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "healthy" in done.stdout
+
+
+def test_old_module_names_in_peoples_files_still_work(tmp_path: Path) -> None:
+    from tocsin.harness.core.legacy_names import provide_for, renewed
+
+    assert renewed(["python", "-m", "harness.pager"]) == ("python", "-m", "tocsin.harness.sidecars.pager")
+    (tmp_path / "harness").mkdir()
+    before = set(sys.modules)
+    provide_for(tmp_path / "users.py")
+    assert "harness" not in set(sys.modules) - before
