@@ -18,10 +18,14 @@ _P = ParamSpec("_P")
 class Run(Protocol):
     """The run a collector writes for: its id, run directory, work folder and clock."""
 
-    id: str
-    folder: Path
-    work: Path
-    clock: Clock
+    @property
+    def id(self) -> str: ...  # noqa: D102
+    @property
+    def folder(self) -> Path: ...  # noqa: D102
+    @property
+    def work(self) -> Path: ...  # noqa: D102
+    @property
+    def clock(self) -> Clock: ...  # noqa: D102
 
 
 class Collector(Protocol):
