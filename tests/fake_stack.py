@@ -37,6 +37,7 @@ class FakeFault:
     """A fault whose witness says what `states` hold, the last one for ever. `heals`: how many heals fail first."""
 
     kind = "fake"
+    outlives = False
 
     def __init__(self, *states: str, failing_heals: int = 0, crash: Exception | None = None) -> None:
         self.states, self.failing_heals, self.crash = list(states), failing_heals, crash

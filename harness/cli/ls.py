@@ -17,7 +17,7 @@ Section = tuple[str, list[tuple[str, str]]]
 
 
 def ls(
-    word: Annotated[str | None, typer.Argument(metavar="[WORD]", help="The kind to list; all without it.")] = None,
+    word: Annotated[str | None, typer.Argument(metavar="WORD", help="The kind to list; all without it.")] = None,
 ) -> int:
     """List the names that scenarios and options may use, with summaries.
 

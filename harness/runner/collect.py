@@ -1,31 +1,31 @@
-"""collect: what the recorders have not written yet goes into the run directory, while the stack is still up."""
+"""collect: writes what the recorders have not written yet into the run directory, while the stack is still up."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
 
+from tocsin.harness.collectors.collector import Collector
 from tocsin.harness.collectors.panels import record_panels
 from tocsin.harness.collectors.tool_outputs import record_tools
 from tocsin.harness.core.journal import Journal
 from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.engines.common.run_folders import Run
 from tocsin.harness.evidence.evidence import Window
 
 TOOLS_WITHIN_S = 30.0
 """Wall seconds after which the stack goes down although a tool or a panel's query has not answered."""
 
 
-def collect(window: Window, live: LiveStack, run: Any, journal: Journal, recorders: Sequence[Any]) -> None:
-    """Ask every recorder for its stream, the tools for their word, and the panels of the dashboards, side by side.
+def collect(window: Window, live: LiveStack, run: Run, journal: Journal, recorders: Sequence[Collector]) -> None:
+    """Collect the streams; meanwhile record the tools' output and the panels of the dashboards.
 
     One that fails is noted; the others are still collected.
     """
-    asked = {"tools": record_tools, "panels": record_panels}
     threads = [
-        threading.Thread(target=_ask, args=(name, ask, live, run, journal), name=name, daemon=True)
-        for name, ask in asked.items()
+        threading.Thread(target=_record, args=(name, record, live, run, journal), name=name, daemon=True)
+        for name, record in (("tools", record_tools), ("panels", record_panels))
     ]
     for thread in threads:
         thread.start()
@@ -42,8 +42,10 @@ def collect(window: Window, live: LiveStack, run: Any, journal: Journal, recorde
         thread.join(timeout=max(deadline - time.monotonic(), 0.0))
 
 
-def _ask(name: str, ask: Callable[..., Any], live: LiveStack, run: Any, journal: Journal) -> None:
+def _record(
+    name: str, record: Callable[[LiveStack, Run, Journal], object], live: LiveStack, run: Run, journal: Journal
+) -> None:
     try:
-        ask(live, run, journal)
-    except Exception as error:  # what they would have said is then unknown
+        record(live, run, journal)
+    except Exception as error:  # checks that need this output are unknown then
         journal.note("error", message=f"Asking the {name} failed: {type(error).__name__}: {error}.")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import traceback
 from dataclasses import dataclass
-from typing import Any
 
 from tocsin.harness.core.errors import (
     BROKEN,
@@ -12,50 +11,52 @@ from tocsin.harness.core.errors import (
     PASS,
     TERMINATED,
     UNKNOWN,
-    HealError,
-    StackError,
     Terminated,
     TocsinError,
 )
 from tocsin.harness.core.journal import Journal
+from tocsin.harness.engines.common.run_folders import Run
 from tocsin.harness.runner.abort import Aborted
 
 
 @dataclass
 class Ending:
-    """`completed` with 0 until something worse is told."""
+    """How a drill ended: `completed` with 0 until something ends it early.
+
+    `hurry`: somebody waits for the end, so that signals get less time to catch up.
+    """
 
     outcome: str = "completed"
     exit_code: int = PASS
     hurry: bool = False
 
-    def worsen(self, outcome: str, exit_code: int, *, hurry: bool = True) -> None:
-        """Keep the first reason why a drill ended early; a fault left unhealed outweighs it.
+    def end_early(self, error: BaseException, run: Run, journal: Journal) -> None:
+        """Note what ended the drill, as outcome and exit code; a bug of ours leaves its traceback."""
+        if isinstance(error, Terminated):
+            self._interrupt("SIGTERM", TERMINATED, journal)
+        elif isinstance(error, KeyboardInterrupt):
+            self._interrupt("SIGINT", INTERRUPTED, journal)
+        elif isinstance(error, TocsinError):
+            journal.note("error", message=str(error))
+            self._keep(str(error), error.exit_code, hurry=not isinstance(error, Aborted))
+        else:
+            self._crash(error, run, journal)
 
-        `hurry`: somebody waits for the end, so that signals get less time to catch up.
-        """
+    def _interrupt(self, signal: str, exit_code: int, journal: Journal) -> None:
+        journal.note("interrupted", signal=signal)
+        self._keep(f"interrupted by {signal}", exit_code)
+
+    def _crash(self, error: BaseException, run: Run, journal: Journal) -> None:
+        message = f"{type(error).__name__}: {error}"
+        journal.note("error", message=message)
+        if isinstance(error, OSError):
+            self._keep(message, UNKNOWN)
+            return
+        (run.folder / "traceback.txt").write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+        self._keep(f"Tocsin itself failed: {message}", BROKEN)
+
+    def _keep(self, outcome: str, exit_code: int, *, hurry: bool = True) -> None:
+        """Keep the first reason; a fault left unhealed, or a bug, outweighs it."""
         self.hurry = self.hurry or hurry
         if self.outcome == "completed" or exit_code == BROKEN:
             self.outcome, self.exit_code = outcome, exit_code
-
-    def name(self, error: BaseException, run: Any, journal: Journal) -> None:
-        """Turn what ended a drill into an outcome and the exit code it means; a bug of ours leaves its traceback."""
-        if isinstance(error, KeyboardInterrupt):
-            signal, code = ("SIGTERM", TERMINATED) if isinstance(error, Terminated) else ("SIGINT", INTERRUPTED)
-            journal.note("interrupted", signal=signal)
-            self.worsen(f"interrupted by {signal}", code)
-            return
-        journal.note(
-            "error", message=str(error) if isinstance(error, TocsinError) else f"{type(error).__name__}: {error}"
-        )
-        if isinstance(error, HealError):
-            self.worsen(str(error), BROKEN)
-        elif isinstance(error, Aborted):
-            self.worsen(str(error), error.exit_code, hurry=False)
-        elif isinstance(error, (StackError, TocsinError)):
-            self.worsen(str(error), error.exit_code)
-        elif isinstance(error, OSError):
-            self.worsen(f"{type(error).__name__}: {error}", UNKNOWN)
-        else:
-            (run.folder / "traceback.txt").write_text("".join(traceback.format_exception(error)), encoding="utf-8")
-            self.worsen(f"Tocsin itself failed: {type(error).__name__}: {error}", BROKEN)

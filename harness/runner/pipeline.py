@@ -12,11 +12,12 @@ from tocsin.harness.collectors.alerts import Alerts
 from tocsin.harness.collectors.collector import Collector
 from tocsin.harness.core.journal import Journal
 from tocsin.harness.declarations.live_stack import LiveStack
-from tocsin.harness.declarations.scenario import Timeline
+from tocsin.harness.declarations.scenario import PlannedFault, Timeline
 from tocsin.harness.engines.common.run_folders import Run
 from tocsin.harness.engines.contract import Engine
 from tocsin.harness.evidence.evidence import Evidence, Window, read_evidence
 from tocsin.harness.evidence.interval import Interval
+from tocsin.harness.faults import make
 from tocsin.harness.runner import run_record
 from tocsin.harness.runner.abort import AbortWatch, prometheus_query
 from tocsin.harness.runner.collect import collect
@@ -137,7 +138,7 @@ def _ready_and_play(drill: DrillRun, live: LiveStack) -> None:
     left_s = drill.deadline - run.clock.now()
     ready(live, run, journal, drill.recorders, run.clock, keep_going=drill.keep_going, within_s=left_s)
     traffic.ready()
-    drill.breakages = {planned.name: Breakage.of(planned) for planned in timeline.faults}
+    drill.breakages = {planned.name: _breakage(planned) for planned in timeline.faults}
     with _abort_watch(drill, live) as aborts:
         play(
             Playing(
@@ -151,6 +152,10 @@ def _ready_and_play(drill: DrillRun, live: LiveStack) -> None:
                 deadline=drill.deadline,
             )
         )
+
+
+def _breakage(planned: PlannedFault) -> Breakage:
+    return Breakage(name=planned.name, fault=make(planned.kind, planned.params), params=planned.params)
 
 
 def _heal(drill: DrillRun, live: LiveStack) -> None:

@@ -1,41 +1,85 @@
-"""play: THE loop. It follows the timeline's steps, and between them watches witnesses, servers and the clock.
+"""play: the loop of a drill. It follows the timeline's steps; between them it watches witnesses, servers and the clock.
 
-No branch on a fault's type: guard -> inject -> witness -> heal -> witness, whatever it is.
+Every fault is treated alike: guard -> inject -> witness -> heal -> witness.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from math import inf
+from typing import Literal, Protocol, TypedDict
 
 from tocsin.harness.core.clock import Clock
 from tocsin.harness.core.errors import RoleDied, StackError
 from tocsin.harness.core.journal import Journal
+from tocsin.harness.declarations.fault import Fault, Witness
 from tocsin.harness.declarations.live_stack import LiveStack
 from tocsin.harness.declarations.scenario import Step, Timeline
-from tocsin.harness.faults.bases.fault import Fault, Witness
 
 LEAD_S = 0.5
 """Wall seconds between arming the traffic process and the first phase."""
 WITNESS_EVERY_S = 0.3
-"""Wall seconds between two looks at a fault whose effect (or whose end) is still awaited."""
+"""Wall seconds between two questions to a witness whose answer is still awaited."""
+
+
+class Progress(TypedDict, total=False):
+    """An update for whoever watches a drill. A key that is left out keeps its last value.
+
+    `elapsed_s` and `length_s` are production seconds of play; `rate` is the generator's last report.
+    """
+
+    stage: Literal["up", "ready", "play", "settle", "down"]
+    note: str
+    phase: str
+    elapsed_s: float
+    length_s: float
+    rate: Mapping[str, float]
+    faults: list[str]
+    firing: list[str]
+
+
+Watch = Callable[[Progress], None]
+
+
+def nobody(progress: Progress) -> None:
+    """Watch nothing."""
+
+
+class LoadProcess(Protocol):
+    """The load of a drill: a traffic process, or the master of several."""
+
+    @property
+    def latest_rate(self) -> Mapping[str, float]:
+        """The generator's last report, empty before the first."""
+
+    def start(self, at: float) -> None:
+        """Let the first phase begin at `at`, epoch seconds."""
+
+    def check(self) -> None:
+        """Raise StackError if the generator ended unexpectedly."""
 
 
 @dataclass(kw_only=True)
 class Breakage:
-    """A fault in play and what is awaited of it: `present` after inject, `absent` after heal, else None."""
+    """A fault in play. `awaited` is what its witness must still see: `present` after inject, `absent` after heal."""
 
     name: str
     fault: Fault
-    awaited: str | None = None
+    params: Mapping[str, object]
+    awaited: Literal["present", "absent"] | None = None
     injected: bool = False
     healed: bool = False
     looked_at: float = 0.0
 
-    def inject(self, live: LiveStack, journal: Journal, params: Mapping[str, Any]) -> None:
-        """Write it down, then break it."""
-        live.guard(self.name, kind=self.fault.kind, params=params, outlives=getattr(self.fault, "outlives", False))
+    @property
+    def in_force(self) -> bool:
+        """Whether it was injected and is not healed."""
+        return self.injected and not self.healed
+
+    def inject(self, live: LiveStack, journal: Journal) -> None:
+        """Write the fault down for the guardian, then inject it."""
+        live.guard(self.name, kind=self.fault.kind, params=self.params, outlives=self.fault.outlives)
         journal.note("inject", fault=self.name)
         self.injected = True
         self.fault.inject(live)
@@ -43,7 +87,7 @@ class Breakage:
         self.awaited = "present"
 
     def heal(self, live: LiveStack, journal: Journal) -> None:
-        """Mend it; the proof comes from `look`."""
+        """Heal the fault; `look` brings the proof."""
         journal.note("heal", fault=self.name)
         self.fault.heal(live)
         self.healed = True
@@ -52,43 +96,42 @@ class Breakage:
         self.awaited = "absent"
 
     def look(self, live: LiveStack, journal: Journal, now: float) -> None:
-        """Ask the witness, if something is awaited and the last look is long enough ago."""
+        """Ask the witness, if something is awaited and the last question is long enough ago."""
         if self.awaited is None or now - self.looked_at < WITNESS_EVERY_S:
             return
         self.looked_at = now
         try:
-            seen = self.fault.witness(live)
+            witness = self.fault.witness(live)
         except (OSError, StackError) as error:
-            seen = Witness(state="cannot_tell", detail=str(error))
-        journal.note("witness", fault=self.name, state=seen.state, detail=seen.detail)
-        if seen.state == self.awaited:
+            witness = Witness(state="cannot_tell", detail=str(error))
+        journal.note("witness", fault=self.name, state=witness.state, detail=witness.detail)
+        if witness.state == self.awaited:
             self.awaited = None
 
 
 @dataclass(kw_only=True)
 class Playing:
-    """All that play needs. `deadline` is epoch seconds after which the drill is given up, or None."""
+    """All that play needs. `deadline` is epoch seconds after which the drill is given up."""
 
     timeline: Timeline
     live: LiveStack
     journal: Journal
     clock: Clock
-    traffic: Any
+    traffic: LoadProcess
     breakages: Mapping[str, Breakage]
-    watch: Callable[[Mapping[str, Any]], None] = lambda update: None
-    deadline: float | None = None
+    watch: Watch = nobody
+    deadline: float = inf
     phase: str = ""
-    start: float = field(default=0.0)
+    start: float = 0.0
 
 
 def play(playing: Playing) -> None:
-    """Play the whole timeline. StackError if a server or the generator ends unasked, or the time is over."""
-    clock = playing.clock
-    playing.start = clock.now() + LEAD_S
+    """Play the whole timeline. StackError if a server or the generator ends unexpectedly, or the time is over."""
+    playing.start = playing.clock.now() + LEAD_S
     playing.traffic.start(playing.start)
     playing.journal.note("traffic_started", starts_at=playing.start)
     for step in playing.timeline.steps:
-        _until(playing, playing.start + step.at_s / playing.timeline.speed)
+        _watch_until(playing, playing.start + step.at_s / playing.timeline.speed)
         _do(playing, step)
 
 
@@ -97,24 +140,23 @@ def _do(playing: Playing, step: Step) -> None:
         playing.phase = step.name
         playing.journal.note("phase_started", phase=step.name)
     elif step.action == "inject":
-        fault = next(fault for fault in playing.timeline.faults if fault.name == step.name)
-        playing.breakages[step.name].inject(playing.live, playing.journal, fault.params)
+        playing.breakages[step.name].inject(playing.live, playing.journal)
     elif step.action == "heal":
         playing.breakages[step.name].heal(playing.live, playing.journal)
     else:
         playing.journal.note("play_ended")
 
 
-def _until(playing: Playing, moment: float) -> None:
-    """Watch until the moment has come: servers, generator, witnesses, deadline."""
+def _watch_until(playing: Playing, moment: float) -> None:
+    """Watch servers, generator, witnesses and deadline until the moment (epoch seconds) has come."""
     clock = playing.clock
     while True:
         now = clock.now()
         for role, detail in playing.live.died().items():
             playing.journal.note("role_died", role=role, detail=detail)
-            raise RoleDied(detail, hint=f"See stack-logs/{role}.log.")
+            raise role_died(role, detail)
         playing.traffic.check()
-        if playing.deadline is not None and now > playing.deadline:
+        if now > playing.deadline:
             raise StackError("The drill ran past its --timeout.", hint="Raise --timeout or --speed.")
         for breakage in playing.breakages.values():
             breakage.look(playing.live, playing.journal, now)
@@ -125,16 +167,18 @@ def _until(playing: Playing, moment: float) -> None:
         clock.sleep(min(0.1, moment - now))
 
 
-def _progress(playing: Playing, now: float) -> Mapping[str, Any]:
-    rate = playing.traffic.latest_rate or {}
-    elapsed_s = min(max(now - playing.start, 0.0) * playing.timeline.speed, playing.timeline.length_s)
-    broken = [b.name for b in playing.breakages.values() if b.injected and not b.healed]
+def role_died(role: str, detail: str) -> RoleDied:
+    """Return the error of a server that ended unexpectedly, with where to read on."""
+    return RoleDied(detail, hint=f"See stack-logs/{role}.log.")
+
+
+def _progress(playing: Playing, now: float) -> Progress:
+    elapsed_s = max(now - playing.start, 0.0) * playing.timeline.speed
     return {
         "stage": "play",
         "phase": playing.phase,
-        "elapsed_s": elapsed_s,
+        "elapsed_s": min(elapsed_s, playing.timeline.length_s),
         "length_s": playing.timeline.length_s,
-        "speed": playing.timeline.speed,
-        "rate": rate,
-        "faults": broken,
+        "rate": playing.traffic.latest_rate,
+        "faults": [breakage.name for breakage in playing.breakages.values() if breakage.in_force],
     }

@@ -1,22 +1,25 @@
-"""ready: before any load, every canary must be seen on every signal, or nothing that follows could be believed."""
+"""ready: waits until every canary was seen on every signal; without that, nothing that follows could be believed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from math import inf
 
+from tocsin.harness.collectors.collector import Collector
 from tocsin.harness.core.clock import Clock
-from tocsin.harness.core.errors import RoleDied, StackError, WaitTimeout
+from tocsin.harness.core.errors import StackError, WaitTimeout
 from tocsin.harness.core.journal import Journal
 from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.engines.common.run_folders import Run
+from tocsin.harness.runner.play import role_died
 
 FIXED_S = 30.0
 """Wall seconds that no speed divides: Prometheus's first scrape, the first dropped alert, a first bulk of logs."""
 
 
 class NotReady(StackError):
-    """A canary did not come out at the far end; the message names each signal and the last state seen."""
+    """A canary was not seen at the far end of a signal; the message names each such signal and its last state."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,42 +31,39 @@ class Baseline:
 
 def ready(
     live: LiveStack,
-    run: Any,
+    run: Run,
     journal: Journal,
-    recorders: Sequence[Any],
+    recorders: Sequence[Collector],
     clock: Clock,
     *,
     keep_going: bool,
-    within_s: float | None = None,
+    within_s: float = inf,
 ) -> Baseline:
     """Wait until each recorder has seen its canary; NotReady names those that have not, unless `keep_going`.
 
-    `within_s` shortens the patience, in wall seconds.
+    `within_s` (wall seconds) can shorten the patience.
     """
-    patience_s = FIXED_S + 300.0 / clock.speed
-    patience_s = patience_s if within_s is None else max(min(patience_s, within_s), 0.0)
-    seen: dict[str, bool] = dict.fromkeys((recorder.name for recorder in recorders), False)
-    states: dict[str, str] = dict.fromkeys(seen, "nothing yet")
+    patience_s = max(0.0, min(FIXED_S + 300.0 / clock.speed, within_s))
+    missing = {recorder.name: "nothing yet" for recorder in recorders}
 
     def all_seen() -> tuple[bool, str]:
         for role, detail in live.died().items():
-            raise RoleDied(detail, hint=f"See stack-logs/{role}.log.")
+            raise role_died(role, detail)
         for recorder in recorders:
-            if not seen[recorder.name]:
-                done, states[recorder.name] = recorder.seen_canary(live, run)
+            if recorder.name in missing:
+                done, missing[recorder.name] = recorder.seen_canary(live, run)
                 if done:
-                    seen[recorder.name] = True
-                    journal.note("canary", signal=recorder.name, seen=True, detail=states[recorder.name])
-        missing = [f"{name}: {states[name]}" for name, done in seen.items() if not done]
-        return not missing, "; ".join(missing)
+                    journal.note("canary", signal=recorder.name, seen=True, detail=missing.pop(recorder.name))
+        return not missing, "; ".join(f"{name}: {state}" for name, state in missing.items())
 
     try:
         clock.wait_until(all_seen, awaited="a canary on every signal", within_s=patience_s, every_s=0.1)
     except WaitTimeout as error:
-        for name, done in seen.items():
-            if not done:
-                journal.note("canary", signal=name, seen=False, detail=states[name])
+        for name, state in missing.items():
+            journal.note("canary", signal=name, seen=False, detail=state)
         if not keep_going:
-            raise NotReady(error.message, hint="Mend the signal, or play on with --keep-going.") from None
-    journal.note("ready", signals=seen)
-    return Baseline(signals=seen)
+            hint = "Repair the signal, or play on with --keep-going."
+            raise NotReady(error.message, hint=hint) from None
+    signals = {recorder.name: recorder.name not in missing for recorder in recorders}
+    journal.note("ready", signals=signals)
+    return Baseline(signals=signals)

@@ -12,20 +12,21 @@ import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import tocsin
-from tocsin.harness.declarations.scenario import Scenario, Timeline
+from tocsin.harness.declarations.scenario import PlannedFault, PlannedPhase, Scenario, Timeline
 from tocsin.harness.declarations.stack import Stack
+from tocsin.harness.engines.common.run_folders import Run
 from tocsin.harness.engines.render.stack_files import keep_copy
 from tocsin.harness.evidence.evidence import SCHEMA
 from tocsin.harness.planning import locust_user_file
+from tocsin.harness.provisioning.program_lookup import Program
 from tocsin.harness.traffic import payloads
 
 LIBRARIES = ("locust", "numpy", "elasticsearch", "prometheus-api-client", "fastapi", "uvicorn", "pydantic")
 
 
-def describe(timeline: Timeline, run: Any, command: Sequence[str]) -> dict[str, Any]:
+def describe(timeline: Timeline, run: Run, command: Sequence[str]) -> dict[str, object]:
     """Return the content of run.json at the start of a run; `outcome` is `running` until `finish`."""
     return {
         "schema": SCHEMA,
@@ -47,7 +48,7 @@ def describe(timeline: Timeline, run: Any, command: Sequence[str]) -> dict[str, 
         "kinds": payloads.declarations(timeline.stack.payload.answers),
         "alerts": [dataclasses.asdict(rule) for rule in timeline.alerts],
         "phases": [_phase(phase) for phase in timeline.phases],
-        "faults": [dataclasses.asdict(fault) for fault in timeline.faults],
+        "faults": [_fault(fault) for fault in timeline.faults],
         "floors": [{**dataclasses.asdict(floor), "total_s": floor.total_s} for floor in timeline.floors],
         "warnings": list(timeline.warnings),
         "versions": versions(run.programs),
@@ -69,64 +70,66 @@ def keep_original(stack: Stack, folder: Path) -> None:
 
 
 def keep_users(scenario: Scenario, folder: Path) -> None:
-    """Copy a scenario's users of one's own into `config/users`."""
+    """Copy the file of a scenario's own Locust users into `config/users`."""
     own = locust_user_file.split(scenario.traffic.users, scenario.folder)
     if own is not None:
         (folder / "config" / "users").mkdir(parents=True, exist_ok=True)
         shutil.copyfile(own[0], folder / "config" / "users" / own[0].name)
 
 
-def write(folder: Path, content: Mapping[str, Any]) -> None:
-    """Write run.json whole or not at all."""
+def write(folder: Path, content: Mapping[str, object]) -> None:
+    """Write run.json, completely or not at all."""
     path = folder / "run.json"
     draft = path.with_suffix(".tmp")
     draft.write_text(json.dumps(content, indent=1, default=str) + "\n", encoding="utf-8")
     draft.replace(path)
 
 
-def finish(content: dict[str, Any], run: Any, outcome: str, exit_code: int) -> None:
-    """Complete run.json with how the run ended; `exit_code` is what the way it ended alone would mean."""
+def finish(content: dict[str, object], run: Run, outcome: str, exit_code: int) -> None:
+    """Complete run.json with how the run ended; `exit_code` says what the outcome alone means."""
     content |= {"outcome": outcome, "exit_code": exit_code, "finished_at": _iso(run.clock.now())}
     write(run.folder, content)
 
 
-def versions(programs: Mapping[str, Any]) -> dict[str, str]:
+def versions(programs: Mapping[str, Program]) -> dict[str, str]:
     """Return the versions of everything that took part."""
-    found = {"tocsin": tocsin.__version__, "python": platform.python_version(), "system": platform.platform()}
-    found |= {name: program.version for name, program in programs.items()}
+    known = {"tocsin": tocsin.__version__, "python": platform.python_version(), "system": platform.platform()}
+    known |= {name: program.version for name, program in programs.items()}
     for library in LIBRARIES:
         try:
-            found[library] = importlib.metadata.version(library)
+            known[library] = importlib.metadata.version(library)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return found
+    return known
 
 
-def git_head(folder: Path) -> dict[str, Any] | None:
-    """Return the commit and dirty flag of the repository that holds `folder`, or None."""
+def git_head(folder: Path) -> dict[str, object] | None:
+    """Return the commit and dirty flag of the repository that holds `folder`, None where there is none."""
     if not shutil.which("git"):
         return None
-
-    def ask(*argv: str) -> str | None:
-        environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
-        try:
-            done = subprocess.run(
-                ["git", "-C", str(folder), *argv],
-                capture_output=True,
-                text=True,
-                timeout=10,
-                env=environment,
-                check=False,
-            )
-        except (OSError, subprocess.TimeoutExpired):
-            return None
-        return done.stdout.strip() if done.returncode == 0 else None
-
-    head = ask("rev-parse", "HEAD")
-    return {"head": head, "dirty": bool(ask("status", "--porcelain"))} if head else None
+    head = _git(folder, "rev-parse", "HEAD")
+    if not head:
+        return None
+    return {"head": head, "dirty": bool(_git(folder, "status", "--porcelain"))}
 
 
-def _phase(phase: Any) -> dict[str, Any]:
+def _git(folder: Path, *argv: str) -> str:
+    """Return the output of a git command, empty if it fails."""
+    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
+    command = ["git", "-C", str(folder), *argv]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, env=environment, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()
+
+
+def _fault(fault: PlannedFault) -> dict[str, object]:
+    names = ("name", "kind", "params", "phase", "inject_s", "heal_s", "blinds")
+    return {name: getattr(fault, name) for name in names}
+
+
+def _phase(phase: PlannedPhase) -> dict[str, object]:
     return {
         "name": phase.name,
         "start_s": phase.start_s,

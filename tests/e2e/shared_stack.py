@@ -27,7 +27,7 @@ from tocsin.harness.engines.common.run_folders import make_run
 from tocsin.harness.engines.local.engine import LocalEngine
 from tocsin.harness.planning.loader import load_stack
 from tocsin.harness.provisioning.programs import cache_folder, find_all
-from tocsin.harness.runner.pipeline import Drill, _canary
+from tocsin.harness.runner.load_start import start_canary
 
 SPEED = 30.0
 
@@ -120,10 +120,7 @@ def shared_stack(folder: Path, examples: Mapping[str, Mapping[str, Any]], engine
     run = make_run("contract", runs=folder / "runs", clock=RunClock(SPEED), programs=programs)
     journal = Journal(run.folder / "journal.jsonl", run.clock)
     with closing(journal), (engine or LocalEngine()).up(timeline, run, journal) as live:
-        drill = Drill(
-            timeline=timeline, run=run, journal=journal, watch=lambda _: None, keep_going=False, deadline=None
-        )
-        canary = _canary(drill, live)
+        canary = start_canary(timeline, run, live)
         live.attach_prober(canary)
         canary.ready()
         labels = Labels(live.stack, live.address("model"))

@@ -13,7 +13,7 @@ import pytest
 
 from tests.fake_stack import Rig
 from tocsin.harness.declarations.guardrails import Abort
-from tocsin.harness.runner.abort import BLIND_S, Aborted, AbortWatch, NotAsked, asking, held
+from tocsin.harness.runner.abort import BLIND_S, Aborted, AbortWatch, NotEvaluated, holding, prometheus_query
 
 WHEN = "error_ratio > 0.5"
 CONDITION = Abort.model_validate({"when": WHEN, "for": "1m"})
@@ -55,7 +55,7 @@ def test_one_that_does_not_hold_in_between_counts_anew(tmp_path: Path) -> None:
 
 def test_what_prometheus_refuses_ends_the_drill_at_once(tmp_path: Path) -> None:
     def refuse() -> Any:
-        raise NotAsked("many-to-many matching not allowed")
+        raise NotEvaluated("many-to-many matching not allowed")
 
     ended = asked(Rig(tmp_path), watched(Rig(tmp_path), refuse), 1)
     assert f"`{WHEN}` cannot be evaluated: many-to-many" in str(ended)
@@ -106,12 +106,12 @@ def test_without_a_condition_nothing_runs(tmp_path: Path) -> None:
     ],
 )
 def test_when_a_result_holds(found: Any, expected: list[Any]) -> None:
-    assert held(found) == expected
+    assert holding(found) == expected
 
 
 ANSWERS = [
     (200, b'{"data": {"resultType": "vector", "result": [{"metric": {}, "value": [1, "3"]}]}}', [(3.0, "")]),
-    (422, b'{"error": "execution: no such function"}', NotAsked),
+    (422, b'{"error": "execution: no such function"}', NotEvaluated),
     (503, b"starting", Exception),
 ]
 
@@ -132,10 +132,10 @@ def test_prometheus_is_asked(status: int, body: bytes, expected: Any) -> None:
     live: Any = SimpleNamespace(address=lambda role: f"127.0.0.1:{server.server_address[1]}")
     try:
         if isinstance(expected, list):
-            assert asking(live)("up == 0") == expected
+            assert prometheus_query(live)("up == 0") == expected
         else:
             with pytest.raises(expected):
-                asking(live)("up == 0")
+                prometheus_query(live)("up == 0")
     finally:
         server.shutdown()
         server.server_close()

@@ -14,11 +14,12 @@ import pytest
 
 from tests.fake_stack import FakeFault, FakeLive, FakeRecorder, FakeTraffic, Rig
 from tests.planning.test_timeline import planned
+from tocsin.harness.collectors.alerts import Alerts
 from tocsin.harness.core.errors import HealError, MissingProgram, RoleDied, StackError, Terminated
 from tocsin.harness.declarations.guardrails import Abort
 from tocsin.harness.declarations.signal_names import WatchdogSignal
 from tocsin.harness.evidence.evidence import Evidence
-from tocsin.harness.runner import pipeline
+from tocsin.harness.runner import load_start, pipeline
 from tocsin.harness.traffic.worker_pool import RemoteWorkers
 
 
@@ -59,6 +60,7 @@ class FakeEngine:
             yield self.live
         finally:
             self.downs += 1
+            journal.note("stack_down")
 
 
 class Table:
@@ -72,11 +74,14 @@ class Table:
         self.fault = fault or FakeFault("present", "absent")
         self.recorder = FakeRecorder("metrics")
         self.recorder.start = lambda live, run, journal: None  # type: ignore[attr-defined]
+        self.recorders: list[Any] = [self.recorder]
         self.traffic, self.canary = Senders(**traffic), Senders()
         monkeypatch.setattr(pipeline, "make", lambda kind, params: self.fault)
-        monkeypatch.setattr("tocsin.harness.collectors.chosen", lambda roles: (lambda: self.recorder,))
-        monkeypatch.setattr(pipeline, "_canary", lambda drill, live: self.canary)
-        monkeypatch.setattr(pipeline, "_traffic", lambda drill, live: self.traffic)
+        monkeypatch.setattr(
+            pipeline, "chosen", lambda roles: tuple((lambda recorder=each: recorder) for each in self.recorders)
+        )
+        monkeypatch.setattr(pipeline, "start_canary", lambda timeline, run, live: self.canary)
+        monkeypatch.setattr(pipeline, "start_traffic", lambda timeline, run, live, **more: self.traffic)
         self.timeline = planned(folder)
 
     def run(self, **more: Any) -> Evidence:
@@ -94,7 +99,7 @@ def test_a_drill_that_plays_to_its_end(tmp_path: Path, monkeypatch: pytest.Monke
     fault = evidence.faults["failing"]
     assert None not in (fault.injected_at, fault.effective_at, fault.healed_at, fault.gone_at)
     assert fault.injected_at <= fault.effective_at < fault.healed_at <= fault.gone_at  # type: ignore[operator]
-    assert [fact.fact for fact in evidence.journal][-1] == "stack_down"
+    assert [fact.fact for fact in evidence.journal][-2:] == ["stack_down", "clock"]
 
 
 def test_what_the_senders_recorded_is_written_down_and_every_clock(
@@ -238,7 +243,7 @@ def test_run_json_says_running_while_it_runs(tmp_path: Path, monkeypatch: pytest
 
 
 def test_the_generator_is_told_wall_seconds_and_the_rates_asked(tmp_path: Path) -> None:
-    plan = pipeline.traffic_plan(planned(tmp_path), {"run_id": "r"})
+    plan = load_start.traffic_plan(planned(tmp_path), {"run_id": "r"})
     assert [(p["start_s"], p["end_s"], p["asked"]["rate_per_s"]) for p in plan["phases"]] == [
         (0, 10, [100, 100]),
         (10, 30, [100, 100]),
@@ -248,8 +253,13 @@ def test_the_generator_is_told_wall_seconds_and_the_rates_asked(tmp_path: Path) 
 
 
 def test_the_live_view_is_told_what_fires_but_for_the_watchdog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class FakeAlerts(FakeRecorder, Alerts):
+        firing = ("Watchdog", "HighErrorRate")
+
+        def start(self, live: Any, run: Any, journal: Any) -> None: ...
+
     table, seen = Table(tmp_path, monkeypatch), []
-    table.recorder.firing = ("Watchdog", "HighErrorRate")  # type: ignore[attr-defined]
+    table.recorders.append(FakeAlerts("alerts"))
     watchdog = table.timeline.stack.signals.model_copy(
         update={"watchdog": WatchdogSignal(alert="Watchdog", receiver="w", every="1m")}
     )
@@ -259,35 +269,29 @@ def test_the_live_view_is_told_what_fires_but_for_the_watchdog(tmp_path: Path, m
 
 
 @pytest.mark.parametrize(
-    ("workers", "remote", "made"),
-    [(1, 0, ("TrafficProcess", {})), (1, 2, ("WorkerPool", {"local": 1})), (3, 0, ("WorkerPool", {"local": 3}))],
+    ("workers", "remote", "local"), [(1, 0, None), (1, 2, 1), (3, 0, 3)], ids=["one", "one and elsewhere", "three"]
 )
-def test_one_worker_here_needs_no_crew(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int, remote: int, made: tuple[str, dict[str, int]]
+def test_one_worker_here_needs_no_pool(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int, remote: int, local: int | None
 ) -> None:
-    seen: list[tuple[str, dict[str, Any]]] = []
-    for place, name in (("control", "TrafficProcess"), ("crew", "WorkerPool")):
-        monkeypatch.setattr(
-            f"tocsin.harness.traffic.{place}.{name}",
-            lambda plan, work, spawn, name=name, **more: seen.append((name, more)),
-        )
-    monkeypatch.setattr(pipeline, "_sending", lambda *args: {})
-    rig = Rig(tmp_path)
-    drill = pipeline.Drill(
-        timeline=planned(tmp_path, ("timeline:", f"traffic: {{workers: {workers}}}\ntimeline:")), run=rig.run,
-        journal=rig.journal, watch=lambda update: None, keep_going=False, deadline=None, remote=RemoteWorkers(workers=remote),
-    )  # fmt: skip
-    pipeline._traffic(drill, SimpleNamespace(work=tmp_path, spawn=None))  # type: ignore[arg-type]
-    ((name, more),) = seen
-    assert (name, {key: more[key] for key in more if key == "local"}) == made
-    assert "remote" not in more or (more["remote"].workers, more["note"]) == (remote, rig.journal.note)
+    started: list[dict[str, Any]] = []
+    for name in ("TrafficProcess", "WorkerPool"):
+        monkeypatch.setattr(load_start, name, lambda plan, work, spawn, **more: started.append(more))
+    rig, elsewhere = Rig(tmp_path), RemoteWorkers(workers=remote)
+    timeline = planned(tmp_path, ("timeline:", f"traffic: {{workers: {workers}}}\ntimeline:"))
+    live: Any = SimpleNamespace(work=tmp_path, spawn=None, address=lambda role, caller: "127.0.0.1:1")
+    load_start.start_traffic(timeline, rig.run, live, remote=elsewhere, note=rig.journal.note)
+    pool = {"local": local, "remote": elsewhere, "note": rig.journal.note}
+    assert started == [{} if local is None else pool]
 
 
 def test_an_abort_condition_ends_play_and_everything_is_healed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table = Table(tmp_path, monkeypatch)
     abort = Abort.model_validate({"when": "error_ratio > 0.5"})
     table.timeline = replace(table.timeline, aborts=((abort, "error_ratio > 0.5"),))
-    monkeypatch.setattr(pipeline, "asking", lambda live: lambda expr: [(0.7, "")] if table.fault.calls else [])
+    monkeypatch.setattr(
+        pipeline, "prometheus_query", lambda live: lambda expr: [(0.7, "")] if table.fault.calls else []
+    )
     monkeypatch.setattr("tocsin.harness.runner.abort.EVERY_S", 0.001)
     monkeypatch.setattr(table.rig.clock, "sleep", real(table.rig.clock.sleep))
     evidence = table.run()

@@ -12,7 +12,10 @@ from tocsin.harness.runner.play import LEAD_S, Breakage, Playing, play
 
 def playing(tmp_path: Path, fault: FakeFault, **more: object) -> tuple[Rig, Playing]:
     rig = Rig(tmp_path)
-    settings = {"traffic": FakeTraffic(), "breakages": {"failing": Breakage(name="failing", fault=fault)}} | more
+    settings = {
+        "traffic": FakeTraffic(),
+        "breakages": {"failing": Breakage(name="failing", fault=fault, params={})},
+    } | more
     return rig, Playing(timeline=planned(tmp_path), live=rig.live, journal=rig.journal, clock=rig.clock, **settings)
 
 

@@ -15,8 +15,9 @@ from tocsin.harness.runner.settle import CATCH_UP_S, HURRY_S, heal_all, settle
 PLAY = Interval(start=1000.0, end=1040.0)
 
 
-def broken(fault: FakeFault, *, healed: bool = False) -> Breakage:
-    return Breakage(name="x", fault=fault, injected=True, healed=healed, awaited="absent" if healed else "present")
+def broken(fault: FakeFault, name: str = "x", *, healed: bool = False) -> Breakage:
+    awaited = "absent" if healed else "present"
+    return Breakage(name=name, fault=fault, params={}, injected=True, healed=healed, awaited=awaited)
 
 
 @pytest.mark.parametrize(
@@ -35,15 +36,15 @@ def test_what_is_left_is_healed_and_proved(tmp_path: Path, fault: FakeFault, hea
 
 def test_what_was_never_injected_is_left_alone(tmp_path: Path) -> None:
     rig, fault = Rig(tmp_path), FakeFault("present")
-    heal_all([Breakage(name="x", fault=fault)], rig.live, rig.journal, rig.clock, hurry=False)
+    heal_all([Breakage(name="x", fault=fault, params={})], rig.live, rig.journal, rig.clock, hurry=False)
     assert fault.calls == []
 
 
 @pytest.mark.parametrize(("hurry", "within_s"), [(False, CATCH_UP_S), (True, HURRY_S)])
 def test_what_cannot_be_healed_is_named_and_the_others_are_healed(tmp_path: Path, hurry: bool, within_s: float) -> None:
     rig, other = Rig(tmp_path), FakeFault("absent")
-    stuck = Breakage(name="stuck", fault=FakeFault("present"), injected=True)
-    failing = Breakage(name="failing", fault=FakeFault("absent", failing_heals=1), injected=True)
+    stuck = broken(FakeFault("present"), "stuck")
+    failing = broken(FakeFault("absent", failing_heals=1), "failing")
     with pytest.raises(HealError, match=r"stuck .*failing \(stuck\)") as raised:
         heal_all([stuck, failing, broken(other)], rig.live, rig.journal, rig.clock, hurry=hurry)
     assert raised.value.exit_code == 70
