@@ -12,7 +12,7 @@ from tocsin.harness.evidence.evidence import Evidence
 from tocsin.harness.evidence.interval import Interval
 from tocsin.harness.evidence.rendered_config import LoadedRule, declared_metrics, tool_output
 from tocsin.harness.judging.check import Check, Finding, failed, passed, unknown
-from tocsin.harness.monitoring.promql.metric_names import metric_names
+from tocsin.harness.monitoring.promql.expression import NotPromql, needed_metrics, parse
 
 TOOLS = ("promtool_rules.txt", "promtool_config.txt", "amtool_config.txt")
 NOBODY = "none"
@@ -101,9 +101,9 @@ def _unknown_metrics(evidence: Evidence, args: Valid) -> Iterator[str]:
     known = set(evidence.metrics.names()) | declared_metrics(evidence.folder)
     for rule in evidence.configuration.rules:
         try:
-            names = metric_names(rule.expr)
-        except ValueError as error:
-            yield f"{rule.name} is not PromQL ({' '.join(str(error).split())[:120]})"
+            names = needed_metrics(parse(rule.expr))
+        except NotPromql as error:
+            yield f"{rule.name} is not PromQL ({error.problem[:120]})"
             continue
         for name in sorted(names - known):
             if not any(fnmatchcase(name, glob) for glob in args.may_lack):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,11 +52,18 @@ class Journal:
 
 def read_journal(path: Path) -> tuple[Fact, ...]:
     """Read the facts back; a torn last line (a crash) is left out."""
-    facts = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+    rows = read_json_lines(path)
+    return tuple(Fact(fact=row.pop("fact"), at=row.pop("at"), monotonic=row.pop("monotonic"), more=row) for row in rows)
+
+
+def read_json_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the JSON objects of a file, one a line. Other lines (torn by a crash) are left out; no file: nothing."""
+    if not path.is_file():
+        return
+    for line in path.read_bytes().splitlines():
         try:
             row = json.loads(line)
         except ValueError:
             continue
-        facts.append(Fact(fact=row.pop("fact"), at=row.pop("at"), monotonic=row.pop("monotonic"), more=row))
-    return tuple(facts)
+        if isinstance(row, dict):
+            yield row

@@ -22,6 +22,14 @@ def resolve(document: object, pointer: str) -> object:
     return value
 
 
+def find(document: object, pointer: str) -> object:
+    """Return the value at `pointer`, None if nothing is there."""
+    try:
+        return resolve(document, pointer)
+    except LookupError:
+        return None
+
+
 def _child(value: object, key: str) -> object:
     if isinstance(value, dict):
         return value[key]

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
 import numpy as np
 
 from tocsin.harness.evidence.metrics import Metrics, Series
-from tocsin.harness.monitoring.promql.metric_names import selectors, tree
+from tocsin.harness.monitoring.promql.expression import parse_or_none, selectors
 
 EARLIEST = "at the earliest: every series it reads was moving before"
 _QUIET_SAMPLES = 4
@@ -51,13 +50,14 @@ def first_change(
 
 def read_by(metrics: Metrics, expr: str, labels: Mapping[str, str]) -> Iterator[Series]:
     """Yield the series that an expression reads and that do not contradict an alert's labels."""
-    for selector in selectors(tree(expr)):
-        for one in metrics.select(selector.name or ""):
+    node = parse_or_none(expr)
+    for selector in selectors(node) if node is not None else ():
+        for one in metrics.select(selector.name):
             same = all(one.labels[key] == value for key, value in labels.items() if key in one.labels)
-            if same and all(_fits(one, matcher) for matcher in selector.matchers.matchers):
+            if same and all(_fits(one, *matcher) for matcher in selector.matchers):
                 yield one
 
 
-def _fits(series: Series, matcher: Any) -> bool:
-    test = _OPS.get(str(matcher.op).rpartition(".")[2])
-    return test is None or test(series.labels.get(matcher.name, ""), matcher.value)
+def _fits(series: Series, operator: str, label: str, value: str) -> bool:
+    test = _OPS.get(operator)
+    return test is None or label == "__name__" or test(series.labels.get(label, ""), value)

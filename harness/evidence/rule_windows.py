@@ -13,14 +13,12 @@ for s = 1.
 
 from __future__ import annotations
 
-import datetime
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from tocsin.harness.monitoring.promql.metric_names import below, tree, walk
+from tocsin.harness.monitoring.promql.expression import Node, bare, constant, parse_or_none, walk
 
 _COMPARISONS = {">", ">="}
 _MEANS = {"avg_over_time", "quantile_over_time", "stddev_over_time", "stdvar_over_time"}
@@ -54,7 +52,8 @@ class ShortHistory:
 
 def longest_window_s(expr: str) -> float:
     """Return the longest reach of an expression into the past, production seconds; 0 if it looks at now only."""
-    return _reach(tree(expr))
+    node = parse_or_none(expr)
+    return _reach(node) if node is not None else 0.0
 
 
 def short_history(
@@ -65,7 +64,9 @@ def short_history(
     `share` is the part of the traffic that the fault turns bad; `recorded` maps metrics that rules record to their
     expressions, which are read in their place.
     """
-    node = tree(_inlined(expr, recorded or {}))
+    node = parse_or_none(_inlined(expr, recorded or {}))
+    if node is None:
+        return None
     window_s = max((one for one in _diluting(node) if one > history_s), default=0.0)
     if not window_s:
         return None
@@ -95,48 +96,52 @@ def _inlined(expr: str, recorded: Mapping[str, str]) -> str:
             lambda match: f"({recorded[match.group(1)]})",
             expr,
         )
-        if found == expr or tree(found) is None:
+        if found == expr or parse_or_none(found) is None:
             break
         expr = found
     return expr
 
 
-def _seconds(value: Any) -> float:
-    return value.total_seconds() if isinstance(value, datetime.timedelta) else 0.0
+def _reach(node: Node) -> float:
+    own_s = max((_reach(part) for part in node.parts), default=0.0)
+    if node.kind == "window":
+        own_s += node.durations_s[0]
+    elif node.kind == "selector":
+        own_s += max(node.durations_s[0], 0.0)
+    elif node.kind == "subquery":
+        range_s, _, offset_s = node.durations_s
+        own_s += range_s + max(offset_s, 0.0)
+    return own_s
 
 
-def _reach(node: Any) -> float:
-    own = _seconds(getattr(node, "range", None)) + max(_seconds(getattr(node, "offset", None)), 0.0)
-    return own + max(map(_reach, below(node)), default=0.0)
-
-
-def _diluting(node: Any) -> Iterator[float]:
+def _diluting(node: Node) -> Iterator[float]:
     """Yield the windows whose value is a share or a mean of what they hold: parts of a quotient, and means."""
     for one in walk(node):
-        if type(one).__name__ == "Call" and one.func.name in _MEANS:
+        if one.kind == "call" and one.name in _MEANS:
             yield _reach(one)
-        if type(one).__name__ == "BinaryExpr" and str(one.op) == "/":
-            yield from (_reach(call) for call in _calls(one) if call.func.name in _RATES)
+        if one.kind == "binary" and one.name == "/":
+            yield from (_reach(call) for call in _calls(one, _RATES))
 
 
-def _calls(node: Any) -> Iterator[Any]:
-    return (one for one in walk(node) if type(one).__name__ == "Call")
+def _calls(node: Node, names: Collection[str]) -> Iterator[Node]:
+    return (one for one in walk(node) if one.kind == "call" and one.name in names)
 
 
-def _needed(node: Any, history_s: float | None, share: float) -> float | None:
+def _needed(node: Node, history_s: float | None, share: float) -> float | None:
     """Return how long the fault must last for a comparison, or several joined by `and` and `or`, to become true."""
-    kind = type(node).__name__
-    if kind == "ParenExpr":
-        return _needed(node.expr, history_s, share)
-    if kind != "BinaryExpr":
+    node = bare(node)
+    if node.kind != "binary":
         return None
-    if str(node.op) in ("and", "or"):
-        sides = [_needed(side, history_s, share) for side in (node.lhs, node.rhs)]
-        times = [one for one in sides if one is not None]
-        return None if len(times) < 2 else (max if str(node.op) == "and" else min)(times)
-    windows = set(_diluting(node.lhs))
-    threshold = None if any(one.func.name in _MEANS for one in _calls(node.lhs)) else _number(node.rhs)
-    if str(node.op) not in _COMPARISONS or threshold is None or len(windows) != 1 or not 0 < threshold < share:
+    left, right = node.parts
+    if node.name in ("and", "or"):
+        times = [time_s for side in node.parts if (time_s := _needed(side, history_s, share)) is not None]
+        if len(times) < 2:
+            return None
+        return max(times) if node.name == "and" else min(times)
+    windows, threshold = set(_diluting(left)), _number(right)
+    if node.name not in _COMPARISONS or threshold is None or len(windows) != 1 or not 0 < threshold < share:
+        return None
+    if any(_calls(left, _MEANS)):
         return None
     window_s = windows.pop()
     if history_s is None or history_s >= window_s:
@@ -144,16 +149,11 @@ def _needed(node: Any, history_s: float | None, share: float) -> float | None:
     return min(threshold * history_s / (share - threshold), threshold * window_s / share)
 
 
-def _number(node: Any) -> float | None:
+def _number(node: Node) -> float | None:
     """Return the value of a number or of a product or quotient of numbers such as `14.4 * 0.001`."""
-    kind = type(node).__name__
-    if kind == "NumberLiteral":
-        return float(node.val)
-    if kind == "ParenExpr":
-        return _number(node.expr)
-    if kind != "BinaryExpr" or str(node.op) not in ("*", "/"):
+    node = bare(node)
+    if node.kind == "number":
+        return node.value
+    if node.kind != "binary" or node.name not in ("*", "/"):
         return None
-    left, right = _number(node.lhs), _number(node.rhs)
-    if left is None or right is None or (str(node.op) == "/" and not right):
-        return None
-    return left * right if str(node.op) == "*" else left / right
+    return constant(node)

@@ -3,7 +3,6 @@ import pytest
 from tests.evidence.rendered import alert, write, write_tools
 from tocsin.harness.evidence.annotations import unfilled, unrendered
 from tocsin.harness.evidence.rendered_config import RenderedConfig, tool_output
-from tocsin.harness.monitoring.promql.metric_names import metric_names
 
 RECORD = {"record": "job:errors", "expr": "sum(errors)"}
 
@@ -75,28 +74,6 @@ def test_tool_outputs(tmp_path):
     assert tool_output(tmp_path, "routes.json") is None
     (tmp_path / "config" / "tools" / "routes.json").write_text("[torn")
     assert tool_output(tmp_path, "routes.json") is None
-
-
-@pytest.mark.parametrize(
-    ("expr", "names"),
-    [
-        ("up == 0", {"up"}),
-        ('sum by (a) (rate(x{b="c"}[5m])) / (y offset 5m > 0)', {"x", "y"}),
-        ('absent(up{job="z"}) or absent_over_time(gone[5m])', set()),
-        ("max_over_time(q[5m:1m]) > -z unless on () (w)", {"q", "z", "w"}),
-        ('topk(scalar(k), {__name__="n"})', {"k", "n"}),
-        ('{__name__=~"r.*"} > 1', set()),
-        ("vector(time())", set()),
-        ("histogram_quantile(0.9, sum by (le) (rate(h_bucket[1m])))", {"h_bucket"}),
-    ],
-)
-def test_the_metrics_that_an_expression_reads(expr, names):
-    assert metric_names(expr) == names
-
-
-def test_what_is_no_expression_is_a_value_error():
-    with pytest.raises(ValueError, match="expr|parse|unexpected|paren"):
-        metric_names("sum by (")
 
 
 @pytest.mark.parametrize(

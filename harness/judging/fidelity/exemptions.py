@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-import promql_parser
 
 from tocsin.harness.core.clock import parse_duration
 from tocsin.harness.evidence.evidence import Evidence
@@ -14,13 +13,12 @@ from tocsin.harness.evidence.interval import Interval
 from tocsin.harness.evidence.rule_windows import longest_window_s
 from tocsin.harness.judging.fidelity.comparison import Pair
 from tocsin.harness.judging.fidelity.rule_groups import Group
-from tocsin.harness.monitoring.promql.metric_names import below
+from tocsin.harness.monitoring.promql.expression import COMPARISONS, Node, parse
 
 PROMETHEUS = "prometheus"
 """The role that evaluates the rules."""
 _HOLE = 3.2
 """So many evaluation intervals without an evaluation of any rule: Prometheus was away."""
-_COMPARISONS = {">", "<", ">=", "<=", "==", "!="}
 
 
 def starts(evidence: Evidence) -> list[Interval]:
@@ -69,15 +67,14 @@ def memory_s(rule: Any) -> float:
 
 def _counted(expr: str) -> Iterator[str]:
     """Yield the counters that an expression compares as they are, without a rate."""
-    yield from _bare(promql_parser.parse(expr), compared=False)
+    yield from _compared_counters(parse(expr), compared=False)
 
 
-def _bare(node: Any, *, compared: bool) -> Iterator[str]:
-    kind = type(node).__name__
-    if kind == "VectorSelector" and compared and str(node.name).endswith(("_total", "_count", "_sum", "_bucket")):
-        yield str(node.name)
-    if kind == "MatrixSelector":
+def _compared_counters(node: Node, *, compared: bool) -> Iterator[str]:
+    if node.kind == "selector" and compared and node.name.endswith(("_total", "_count", "_sum", "_bucket")):
+        yield node.name
+    if node.kind == "window":
         return
-    compared = compared or (kind == "BinaryExpr" and str(node.op) in _COMPARISONS)
-    for part in below(node):
-        yield from _bare(part, compared=compared)
+    compared = compared or (node.kind == "binary" and node.name in COMPARISONS)
+    for part in node.parts:
+        yield from _compared_counters(part, compared=compared)

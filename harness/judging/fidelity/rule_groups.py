@@ -6,13 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import promql_parser
-
 from tocsin.harness.core.clock import parse_duration
 from tocsin.harness.core.errors import EvidenceError
 from tocsin.harness.evidence.evidence import Evidence
 from tocsin.harness.evidence.original_rules import ORIGINAL, rule_files
-from tocsin.harness.monitoring.promql.metric_names import selectors
+from tocsin.harness.monitoring.promql.expression import NotPromql, parse, selectors
 
 EVERYTHING = "*"
 """What an expression reads that selects series by something else than a metric's name."""
@@ -96,11 +94,7 @@ def needed_by(group: Group, groups: Sequence[Group]) -> tuple[Group, ...]:
 
 def names_in(expr: str) -> frozenset[str]:
     """Return the metric names an expression reads; EVERYTHING stands for a selector without a name."""
-    return frozenset(one.name or EVERYTHING for one in selectors(_parsed(expr)))
-
-
-def _parsed(expr: str) -> Any:
     try:
-        return promql_parser.parse(expr)
-    except ValueError as error:
-        raise EvidenceError(f"{expr!r} is not PromQL: {error}.") from None
+        return frozenset(selector.name or EVERYTHING for selector in selectors(parse(expr)))
+    except NotPromql as error:
+        raise EvidenceError(f"{expr!r} is not PromQL: {error.problem}.") from None

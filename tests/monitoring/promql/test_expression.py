@@ -4,7 +4,17 @@ import math
 
 import pytest
 
-from tocsin.harness.monitoring.promql.expression import NotCompressible, bare, constant, metrics, parse, walk, windows_s
+from tocsin.harness.monitoring.promql.expression import (
+    NotPromql,
+    bare,
+    constant,
+    metrics,
+    needed_metrics,
+    parse,
+    parse_or_none,
+    walk,
+    windows_s,
+)
 
 
 def test_numbers_are_counted_in_the_order_of_the_text() -> None:
@@ -35,6 +45,23 @@ def test_metrics_and_windows(expr: str, names: tuple[str, ...], windows: tuple[f
 
 
 @pytest.mark.parametrize(
+    ("expr", "names"),
+    [
+        ("up == 0", {"up"}),
+        ('sum by (a) (rate(x{b="c"}[5m])) / (y offset 5m > 0)', {"x", "y"}),
+        ('absent(up{job="z"}) or absent_over_time(gone[5m])', set()),
+        ("max_over_time(q[5m:1m]) > -z unless on () (w)", {"q", "z", "w"}),
+        ('topk(scalar(k), {__name__="n"})', {"k", "n"}),
+        ('{__name__=~"r.*"} > 1', set()),
+        ("vector(time())", set()),
+        ("histogram_quantile(0.9, sum by (le) (rate(h_bucket[1m])))", {"h_bucket"}),
+    ],
+)
+def test_what_an_expression_needs_leaves_out_what_may_be_absent(expr: str, names: set[str]) -> None:
+    assert needed_metrics(parse(expr)) == names
+
+
+@pytest.mark.parametrize(
     ("expr", "value"),
     [
         ("14.4 * (1 - 0.999)", 0.0144),
@@ -59,5 +86,6 @@ def test_parentheses_are_taken_off() -> None:
 
 @pytest.mark.parametrize("expr", ["", "rate(x[5m", "sum(", "5 > 3"])
 def test_what_is_no_promql_is_said_so(expr: str) -> None:
-    with pytest.raises(NotCompressible, match="not PromQL"):
+    with pytest.raises(NotPromql, match="not PromQL"):
         parse(expr)
+    assert parse_or_none(expr) is None
