@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from tocsin.harness.core.errors import StackError
 from tocsin.harness.evidence.requests import KINDS, RECORD
-from tocsin.harness.traffic.pacers import CATALOGUE, Setting
+from tocsin.harness.traffic.pacers import ALL, CATALOGUE, Setting
 from tocsin.harness.traffic.pacers.replay import kept, read
 
 MINUTES = 60.0
@@ -15,7 +15,7 @@ MINUTES = 60.0
 def curve(name, args=None, rate_per_s=100.0, length_s=600.0, **more):
     pacer = CATALOGUE[name]
     setting = Setting(rate_per_s=rate_per_s, length_s=length_s, **more)
-    return pacer.curve(pacer.args.model_validate(args or {}), setting)
+    return pacer.args.model_validate(args or {}).curve(setting)
 
 
 def problems(name, args, length_s=600.0, **more):
@@ -222,8 +222,12 @@ def test_what_is_no_recording_is_refused(tmp_path, text):
     assert problems("replay", {"file": "wrong.txt"}, folders=(tmp_path,))[0][0] == "file"
 
 
-def test_every_pacer_is_listed_under_its_name():
-    assert list(CATALOGUE) == ["constant", "poisson", "ramp", "steps", "burst", "diurnal", "replay", "closed"]
+def test_every_pacer_is_found_by_its_file():
     folder = Path(__file__).resolve().parents[2] / "harness/traffic/pacers"
-    files = {path.stem for path in folder.glob("*.py")} - {"__init__", "base"}
-    assert files == set(CATALOGUE)
+    files = sorted(path.stem for path in folder.glob("*.py"))
+    assert (
+        [pacer.name for pacer in ALL]
+        == list(CATALOGUE)
+        == [name for name in files if name not in ("__init__", "pacer")]
+    )
+    assert all(pacer.summary for pacer in ALL)

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from tocsin.harness.declarations.offered_load import Asked
-from tocsin.harness.traffic.pacers.pacer import Pacer, Plain, Setting
+from tocsin.harness.traffic.pacers.pacer import PacerArgs, Setting
 
 
-def _curve(args: Plain, setting: Setting) -> Asked:
-    return Asked.constant(setting.rate_per_s, setting.length_s, "constant")
+class Constant(PacerArgs):
+    """Evenly spaced at rate_per_s. No arguments."""
 
+    summary: ClassVar[str] = "evenly spaced"
 
-def _words(args: Plain, setting: Setting) -> str:
-    return f"{setting.rate_per_s:g} requests/s, constant"
+    def curve(self, setting: Setting) -> Asked:
+        """Return the same rate for the whole length."""
+        return Asked.constant(setting.rate_per_s, setting.length_s, "constant")
 
-
-CONSTANT = Pacer(
-    name="constant",
-    summary="evenly spaced",
-    args=Plain,
-    curve=_curve,
-    words=_words,
-)
+    def words(self, setting: Setting) -> str:
+        """Return the rate in words."""
+        return f"{setting.rate_per_s:g} requests/s, constant"

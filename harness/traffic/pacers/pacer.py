@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from tocsin.harness.core.base_model import Frozen
 from tocsin.harness.declarations.offered_load import Asked
@@ -16,15 +16,8 @@ from tocsin.harness.declarations.scenario import Paced
 RatePerS = Annotated[float, Field(ge=0, le=100_000, allow_inf_nan=False)]
 """Requests per wall second."""
 
-
-class Plain(Frozen):
-    """A pacer without arguments."""
-
-
-class Shape(Frozen):
-    """Arguments of a rate that changes over time. `gaps`: how arrivals are spaced along it."""
-
-    gaps: Literal["poisson", "constant"] = "poisson"
+Problem = tuple[str, str, str]
+"""A mistake that only the setting shows: the argument, its value in words, what was expected."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,37 +31,54 @@ class Setting:
     folders: tuple[Path, ...] = ()
 
 
-Problem = tuple[str, str, str]
-"""A mistake that only the setting shows: the argument, its value in words, what was expected."""
+class PacerArgs(Frozen):
+    """Base of every pacer: the fields are its arguments, the methods say which load they ask for."""
+
+    summary: ClassVar[str]
+    """A few words for `tocsin ls arrivals`."""
+
+    def curve(self, setting: Setting) -> Asked:
+        """Return the load in production seconds, from the start of the shape to `setting.length_s`."""
+        raise NotImplementedError
+
+    def words(self, setting: Setting) -> str:
+        """Return the load in words, for `tocsin plan`."""
+        raise NotImplementedError
+
+    def problems(self, setting: Setting) -> Iterable[Problem]:
+        """Return the mistakes that only the setting shows, such as a ramp longer than its phase."""
+        return ()
+
+    def warns(self, setting: Setting) -> Iterable[str]:
+        """Return a sentence for each thing that is played but may not be what was meant."""
+        return ()
 
 
-def _none(args: Any, setting: Setting) -> Iterable[Any]:
-    return ()
+class CurveArgs(PacerArgs):
+    """Base of the pacers whose rate changes over time. `gaps`: how arrivals are spaced along the curve."""
+
+    gaps: Literal["poisson", "constant"] = "poisson"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pacer:
-    """A way to space requests. `curve` gives the load in production seconds, `words` says it in a plan.
-
-    `problems` finds what only the setting shows: a ramp longer than its phase, a recording that is not there;
-    `warns` tells what is played, but may not be what was meant.
-    """
+    """A way to space requests: the name that `arrivals` gives, and the model of its arguments."""
 
     name: str
-    summary: str
-    args: type[BaseModel]
-    curve: Callable[[Any, Setting], Asked]
-    words: Callable[[Any, Setting], str]
-    problems: Callable[[Any, Setting], Iterable[Problem]] = _none
-    warns: Callable[[Any, Setting], Iterable[str]] = _none
+    args: type[PacerArgs]
 
-    def wrong(self, args: BaseModel, **setting: Any) -> list[Problem]:
+    @property
+    def summary(self) -> str:
+        """A few words for `tocsin ls arrivals`."""
+        return self.args.summary
+
+    def wrong(self, args: PacerArgs, **setting: Any) -> list[Problem]:
         """Return every problem of valid arguments in a setting (keywords as in Setting)."""
-        return list(self.problems(args, Setting(**setting)))
+        return list(args.problems(Setting(**setting)))
 
-    def plan(self, args: Mapping[str, Any], *, start_s: float, end_s: float, **setting: Any) -> Paced:
+    def plan(self, args: Mapping[str, object], *, start_s: float, end_s: float, **setting: Any) -> Paced:
         """Return what a phase from `start_s` to `end_s` (production seconds of the shape) sends, in wall seconds."""
         parsed, place = self.args.model_validate(dict(args)), Setting(**setting)
-        asked = self.curve(parsed, place).part(start_s, end_s).faster(place.speed)
-        warnings = tuple(self.warns(parsed, place))
-        return Paced(asked=asked, words=self.words(parsed, place), args=parsed, from_s=start_s, warnings=warnings)
+        asked = parsed.curve(place).part(start_s, end_s).faster(place.speed)
+        warnings = tuple(parsed.warns(place))
+        return Paced(asked=asked, words=parsed.words(place), args=parsed, from_s=start_s, warnings=warnings)

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from tocsin.harness.declarations.offered_load import Asked
-from tocsin.harness.traffic.pacers.pacer import Pacer, Plain, Setting
+from tocsin.harness.traffic.pacers.pacer import PacerArgs, Setting
 
 
-def _curve(args: Plain, setting: Setting) -> Asked:
-    return Asked.constant(setting.rate_per_s, setting.length_s, "poisson")
+class Poisson(PacerArgs):
+    """Exponential gaps at rate_per_s on average. No arguments."""
 
+    summary: ClassVar[str] = "exponential gaps, as many independent callers make them"
 
-def _words(args: Plain, setting: Setting) -> str:
-    return f"{setting.rate_per_s:g} requests/s, poisson"
+    def curve(self, setting: Setting) -> Asked:
+        """Return the same rate for the whole length."""
+        return Asked.constant(setting.rate_per_s, setting.length_s, "poisson")
 
-
-POISSON = Pacer(
-    name="poisson",
-    summary="exponential gaps, as many independent callers make them",
-    args=Plain,
-    curve=_curve,
-    words=_words,
-)
+    def words(self, setting: Setting) -> str:
+        """Return the rate in words."""
+        return f"{setting.rate_per_s:g} requests/s, poisson"

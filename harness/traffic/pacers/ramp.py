@@ -3,51 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import ClassVar
 
 from pydantic import Field
 
 from tocsin.harness.core.base_model import Seconds
 from tocsin.harness.core.clock import format_duration
 from tocsin.harness.declarations.offered_load import Asked
-from tocsin.harness.traffic.pacers.pacer import Pacer, Problem, RatePerS, Setting, Shape
+from tocsin.harness.traffic.pacers.pacer import CurveArgs, Problem, RatePerS, Setting
 
 
-class Ramp(Shape):
+class Ramp(CurveArgs):
     """From `from_per_s` (by default rate_per_s) to `to_per_s` within `over` (by default the whole length), then on."""
 
+    summary: ClassVar[str] = "a straight line from one rate to another"
     to_per_s: RatePerS
     from_per_s: RatePerS | None = None
     over: Seconds | None = Field(default=None, gt=0)
 
+    def curve(self, setting: Setting) -> Asked:
+        """Return the straight line, then the last rate to the end."""
+        first, over_s = self._ends(setting)
+        times, rates = [0.0, over_s], [first, self.to_per_s]
+        if over_s < setting.length_s:
+            times.append(setting.length_s)
+            rates.append(self.to_per_s)
+        return Asked(t_s=tuple(times), rate_per_s=tuple(rates), gaps=self.gaps)
 
-def _ends(args: Ramp, setting: Setting) -> tuple[float, float, float]:
-    first = setting.rate_per_s if args.from_per_s is None else args.from_per_s
-    return first, args.to_per_s, setting.length_s if args.over is None else args.over
+    def words(self, setting: Setting) -> str:
+        """Return both rates and the time between them in words."""
+        first, over_s = self._ends(setting)
+        return f"ramp from {first:g} to {self.to_per_s:g} requests/s over {format_duration(over_s)}, {self.gaps}"
 
+    def problems(self, setting: Setting) -> Iterator[Problem]:
+        """Yield a ramp that is longer than the time there is."""
+        if self.over is not None and self.over > setting.length_s:
+            most = f"at most {format_duration(setting.length_s)}, what there is of it"
+            yield "over", format_duration(self.over), most
 
-def _curve(args: Ramp, setting: Setting) -> Asked:
-    first, last, over_s = _ends(args, setting)
-    times, rates = (0.0, over_s), (first, last)
-    if over_s < setting.length_s:
-        times, rates = (*times, setting.length_s), (*rates, last)  # type: ignore[assignment]
-    return Asked(t_s=times, rate_per_s=rates, gaps=args.gaps)
-
-
-def _words(args: Ramp, setting: Setting) -> str:
-    first, last, over_s = _ends(args, setting)
-    return f"ramp from {first:g} to {last:g} requests/s over {format_duration(over_s)}, {args.gaps}"
-
-
-def _problems(args: Ramp, setting: Setting) -> Iterator[Problem]:
-    if args.over is not None and args.over > setting.length_s:
-        yield "over", format_duration(args.over), f"at most {format_duration(setting.length_s)}, what there is of it"
-
-
-RAMP = Pacer(
-    name="ramp",
-    summary="a straight line from one rate to another",
-    args=Ramp,
-    curve=_curve,
-    words=_words,
-    problems=_problems,
-)
+    def _ends(self, setting: Setting) -> tuple[float, float]:
+        """Return the first rate, and after how many production seconds the last one is reached."""
+        first, over_s = setting.rate_per_s, setting.length_s
+        if self.from_per_s is not None:
+            first = self.from_per_s
+        if self.over is not None:
+            over_s = self.over
+        return first, over_s
