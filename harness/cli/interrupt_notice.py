@@ -36,11 +36,11 @@ def sentence() -> str:
     run = _Now.run
     if run is None or not run.work.is_dir():
         return ENDING + NOBODY
-    from tocsin.harness.engines.guardian.guard_record import GUARD, Record
+    from tocsin.harness.engines.guardian.guard_record import GUARD_FILE, GuardRecord
     from tocsin.harness.engines.guardian.guardian import WITHIN_S
     from tocsin.harness.engines.guardian.takedown import ENGINE_S
 
-    left, engine = Record(run.work / GUARD).unhealed(), _engine(run.work)
+    left, engine = GuardRecord(run.work / GUARD_FILE).unhealed(), _engine(run.work)
     faults = ", ".join(f"{one.name} ({one.kind or 'fault'})" for one in left)
     broken = f"not yet healed: {faults}" if faults else "no fault is unhealed"
     within_s = WITHIN_S + (ENGINE_S if engine == "compose" else 0.0)

@@ -1,4 +1,4 @@
-"""tocsin sweep: cleans up after runs that were killed."""
+"""tocsin sweep: cleans up after runs whose guardian died as well."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from tocsin.harness.engines.guardian.sweep import Swept
+    from tocsin.harness.engines.guardian.sweep import SweptRun
 
 
 def sweep(
     images: Annotated[bool, typer.Option("--images", help="Remove the Docker images that Tocsin built, too.")] = False,
 ) -> int:
-    """Clean up after runs that were killed: heal, take down, remove. Live runs are never touched.
+    """Clean up after killed runs whose guardian died as well: heal faults, take stacks down, remove work folders.
 
-    Exits 70 if something is left, which is named; run it again.
+    Live runs are never touched. Exits 70 if something is left, and names it; run it again.
     """
     from tocsin.harness.cli.console import show
     from tocsin.harness.core.errors import BROKEN, PASS
@@ -30,17 +30,22 @@ def sweep(
 
         removed = sweep_images(find_docker())
         show(*[f"Removed image {image}." for image in removed] or ["No image that Tocsin built is here."])
-    return BROKEN if any(one.left for one in swept) else PASS
+    return BROKEN if any(run.left for run in swept) else PASS
 
 
-def sentences(swept: Iterable[Swept]) -> list[str]:
-    """Return what was done after each dead run, and what could not be, in words."""
-    said = []
-    for one in swept:
-        killed = [f"{one.killed} process{'es' * (one.killed != 1)} ended"] if one.killed else []
-        healed = [f"healed: {', '.join(one.healed)}"] if one.healed else []
-        done = f" ({'; '.join(killed + healed)})" if killed or healed else ""
-        said.append(f"Cleaned up{' in part' if one.left else ''} after run {one.run_id}{done}.")
-        said += [f"Run {one.run_id}: {sentence}" for sentence in one.left]
-        said += ["Something is left: run `tocsin sweep` again, as the user who ran the drill."] if one.left else []
-    return said
+def sentences(swept: Iterable[SweptRun]) -> list[str]:
+    """Return what was done after each dead run, and what is left, in words."""
+    lines = []
+    for run in swept:
+        done = []
+        if run.killed:
+            done.append(f"{run.killed} process{'es' * (run.killed != 1)} ended")
+        if run.healed:
+            done.append(f"healed: {', '.join(run.healed)}")
+        in_part = " in part" if run.left else ""
+        details = f" ({'; '.join(done)})" if done else ""
+        lines.append(f"Cleaned up{in_part} after run {run.run_id}{details}.")
+        lines += [f"Run {run.run_id}: {sentence}" for sentence in run.left]
+        if run.left:
+            lines.append("Something is left: run `tocsin sweep` again, as the user who ran the drill.")
+    return lines

@@ -14,7 +14,7 @@ from tests.cli.faked import FAILED, PASSED, write_run
 from tests.small_stack import write_scenario, write_stack
 from tocsin.harness.cli import main
 from tocsin.harness.core.errors import RoleDied
-from tocsin.harness.engines.guardian.sweep import Swept
+from tocsin.harness.engines.guardian.sweep import SweptRun
 from tocsin.harness.provisioning.program_lookup import Absent, Program
 
 
@@ -195,7 +195,7 @@ def test_setup_reports_what_it_does(monkeypatch, capsys, tmp_path):
 
 
 def test_sweep_says_what_it_removed(monkeypatch, capsys):
-    monkeypatch.setattr("tocsin.harness.engines.guardian.sweep.sweep", lambda: [Swept(run_id="260101-000000-abcd")])
+    monkeypatch.setattr("tocsin.harness.engines.guardian.sweep.sweep", lambda: [SweptRun(run_id="260101-000000-abcd")])
     assert main(["sweep"]) == 0
     assert "Cleaned up after run 260101-000000-abcd." in capsys.readouterr().out
 

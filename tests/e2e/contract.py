@@ -20,7 +20,7 @@ from tests.e2e.holder import POINTS
 from tests.e2e.shared_stack import Shared
 from tocsin.harness import faults
 from tocsin.harness.core.errors import HealError, StackError
-from tocsin.harness.engines.guardian.guard_record import Record
+from tocsin.harness.engines.guardian.guard_record import GuardRecord
 from tocsin.harness.engines.guardian.undo import BEYOND_S, bound_s
 
 SHOWS_S = 30.0
@@ -178,7 +178,7 @@ def killed(kind: str, params: Mapping[str, Any], point: str, shared: Shared) -> 
     began, wrong = time.monotonic(), []
     if process.returncode != -9:
         wrong.append(f"the holder ended with {process.returncode}: {process.stderr.strip()[-300:]}")
-    bound = bound_s(shared.view(), Record(mine / "guard.jsonl").unhealed())
+    bound = bound_s(shared.view(), GuardRecord(mine / "guard.jsonl").unhealed())
     done = _guardian(mine, bound + BEYOND_S)
     guardian_s = time.monotonic() - began
     if not done:

@@ -44,10 +44,10 @@ def hold(work: Path, folder: Path, kind: str, params: dict[str, Any], point: str
     """Go as far as `point`, and die there; one that is never reached ends with an ordinary return."""
     from tocsin.harness import faults
     from tocsin.harness.engines.common.attach import attach
-    from tocsin.harness.engines.guardian.launcher import Guard
+    from tocsin.harness.engines.guardian.launcher import Guardian
 
     record = folder / "guard.jsonl"
-    Guard.start(folder.name, work=work, folder=folder, record=record)
+    Guardian.start(folder.name, work=work, folder=folder, record=record)
     live = DyingStack(attach(work, record=record))
     fault = faults.make(kind, params)
     if point == "before guard":

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tocsin.harness.core.errors import StackError
-from tocsin.harness.engines.kernel.cgroups import Shelf, find
-from tocsin.harness.engines.kernel.memory_cgroups import MemoryGroup
-from tocsin.harness.engines.kernel.write_cgroups import WriteGroup
+from tocsin.harness.engines.kernel.cgroups import CgroupParent, find_parent
+from tocsin.harness.engines.kernel.memory_cgroups import MemoryCgroup
+from tocsin.harness.engines.kernel.write_cgroups import WriteCgroup
 
 MIB = 1024 * 1024
 
@@ -51,38 +51,38 @@ def test_the_place_is_below_our_own_group(tmp_path: Path, name: str) -> None:
         (root / folder / "cgroup.subtree_control").write_text("cpu memory\n")
     own = tmp_path / "own"
     own.write_text(machine.own)
-    expected = machine.found and Shelf(parent=root / machine.found[0], version=machine.found[1])
-    assert find("memory", "memory", root, own) == expected
+    expected = machine.found and CgroupParent(parent=root / machine.found[0], version=machine.found[1])
+    assert find_parent("memory", "memory", root, own) == expected
 
 
 def test_where_nothing_tells_of_groups_there_is_no_place(tmp_path: Path) -> None:
-    assert find("memory", "memory", tmp_path, tmp_path / "absent") is None
+    assert find_parent("memory", "memory", tmp_path, tmp_path / "absent") is None
 
 
-def second(tmp_path: Path) -> MemoryGroup:
-    group = MemoryGroup(place=Shelf(parent=tmp_path, version=2).place("r1", "model"))
+def second(tmp_path: Path) -> MemoryCgroup:
+    group = MemoryCgroup(path=CgroupParent(parent=tmp_path, version=2).path_of("r1", "model"))
     group.make()
     files = {"memory.current": f"{30 * MIB}", "memory.max": "max", "memory.events": "low 0\nmax 7\noom 1\noom_kill 3\n"}
     for name, content in {**files, "memory.swap.max": "max", "cgroup.procs": ""}.items():
-        (group.place / name).write_text(content + "\n")
+        (group.path / name).write_text(content + "\n")
     return group
 
 
 def test_version_2_is_limited_lifted_and_read(tmp_path: Path) -> None:
     group = second(tmp_path)
-    assert group.place == tmp_path / "tocsin-r1-model"
+    assert group.path == tmp_path / "tocsin-r1-model"
     assert group.usage() == {"memory_mib": 30.0, "oom_kills": 3.0}
     group.limit(20)
-    assert (group.place / "memory.swap.max").read_text() == "0"
+    assert (group.path / "memory.swap.max").read_text() == "0"
     assert group.usage()["memory_limit_mib"] == 20.0
     group.lift()
-    assert "memory_limit_mib" not in group.usage() and (group.place / "memory.swap.max").read_text() == "max"
+    assert "memory_limit_mib" not in group.usage() and (group.path / "memory.swap.max").read_text() == "max"
     group.add(4711)
-    assert (group.place / "cgroup.procs").read_text() == "4711"
+    assert (group.path / "cgroup.procs").read_text() == "4711"
 
 
-def first(tmp_path: Path) -> MemoryGroup:
-    group = MemoryGroup(place=Shelf(parent=tmp_path, version=1).place("r1", "model"))
+def first(tmp_path: Path) -> MemoryCgroup:
+    group = MemoryCgroup(path=CgroupParent(parent=tmp_path, version=1).path_of("r1", "model"))
     group.make()
     control = "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n"
     files = {
@@ -91,7 +91,7 @@ def first(tmp_path: Path) -> MemoryGroup:
         "memory.oom_control": control,
     }
     for name, content in {**files, "memory.memsw.limit_in_bytes": str(1 << 62)}.items():
-        (group.place / name).write_text(content)
+        (group.path / name).write_text(content)
     return group
 
 
@@ -99,15 +99,15 @@ def test_version_1_is_limited_with_its_swap_lifted_and_read(tmp_path: Path) -> N
     group = first(tmp_path)
     assert group.usage() == {"memory_mib": 30.0, "oom_kills": 2.0}
     group.limit(40)
-    assert (group.place / "memory.memsw.limit_in_bytes").read_text() == str(40 * MIB)
+    assert (group.path / "memory.memsw.limit_in_bytes").read_text() == str(40 * MIB)
     assert group.usage()["memory_limit_mib"] == 40.0
     group.lift()
-    assert (group.place / "memory.limit_in_bytes").read_text() == "-1"
-    assert (group.place / "memory.memsw.limit_in_bytes").read_text() == "-1"
+    assert (group.path / "memory.limit_in_bytes").read_text() == "-1"
+    assert (group.path / "memory.memsw.limit_in_bytes").read_text() == "-1"
 
 
 def test_what_the_kernel_refuses_is_said(tmp_path: Path) -> None:
-    absent = MemoryGroup(place=tmp_path / "no" / "group")
+    absent = MemoryCgroup(path=tmp_path / "no" / "group")
     with pytest.raises(StackError, match="Cannot make the control group"):
         absent.make()
     with pytest.raises(StackError, match=r"Cannot write 1 to .*cgroup.procs"):
@@ -126,8 +126,8 @@ def test_writes_are_slowed_on_devices_of_our_own_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, limited: str, lifted: str
 ) -> None:
     devices = {tmp_path / "log": os.makedev(7, 0), tmp_path / "tmpfs": os.makedev(0, 55)}
-    monkeypatch.setattr(WriteGroup, "_numbers", lambda group: [devices[folder] for folder in group.folders])
-    group = WriteGroup(place=tmp_path, folders=tuple(devices))
+    monkeypatch.setattr(WriteCgroup, "_numbers", lambda group: [devices[folder] for folder in group.folders])
+    group = WriteCgroup(path=tmp_path, folders=tuple(devices))
     (tmp_path / file).touch()
     group.limit(12.9)
     assert (tmp_path / file).read_text() == limited

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tocsin.harness.engines.guardian.guard_record import Broken, Record
+from tocsin.harness.engines.guardian.guard_record import GuardRecord, RecordedFault
 
 KILL = '{"fault": "a", "kind": "kill", "params": {"role": "web"}, "outlives": true, "at": 1}'
 OLD = '{"fault": "b", "params": {"kind": "pause"}, "at": 1}'
@@ -27,24 +27,24 @@ LINES = [
 def test_what_was_broken_and_not_healed(tmp_path: Path, name: str, lines: list[str], left: list[str]) -> None:
     path = tmp_path / "guard.jsonl"
     path.write_text("\n".join(lines))
-    assert [fault.name for fault in Record(path).unhealed()] == left
+    assert [fault.name for fault in GuardRecord(path).unhealed()] == left
 
 
 def test_a_fault_comes_back_as_it_was_written(tmp_path: Path) -> None:
-    record = Record(tmp_path / "guard.jsonl")
+    record = GuardRecord(tmp_path / "guard.jsonl")
     record.broken("outage", kind="kill", params={"role": "web"}, outlives=True, at=1.0)
     record.broken("slow", kind="model_slow", params={"delay_ms": 5}, outlives=False, at=2.0)
     record.healed("slow", at=3.0)
-    assert record.unhealed() == (Broken(name="outage", kind="kill", params={"role": "web"}, outlives=True),)
+    assert record.unhealed() == (RecordedFault(name="outage", kind="kill", params={"role": "web"}, outlives=True),)
 
 
 def test_what_is_written_behind_a_torn_line_can_be_read(tmp_path: Path) -> None:
-    record = Record(tmp_path / "guard.jsonl")
+    record = GuardRecord(tmp_path / "guard.jsonl")
     record.path.write_text(KILL + '\n{"healed": "')
     record.healed("a", at=2.0)
     assert record.unhealed() == ()
 
 
 def test_no_record_is_nothing_broken(tmp_path: Path) -> None:
-    assert Record(tmp_path / "none").unhealed() == ()
-    assert Record(tmp_path).unhealed() == ()
+    assert GuardRecord(tmp_path / "none").unhealed() == ()
+    assert GuardRecord(tmp_path).unhealed() == ()

@@ -18,9 +18,9 @@ from tests.engines.tiny_stack import make_stack, role
 from tocsin.harness.core.clock import RunClock
 from tocsin.harness.core.journal import read_journal
 from tocsin.harness.engines.common.attach import attach
-from tocsin.harness.engines.guardian.guard_record import Record
+from tocsin.harness.engines.guardian.guard_record import GuardRecord
 from tocsin.harness.engines.guardian.sweep import sweep
-from tocsin.harness.engines.kernel.run_processes import carrying, kill_carriers
+from tocsin.harness.engines.kernel.run_processes import kill_run, pids_of_run
 
 pytestmark = pytest.mark.e2e
 
@@ -84,7 +84,7 @@ class Harness:
         self.process.communicate()
 
     def gone(self) -> tuple[bool, str]:
-        left = carrying(self.id)
+        left = pids_of_run(self.id)
         return not left and not self.work.exists(), f"pids {left}, folder {self.work.exists()}"
 
 
@@ -110,7 +110,7 @@ def test_after_a_sigkill_what_outlives_is_undone_and_nothing_is_left(
     tmp_path: Path, faults: list[dict[str, object]], broken: list[str], healed: list[str], killed: int
 ) -> None:
     harness = Harness(tmp_path, *faults)
-    assert len(carrying(harness.id)) == 2 - len(faults)
+    assert len(pids_of_run(harness.id)) == 2 - len(faults)
     began = time.monotonic()
     harness.kill()
     done = cleaned(harness)
@@ -150,15 +150,15 @@ def test_the_next_start_sweeps_what_the_guardian_could_not(tmp_path: Path) -> No
     try:
         os.kill(live.guardian(), signal.SIGKILL)  # its harness lives, so it is not touched
         dead.kill(dead.guardian())
-        assert len(carrying(dead.id)) == 1
+        assert len(pids_of_run(dead.id)) == 1
         (swept,) = sweep()
         assert (swept.run_id, swept.healed, swept.killed, swept.left) == (dead.id, ("stays",), 2, ())
         assert dead.gone()[0]
         assert read_journal(dead.folder / "journal.jsonl")[-1].more["healed"] == ["stays"]
-        assert len(carrying(live.id)) == 2 and live.work.exists()
+        assert len(pids_of_run(live.id)) == 2 and live.work.exists()
     finally:
         live.kill()
-        kill_carriers(live.id, 5)
+        kill_run(live.id, 5)
         sweep()
     assert live.gone()[0]
 
@@ -167,11 +167,11 @@ HOLDER = """
     import json, sys, time
     from pathlib import Path
     from tocsin.harness.engines.common.attach import attach
-    from tocsin.harness.engines.guardian.launcher import Guard
+    from tocsin.harness.engines.guardian.launcher import Guardian
 
     work, mine = Path(sys.argv[1]), Path(sys.argv[2])
     record = mine / "guard.jsonl"
-    guard = Guard.start("holder", work=work, folder=mine, record=record)
+    guard = Guardian.start("holder", work=work, folder=mine, record=record)
     live = attach(work, record=record)
     live.guard("down", kind="kill", params={"role": "web"}, outlives=False)
     live.stop("web", kill=True)
@@ -186,7 +186,7 @@ def test_a_stack_of_somebody_else_is_healed_and_left_alone(tmp_path: Path) -> No
     mine = tmp_path / "mine"
     (mine / "stack-logs").mkdir(parents=True)
     (mine / "holder.py").write_text(textwrap.dedent(HOLDER))
-    before = set(carrying(owner.id))
+    before = set(pids_of_run(owner.id))
     holder = subprocess.Popen(
         [sys.executable, str(mine / "holder.py"), str(owner.work), str(mine)],
         stdout=subprocess.PIPE,
@@ -199,11 +199,11 @@ def test_a_stack_of_somebody_else_is_healed_and_left_alone(tmp_path: Path) -> No
         holder.kill()
         holder.communicate()
         RunClock().wait_until(
-            lambda: (not Record(mine / "guard.jsonl").unhealed(), "not healed"), awaited="the heal", within_s=10
+            lambda: (not GuardRecord(mine / "guard.jsonl").unhealed(), "not healed"), awaited="the heal", within_s=10
         )
         again = attach(owner.work)
         assert again.alive("web") and again.alive("shop")
-        assert len(before & set(carrying(owner.id))) == 1 and owner.work.exists()
+        assert len(before & set(pids_of_run(owner.id))) == 1 and owner.work.exists()
     finally:
         holder.kill()
         owner.kill()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,16 +13,16 @@ import pytest
 
 from tocsin.harness.core.journal import read_journal
 from tocsin.harness.engines.guardian import guardian
-from tocsin.harness.engines.guardian.guard_record import Record
-from tocsin.harness.engines.guardian.guardian import clean, heal, note
-from tocsin.harness.engines.guardian.takedown import TakenDown
+from tocsin.harness.engines.guardian.guard_record import GuardRecord
+from tocsin.harness.engines.guardian.guardian import clean_up, heal_only, note_in_journal
+from tocsin.harness.engines.guardian.takedown import TakeDownResult
 
 
 class Undoing:
     """Stands for the undo process: each call heals the names of its turn; `None` for one that hangs."""
 
     def __init__(self, record: Path, *turns: Sequence[str] | None) -> None:
-        self.record, self.turns, self.calls = Record(record), list(turns), []
+        self.record, self.turns, self.calls = GuardRecord(record), list(turns), []
 
     def __call__(self, argv: Sequence[str], **options: Any) -> subprocess.CompletedProcess[bytes]:
         self.calls.append("undo" + "".join(f" {word}" for word in argv if word in ("--outliving", "--down")))
@@ -82,9 +83,9 @@ def test_what_outlives_is_undone_before_and_after_the_stack_goes_down(
     for fault, line in faults.items():
         undoing.record.broken(fault, **line, at=1.0)
     monkeypatch.setattr(guardian.subprocess, "run", undoing)
-    down = lambda *_: undoing.calls.append("down") or TakenDown(killed=2, left=stays)  # noqa: E731
+    down = lambda *_: undoing.calls.append("down") or TakeDownResult(killed=2, left=stays)  # noqa: E731
     monkeypatch.setattr(guardian, "take_down", down)
-    cleaned = clean(work, run_id="r", folder=tmp_path / "run")
+    cleaned = clean_up(work, run_id="r")
     assert undoing.calls == calls
     assert (cleaned.broken, cleaned.healed, cleaned.killed, cleaned.left) == (tuple(faults), healed, 2, left)
     assert cleaned.complete is cleaned.removed is (not work.exists()) is (not left)
@@ -96,21 +97,21 @@ def test_all_is_healed_where_the_stack_is_somebody_elses(tmp_path: Path, monkeyp
     undoing.record.broken("b", **FULL, at=1.0)
     monkeypatch.setattr(guardian.subprocess, "run", undoing)
     monkeypatch.setattr(guardian, "take_down", lambda *_: pytest.fail("their stack was taken down"))
-    cleaned = heal(tmp_path, undoing.record.path)
+    cleaned = heal_only(tmp_path, undoing.record.path)
     assert (cleaned.broken, cleaned.healed) == (("a", "b"), ("a",))
     assert cleaned.left == ("Fault b is not healed: OSError: busy.",) and tmp_path.exists()
     assert undoing.calls == ["undo"]
-    assert heal(tmp_path, tmp_path / "none").complete
+    assert heal_only(tmp_path, tmp_path / "none").complete
 
 
 def test_a_python_that_cannot_be_started_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(*_: Any, **__: Any) -> None:
         raise OSError("no memory")
 
-    record = Record(tmp_path / "guard.jsonl")
+    record = GuardRecord(tmp_path / "guard.jsonl")
     record.broken("a", **KILL, at=1.0)
     monkeypatch.setattr(guardian.subprocess, "run", fails)
-    assert heal(tmp_path, record.path).left == ("Fault a is not healed: undo could not be started: no memory.",)
+    assert heal_only(tmp_path, record.path).left == ("Fault a is not healed: undo could not be started: no memory.",)
 
 
 JOURNALS = [
@@ -126,10 +127,17 @@ def test_the_journal_tells_of_it(tmp_path: Path, before: str | None, facts: list
     journal = tmp_path / "journal.jsonl"
     if before is not None:
         journal.write_text(before)
-    note(tmp_path, heal(tmp_path, tmp_path / "none"))
+    note_in_journal(tmp_path, heal_only(tmp_path, tmp_path / "none"))
     assert [fact.fact for fact in read_journal(journal)] == facts
 
 
 def test_a_run_directory_that_is_gone_is_not_made_again(tmp_path: Path) -> None:
-    note(tmp_path / "gone", heal(tmp_path, tmp_path / "none"))
+    note_in_journal(tmp_path / "gone", heal_only(tmp_path, tmp_path / "none"))
     assert not (tmp_path / "gone").exists()
+
+
+def test_the_guardian_needs_the_standard_library_only() -> None:
+    script = "import sys; sys.path.append(sys.argv[1]); import tocsin.harness.engines.guardian.guardian as _;"
+    script += "import tocsin.harness.engines.compose.removal"
+    project = Path(__file__).parents[2]
+    subprocess.run([sys.executable, "-I", "-S", "-c", script, str(project)], check=True, timeout=30)

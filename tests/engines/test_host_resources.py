@@ -40,14 +40,14 @@ def test_without_a_record_there_is_nothing_to_take_away(tmp_path: Path, content:
 
 
 @pytest.mark.e2e
-@pytest.mark.skipif(not disks.able(), reason="mounting takes root")
+@pytest.mark.skipif(not disks.can_mount(), reason="mounting takes root")
 @pytest.mark.parametrize("recorded", [True, False])
 def test_a_full_disk_in_use_goes_with_the_work_folder(tmp_path: Path, recorded: bool) -> None:
     work, place = tmp_path / "work", tmp_path / "work" / "model" / "lo gs"
     work.mkdir()
     if recorded:
         host_resources.write_down(work, mounts=[place])
-    disks.mount(place, 1)
+    disks.mount_tmpfs(place, 1)
     assert os.path.ismount(place)
     subprocess.run(["dd", "if=/dev/zero", f"of={place}/full"], capture_output=True, check=False)
     with (place / "open").open("w"):
@@ -63,9 +63,9 @@ def test_a_mount_that_is_refused_is_said(tmp_path: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(subprocess, "run", refused)
     with pytest.raises(StackError, match="Cannot make a disk: mount .*: mount: only root can do that"):
-        disks.mount(tmp_path / "d", 4)
+        disks.mount_tmpfs(tmp_path / "d", 4)
 
 
 def test_without_the_programs_nothing_can_be_mounted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda _: None)
-    assert not disks.able()
+    assert not disks.can_mount()

@@ -12,7 +12,7 @@ from tocsin.harness.core.errors import StackError
 from tocsin.harness.engines.common import run_folders as run_module
 from tocsin.harness.engines.common.run_folders import make_run
 from tocsin.harness.engines.kernel import run_processes
-from tocsin.harness.engines.kernel.run_processes import RUN_ID, carrying, kill_carriers, send
+from tocsin.harness.engines.kernel.run_processes import RUN_ID, kill_run, pids_of_run, send_signal
 
 ID = "261122-000000-0001"
 
@@ -35,8 +35,8 @@ def ended(process: subprocess.Popen[bytes]) -> int:
 def test_only_processes_of_the_run_are_found_and_killed() -> None:
     mine, other = sleeper(ID), sleeper(f"{ID}-and-more")
     try:
-        assert carrying(ID) == [mine.pid]
-        assert kill_carriers(ID, 5, reap=lambda: mine.poll() and None) == (1, [])
+        assert pids_of_run(ID) == [mine.pid]
+        assert kill_run(ID, 5, reap=lambda: mine.poll() and None) == (1, [])
         assert ended(mine) == -signal.SIGKILL
         assert other.poll() is None
     finally:
@@ -47,7 +47,7 @@ def test_only_processes_of_the_run_are_found_and_killed() -> None:
 def test_a_zombie_is_not_a_process_any_more() -> None:
     process = sleeper(ID)
     process.kill()
-    assert kill_carriers(ID, 5)[1] == []  # it was not collected yet
+    assert kill_run(ID, 5)[1] == []  # it was not collected yet
     assert ended(process) == -signal.SIGKILL
 
 
@@ -55,15 +55,15 @@ def test_whoever_looks_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     process = sleeper(ID)
     try:
         monkeypatch.setattr(os, "getpid", lambda: process.pid)
-        assert carrying(ID) == []
+        assert pids_of_run(ID) == []
     finally:
         process.kill()
         ended(process)
 
 
 def test_what_cannot_be_killed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run_processes, "carrying", lambda _: [999_999_999])
-    assert kill_carriers(ID, within_s=0.05) == (1, [999_999_999])
+    monkeypatch.setattr(run_processes, "pids_of_run", lambda _: [999_999_999])
+    assert kill_run(ID, within_s=0.05) == (1, [999_999_999])
 
 
 def test_without_proc_ps_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,12 +71,12 @@ def test_without_proc_ps_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     listing = f"  41 python -m x {RUN_ID}={ID} A=1\n  42 python {RUN_ID}={ID}-more\n  43 vi\n"
     answer = subprocess.CompletedProcess(args=[], returncode=0, stdout=listing)
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: answer)
-    assert carrying(ID) == [41]
+    assert pids_of_run(ID) == [41]
 
 
 @pytest.mark.parametrize("group", [True, False])
 def test_a_signal_to_nobody_is_nothing(group: bool) -> None:
-    send(999_999_999, signal.SIGTERM, group=group)
+    send_signal(999_999_999, signal.SIGTERM, group=group)
 
 
 def test_a_guardian_that_does_not_start_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

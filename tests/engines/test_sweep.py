@@ -10,9 +10,9 @@ from tocsin.harness.cli import sweep as verb
 from tocsin.harness.engines.common.run_folders import make_run
 from tocsin.harness.engines.guardian import guardian, takedown
 from tocsin.harness.engines.guardian import sweep as sweeping
-from tocsin.harness.engines.guardian.guard_record import Record
-from tocsin.harness.engines.guardian.sweep import Swept, sweep
-from tocsin.harness.engines.guardian.takedown import TakenDown
+from tocsin.harness.engines.guardian.guard_record import GuardRecord
+from tocsin.harness.engines.guardian.sweep import SweptRun, sweep
+from tocsin.harness.engines.guardian.takedown import TakeDownResult
 
 
 @pytest.fixture(autouse=True)
@@ -71,7 +71,7 @@ def dead_work(folder: Path, *, outlives: bool = True) -> Path:
     work = folder / "tocsin-200101-000000-abcd"
     work.mkdir()
     (work / "lock").touch()
-    Record(work / "guard.jsonl").broken("full", kind="kill", params={"role": "web"}, outlives=outlives, at=1.0)
+    GuardRecord(work / "guard.jsonl").broken("full", kind="kill", params={"role": "web"}, outlives=outlives, at=1.0)
     return work
 
 
@@ -87,27 +87,27 @@ def test_what_cannot_be_undone_is_named_and_keeps_its_records(own_temporary_fold
 
 def test_what_ends_with_the_stack_needs_no_undoing(own_temporary_folder: Path) -> None:
     work = dead_work(own_temporary_folder, outlives=False)
-    assert sweep() == [Swept(run_id="200101-000000-abcd")]
+    assert sweep() == [SweptRun(run_id="200101-000000-abcd")]
     assert not work.exists()
 
 
 def test_a_stack_that_stays_up_keeps_the_records(own_temporary_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     work = dead_work(own_temporary_folder, outlives=False)
-    monkeypatch.setattr(guardian, "take_down", lambda *_: TakenDown(killed=2, left=("Container c is left.",)))
-    assert sweep() == [Swept(run_id="200101-000000-abcd", killed=2, left=("Container c is left.",))]
+    monkeypatch.setattr(guardian, "take_down", lambda *_: TakeDownResult(killed=2, left=("Container c is left.",)))
+    assert sweep() == [SweptRun(run_id="200101-000000-abcd", killed=2, left=("Container c is left.",))]
     assert work.exists()
 
 
 SAID = [
     ([], 0, "Nothing was left behind.\n"),
-    ([Swept(run_id="a")], 0, "Cleaned up after run a.\n"),
+    ([SweptRun(run_id="a")], 0, "Cleaned up after run a.\n"),
     (
-        [Swept(run_id="a", healed=("x", "y"), killed=1), Swept(run_id="b", killed=3)],
+        [SweptRun(run_id="a", healed=("x", "y"), killed=1), SweptRun(run_id="b", killed=3)],
         0,
         "Cleaned up after run a (1 process ended; healed: x, y).\nCleaned up after run b (3 processes ended).\n",
     ),
     (
-        [Swept(run_id="a", left=("Disk d is left.",)), Swept(run_id="b")],
+        [SweptRun(run_id="a", left=("Disk d is left.",)), SweptRun(run_id="b")],
         70,
         "Cleaned up in part after run a.\nRun a: Disk d is left.\n"
         "Something is left: run `tocsin sweep` again, as the user who ran the drill.\nCleaned up after run b.\n",
@@ -117,7 +117,7 @@ SAID = [
 
 @pytest.mark.parametrize(("found", "code", "text"), SAID, ids=["nothing", "one", "two", "left"])
 def test_the_verb_says_what_was_undone_and_what_was_not(
-    found: list[Swept], code: int, text: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    found: list[SweptRun], code: int, text: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sweeping, "sweep", lambda: found)
     assert verb.sweep() == code

@@ -21,7 +21,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What is done, in order: the engine's own end, the processes, what lies outside."""
     done: list[str] = []
-    engine = ModuleType("tocsin.harness.engines.compose.take_down")
+    engine = ModuleType("tocsin.harness.engines.compose.removal")
 
     def down(written: dict[str, Any], run_id: str, within_s: float) -> list[str]:
         done.append(f"compose {written['project']} {run_id}")
@@ -31,8 +31,8 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     engine.take_down = down  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, engine.__name__, engine)
-    monkeypatch.setattr(takedown, "kill_carriers", lambda run_id, within_s: done.append("kill") or (3, []))
-    monkeypatch.setattr(takedown.outside, "take_away", lambda work, within_s: done.append("away") or [])
+    monkeypatch.setattr(takedown, "kill_run", lambda run_id, within_s: done.append("kill") or (3, []))
+    monkeypatch.setattr(takedown.host_resources, "take_away", lambda work, within_s: done.append("away") or [])
     return done
 
 
@@ -74,16 +74,16 @@ def test_a_torn_engine_file_is_named_and_the_processes_are_still_ended(tmp_path:
 
 
 def test_processes_and_mounts_that_stay_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(takedown, "kill_carriers", lambda run_id, within_s: (1, [77]))
-    monkeypatch.setattr(takedown.outside, "take_away", lambda work, within_s: [str(work / "disk")])
+    monkeypatch.setattr(takedown, "kill_run", lambda run_id, within_s: (1, [77]))
+    monkeypatch.setattr(takedown.host_resources, "take_away", lambda work, within_s: [str(work / "disk")])
     down = take_down(tmp_path, "r1", 5.0)
     assert down.left == ("Process 77 of run r1 still runs.", f"{tmp_path}/disk is left.")
 
     def fails(work: Path, within_s: float) -> list[str]:
         raise OSError("no umount")
 
-    monkeypatch.setattr(takedown.outside, "take_away", fails)
-    assert "was not taken away: OSError: no umount" in take_down(tmp_path, "r1", 5.0).left[1]
+    monkeypatch.setattr(takedown.host_resources, "take_away", fails)
+    assert "were not removed: OSError: no umount" in take_down(tmp_path, "r1", 5.0).left[1]
 
 
 LATE = [
@@ -101,14 +101,14 @@ def test_a_process_that_shows_late_is_killed(
     looks = [*seen]
     monkeypatch.setattr(takedown, "QUIET_S", 0.05)
     monkeypatch.setattr(takedown, "_AGAIN_S", 0.005)
-    monkeypatch.setattr(takedown, "kill_carriers", lambda *_: (looks.pop(0) if looks else 0, []))
+    monkeypatch.setattr(takedown, "kill_run", lambda *_: (looks.pop(0) if looks else 0, []))
     assert take_down(tmp_path, "r1", 5.0).killed == killed
     assert not looks
 
 
 def test_an_engine_file_of_another_shape_keeps_the_folder(tmp_path: Path) -> None:
     (tmp_path / "engine.json").write_text('["local"]')
-    assert "was not taken away: AttributeError" in take_down(tmp_path, "no-such-run", 1.0).left[0]
+    assert "were not removed: AttributeError" in take_down(tmp_path, "no-such-run", 1.0).left[0]
 
 
 def test_a_work_folder_that_is_gone_is_no_trouble(tmp_path: Path) -> None:

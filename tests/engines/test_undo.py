@@ -8,8 +8,8 @@ import pytest
 
 from tests.faults.fake_live import FakeLive
 from tocsin.harness.engines.guardian import undo as undoing
-from tocsin.harness.engines.guardian.guard_record import Broken, Record
-from tocsin.harness.engines.guardian.undo import DownStack, bound_s, undo
+from tocsin.harness.engines.guardian.guard_record import GuardRecord, RecordedFault
+from tocsin.harness.engines.guardian.undo import bound_s, undo
 
 
 class Healing:
@@ -54,7 +54,7 @@ def test_newest_first_and_one_that_fails_does_not_cost_the_others(
     healing, said = Healing(), []
     monkeypatch.setattr(undoing, "make", healing)
     monkeypatch.setattr(undoing, "_NEXT_S", 0.05)
-    record = Record(tmp_path / "guard.jsonl")
+    record = GuardRecord(tmp_path / "guard.jsonl")
     for kind in kinds:
         record.broken(kind, kind=kind, params={}, outlives=False, at=1.0)
     assert undo(None, record, record.unhealed(), 0.1, said.append) is not bool(left)
@@ -63,16 +63,6 @@ def test_newest_first_and_one_that_fails_does_not_cost_the_others(
     assert [fault.name for fault in record.unhealed()] == [line["left"] for line in said if "left" in line] == left
     for line in said:
         assert why.get(line.get("left", ""), "") in line.get("why", "")
-
-
-def test_on_a_stack_that_is_down_nothing_is_started_again(tmp_path: Path) -> None:
-    live = FakeLive("127.0.0.1:1")
-    live.work = tmp_path
-    record = Record(tmp_path / "guard.jsonl")
-    record.broken("outage", kind="kill", params={"role": "model"}, outlives=True, at=1.0)
-    said: list[dict[str, str]] = []
-    assert undo(DownStack(live), record, record.unhealed(), 1.0, said.append)
-    assert (live.done, said) == ([], [{"healed": "outage"}])
 
 
 @pytest.mark.parametrize(
@@ -93,4 +83,4 @@ def test_the_bound_is_the_start_time_of_the_slowest_role_and_five_seconds(
     fixed = {"model": 2.0, "prometheus": 4.0}
     roles = {name: role.model_copy(update={"fixed_s": fixed.get(name, 0.0)}) for name, role in live.stack.roles.items()}
     live.stack = live.stack.model_copy(update={"roles": roles})
-    assert bound_s(live, [Broken(name="x", kind=kind, params=params)]) == expected_s
+    assert bound_s(live, [RecordedFault(name="x", kind=kind, params=params)]) == expected_s

@@ -60,7 +60,7 @@ class LiveProcess(FakeLive):
         return process_tree.frozen(self.pid)
 
     def usage(self, role: str) -> Mapping[str, float]:
-        return {**process_tree.used(self.pid), **open_files.lowest(self.pid)}
+        return {**process_tree.tree_usage(self.pid), **open_files.lowest_limit(self.pid)}
 
     def limit(self, role: str, **limits: float) -> None:
         if "open_files" in limits:

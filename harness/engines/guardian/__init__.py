@@ -1,1 +1,1 @@
-"""Undoes faults and takes a stack down after its harness died. Standard library only, so that it starts fast."""
+"""The process that outlives a killed harness: it heals what was broken and takes down what was started."""

@@ -1,88 +1,101 @@
-"""The guard's record: what is about to be broken, written before it is, and what was healed. Standard library only."""
+"""The guard's record: each fault is written down before its injection and after its heal. Standard library only."""
 
 from __future__ import annotations
 
 import json
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-GUARD = "guard.jsonl"
+GUARD_FILE = "guard.jsonl"
 """The record's name in the work folder of a run."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Broken:
-    """A fault written down. `name` is the plan's, `kind` and `params` make it again; `outlives`: the stack's end."""
+class RecordedFault:
+    """A fault of the record. `name` is the plan's, `kind` and `params` make it again.
+
+    `outlives`: its effect stays when the stack's processes end.
+    """
 
     name: str
     kind: str
-    params: Mapping[str, Any] = field(default_factory=dict)
+    params: Mapping[str, object] = field(default_factory=dict)
     outlives: bool = False
 
 
-class Record:
-    """A file of facts, a JSON object a line: `{"fault", "kind", "params", "outlives", "at"}`, `{"healed", "at"}`."""
+class GuardRecord:
+    """A file with a JSON object a line: `{"fault", "kind", "params", "outlives", "at"}` or `{"healed", "at"}`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.Lock()
 
-    def broken(self, fault: str, *, kind: str, params: Mapping[str, Any], outlives: bool, at: float) -> None:
-        """Write down what is about to be broken; safe on disk on return."""
+    def broken(self, fault: str, *, kind: str, params: Mapping[str, object], outlives: bool, at: float) -> None:
+        """Write down a fault that is about to be injected; it is safe on disk on return."""
         self._write({"fault": fault, "kind": kind, "params": dict(params), "outlives": outlives, "at": at})
 
     def healed(self, fault: str, *, at: float) -> None:
-        """Write down that a fault was healed; safe on disk on return."""
+        """Write down that a fault was healed; it is safe on disk on return."""
         self._write({"healed": fault, "at": at})
 
-    def unhealed(self) -> tuple[Broken, ...]:
-        """Return what was broken and not healed since, oldest first, each name once; lines torn by a death are skipped.
+    def unhealed(self) -> tuple[RecordedFault, ...]:
+        """Return the faults that were not healed since their last injection, oldest first, each name once.
 
-        A fault that was begun again after its heal counts. No record, or one that cannot be read: nothing.
+        Empty when there is no record or it cannot be read. Torn lines are skipped.
         """
-        left: dict[str, Broken] = {}
-        for line in self._lines():
-            if isinstance(healed := line.get("healed"), str):
-                left.pop(healed, None)
-            elif isinstance(name := line.get("fault"), str):
-                params = line.get("params")
-                left.pop(name, None)  # so that the newest stands last
-                left[name] = Broken(
-                    name=name,
-                    kind=str(line.get("kind") or ""),
-                    params=params if isinstance(params, dict) else {},
-                    outlives=bool(line.get("outlives")),
-                )
-        return tuple(left.values())
-
-    def _lines(self) -> list[dict[str, Any]]:
         try:
-            raw = self.path.read_text(encoding="utf-8", errors="replace").splitlines()
+            lines = self.path.read_text(encoding="utf-8", errors="replace").splitlines()
         except OSError:
-            return []
-        return [line for text in raw if isinstance(line := _parsed(text), dict)]
+            return ()
+        faults: dict[str, RecordedFault] = {}
+        for line in json_objects(lines):
+            name = line.get("healed", line.get("fault"))
+            if not isinstance(name, str):
+                continue
+            faults.pop(name, None)  # so that the newest stands last
+            if "healed" not in line:
+                faults[name] = _recorded_fault(name, line)
+        return tuple(faults.values())
 
-    def _write(self, line: Mapping[str, Any]) -> None:
-        text = json.dumps(line, default=str) + "\n"
-        with self._lock, self.path.open("ab") as file:
-            if file.tell() and not self._whole():
-                text = "\n" + text  # a writer that was killed may have left half a line
-            file.write(text.encode())
-            file.flush()
-            os.fsync(file.fileno())
+    def _write(self, line: Mapping[str, object]) -> None:
+        with self._lock:
+            append_json_line(self.path, line)
 
-    def _whole(self) -> bool:
-        with self.path.open("rb") as file:
+
+def _recorded_fault(name: str, line: Mapping[str, object]) -> RecordedFault:
+    params = line.get("params")
+    return RecordedFault(
+        name=name,
+        kind=str(line.get("kind") or ""),
+        params=params if isinstance(params, dict) else {},
+        outlives=bool(line.get("outlives")),
+    )
+
+
+def json_objects(lines: Iterable[str | bytes]) -> list[dict[str, object]]:
+    """Return the lines that are JSON objects; others are skipped, such as one torn by the death of its writer."""
+    objects = []
+    for line in lines:
+        try:
+            content = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(content, dict):
+            objects.append(content)
+    return objects
+
+
+def append_json_line(path: Path, content: Mapping[str, object]) -> None:
+    """Append an object as a line of its own, also after half a line of a killed writer; safe on disk on return."""
+    line = json.dumps(content, default=str).encode() + b"\n"
+    with path.open("a+b") as file:
+        if file.tell():
             file.seek(-1, os.SEEK_END)
-            return file.read(1) == b"\n"
-
-
-def _parsed(text: str) -> object:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return None
+            if file.read(1) != b"\n":
+                line = b"\n" + line
+        file.write(line)
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,14 +1,13 @@
-"""Outlives a SIGKILL of the harness, and undoes and cleans up after it.
+"""Cleans up after a harness that was killed: heals faults, takes the stack down, removes the work folder.
 
-`python -m tocsin.harness.engines.guardian.guardian WORK RUN_ID FOLDER [RECORD]`. The harness holds the other end of our stdin. A line
-`done` means that it has cleaned up itself; the end of the stream without that line means that it died. RECORD is given
-when the stack is somebody else's: then all that stands in it is healed, and neither processes nor folder are touched.
-Standard library only, so that it watches within milliseconds of being asked.
+`python -m tocsin.harness.engines.guardian.guardian WORK RUN_ID FOLDER [RECORD]`. The harness holds the other end of our
+stdin: a line `done` means that it has cleaned up itself, the end of the stream without it that it died. With RECORD the
+stack is somebody else's: every fault in that file is healed, and no process or folder is touched.
+Standard library only, so that it watches within milliseconds.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -18,27 +17,30 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import tocsin
-from tocsin.harness.engines.guardian.guard_record import GUARD, Record
+from tocsin.harness.engines.guardian.guard_record import GUARD_FILE, GuardRecord, append_json_line, json_objects
 from tocsin.harness.engines.guardian.takedown import take_down
 from tocsin.harness.engines.kernel.run_processes import RUN_ID, remove_folder
 
 WITHIN_S = 10.0
-"""All of the cleaning takes no longer than this where the stack is processes; containers may add `ENGINE_S`."""
+"""Time budget for the whole cleanup of a stack of processes; containers may add `ENGINE_S`."""
 OUTLIVING_S = 4.5
-"""So long may the undoing of what outlives the stack take, before the stack is taken down."""
+"""Time budget for rolling back host-level faults before the stack is taken down."""
 AGAIN_S = 1.0
-"""So long may a second attempt take, once the processes are gone."""
+"""Time budget for a second try, after the processes have ended."""
 FOLDER_S = 1.0
-"""So long may removing the work folder take."""
-_LATE_S = 0.5
+"""Time budget for removing the work folder."""
 THEIRS_S = 60.0
-"""The longest that healing a stack of somebody else may take; `undo` bounds itself by what its roles need."""
+"""Time budget for healing a stack of somebody else; `undo` needs less where its roles start faster."""
+_LATE_S = 0.5
 _PROJECT = Path(tocsin.__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cleaned:
-    """What was found and done. `broken` and `healed` name faults, `left` holds a sentence for each thing left."""
+class CleanupResult:
+    """What was done. `broken` and `healed` name faults, `left` holds a sentence for each thing that is left.
+
+    `killed` counts processes; `removed` says whether the work folder is gone; `took_s` is wall seconds.
+    """
 
     broken: tuple[str, ...]
     healed: tuple[str, ...]
@@ -54,7 +56,7 @@ class Cleaned:
 
 
 def main(work: Path, run_id: str, folder: Path, record: Path | None = None) -> int:
-    """Wait for the harness to end; return 0, or 70 when something is left."""
+    """Wait for the harness to end and clean up if it died; return 0, or 70 when something is left."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     os.chdir("/")
@@ -62,30 +64,31 @@ def main(work: Path, run_id: str, folder: Path, record: Path | None = None) -> i
     sys.stdout.flush()
     if any(line.strip() == "done" for line in sys.stdin):
         return 0
-    cleaned = clean(work, run_id=run_id, folder=folder) if record is None else heal(work, record)
-    note(folder, cleaned)
-    return 0 if cleaned.complete else 70
+    result = clean_up(work, run_id=run_id) if record is None else heal_only(work, record)
+    note_in_journal(folder, result)
+    return 0 if result.complete else 70
 
 
-def clean(work: Path, *, run_id: str, folder: Path) -> Cleaned:
-    """Undo what outlives the stack, take the stack down, remove the work folder, unless something is left.
+def clean_up(work: Path, *, run_id: str) -> CleanupResult:
+    """Roll back host-level faults, take the stack down and remove the work folder, unless something is left.
 
-    A folder that stays holds the records by which the next sweep tries again. `folder` is the run directory, which may
-    be gone.
+    A folder that is kept holds the records from which the next sweep tries again.
     """
     began = time.monotonic()
-    record = Record(work / GUARD)
+    record = GuardRecord(work / GUARD_FILE)
     broken = record.unhealed()
-    outliving = any(fault.outlives for fault in broken)
-    healed, left = _undo(work, record.path, OUTLIVING_S, "--outliving") if outliving else ([], [])
+    healed: list[str] = []
+    left: list[str] = []
+    if any(fault.outlives for fault in broken):
+        healed, left = _heal(work, record, OUTLIVING_S, "--outliving")
     down = take_down(work, run_id, WITHIN_S - OUTLIVING_S - AGAIN_S - 2 * _LATE_S - FOLDER_S)
     if left:
-        more, left = _undo(work, record.path, AGAIN_S, "--outliving", "--down")
-        healed += more
+        healed_later, left = _heal(work, record, AGAIN_S, "--outliving", "--down")
+        healed += healed_later
     left += down.left
     if not left and not remove_folder(work, FOLDER_S):
         left.append(f"Folder {work} cannot be removed.")
-    return Cleaned(
+    return CleanupResult(
         broken=tuple(fault.name for fault in broken),
         healed=tuple(healed),
         killed=down.killed,
@@ -95,12 +98,13 @@ def clean(work: Path, *, run_id: str, folder: Path) -> Cleaned:
     )
 
 
-def heal(work: Path, record: Path) -> Cleaned:
-    """Heal every fault of a record on a stack that stays up; `work` is its owner's work folder."""
+def heal_only(work: Path, record_file: Path) -> CleanupResult:
+    """Heal every fault of a record on a stack that stays up; `work` is the stack's work folder."""
     began = time.monotonic()
-    broken = Record(record).unhealed()
-    healed, left = _undo(work, record, THEIRS_S) if broken else ([], [])
-    return Cleaned(
+    record = GuardRecord(record_file)
+    broken = record.unhealed()
+    healed, left = _heal(work, record, THEIRS_S) if broken else ([], [])
+    return CleanupResult(
         broken=tuple(fault.name for fault in broken),
         healed=tuple(healed),
         killed=0,
@@ -110,58 +114,52 @@ def heal(work: Path, record: Path) -> Cleaned:
     )
 
 
-def _undo(work: Path, record: Path, within_s: float, *options: str) -> tuple[list[str], list[str]]:
-    """Let a process of its own heal; return names of faults healed, and a sentence for each that was not."""
-    environment = {key: value for key, value in os.environ.items() if key != RUN_ID}
-    argv = [sys.executable, "-m", "tocsin.harness.engines.guardian.undo", str(work), "--record", str(record), *options]
-    why = ""
+def _heal(work: Path, record: GuardRecord, within_s: float, *options: str) -> tuple[list[str], list[str]]:
+    """Let a process of its own heal; return the names of healed faults, and a sentence for each that was not."""
+    output, failure = _run_undo([str(work), "--record", str(record.path), *options], within_s)
+    lines = json_objects(output.splitlines())
+    healed = [str(line["healed"]) for line in lines if "healed" in line]
+    reasons = {line["left"]: line.get("why") for line in lines if "left" in line}
+    unhealed = [fault.name for fault in record.unhealed() if fault.outlives or "--outliving" not in options]
+    unknown = failure or "no reason is known"
+    return healed, [f"Fault {name} is not healed: {reasons.get(name) or unknown}." for name in unhealed]
+
+
+def _run_undo(arguments: list[str], within_s: float) -> tuple[bytes, str]:
+    """Return what `undo` printed, and why it failed or an empty string."""
+    argv = [sys.executable, "-m", "tocsin.harness.engines.guardian.undo", *arguments, "--within", str(within_s)]
     try:
         done = subprocess.run(
-            [*argv, "--within", str(within_s)],
+            argv,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=within_s + _LATE_S,  # it bounds itself, once it has started
             check=False,
-            env={**environment, "PYTHONPATH": str(_PROJECT), "PYTHONDONTWRITEBYTECODE": "1"},
+            env=python_environment(),
             start_new_session=True,
         )
-        output, errors = done.stdout, done.stderr.decode(errors="replace").strip().splitlines()
-        why = f"undo ended with status {done.returncode}: {errors[-1]}" if errors else ""
     except subprocess.TimeoutExpired as late:
-        output, why = late.stdout or b"", f"undo took longer than {within_s:g} s"
+        return late.stdout or b"", f"undo took longer than {within_s:g} s"
     except OSError as error:
-        output, why = b"", f"undo could not be started: {error}"
-    said = [line for text in output.splitlines() if isinstance(line := _parsed(text), dict)]
-    healed = [str(line["healed"]) for line in said if "healed" in line]
-    reasons = {str(line["left"]): str(line.get("why", "")) for line in said if "left" in line}
-    still = [f for f in Record(record).unhealed() if f.outlives or "--outliving" not in options]
-    return healed, [f"Fault {f.name} is not healed: {reasons.get(f.name) or why or 'nobody says why'}." for f in still]
+        return b"", f"undo could not be started: {error}"
+    errors = done.stderr.decode(errors="replace").strip().splitlines()
+    return done.stdout, f"undo ended with status {done.returncode}: {errors[-1]}" if errors else ""
 
 
-def _parsed(text: bytes) -> object:
+def python_environment() -> dict[str, str]:
+    """Return the environment of our own Python processes: without the run id, or they would be killed with the run."""
+    inherited = {key: value for key, value in os.environ.items() if key != RUN_ID}
+    return {**inherited, "PYTHONPATH": str(_PROJECT), "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def note_in_journal(folder: Path, result: CleanupResult) -> None:
+    """Write what was done into the journal of a run, if the run directory `folder` is still there."""
+    fact = {"fact": "guardian_cleaned", "at": time.time(), "monotonic": time.monotonic(), **asdict(result)}
     try:
-        return json.loads(text)
-    except ValueError:
-        return None
-
-
-def note(folder: Path, cleaned: Cleaned) -> None:
-    """Write what was done into the journal of a run, if its directory is still there."""
-    journal = folder / "journal.jsonl"
-    fact = {"fact": "guardian_cleaned", "at": time.time(), "monotonic": time.monotonic(), **asdict(cleaned)}
-    try:
-        # A killed writer may have left half a line.
-        torn = journal.exists() and not _ends_with_newline(journal)
         if folder.is_dir():
-            with journal.open("a", encoding="utf-8") as file:
-                file.write(("\n" if torn else "") + json.dumps(fact) + "\n")
+            append_json_line(folder / "journal.jsonl", fact)
     except OSError:
         return
-
-
-def _ends_with_newline(path: Path) -> bool:
-    content = path.read_bytes()
-    return not content or content.endswith(b"\n")
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""What the kernel tells and does: process trees, control groups, open files, disks."""
+"""What the engines ask of the Linux kernel: process trees, control groups, limits on open files, mounts."""

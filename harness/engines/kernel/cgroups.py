@@ -1,6 +1,6 @@
-"""Where control groups of the kernel can be made here, and what any of them can do; versions 1 and 2.
+"""Finds where a run may make control groups, and makes them; versions 1 and 2 of the kernel's interface.
 
-A group is made below our own, so that whatever limits us limits what is in it too. Files and meanings:
+A group is made below our own, so that our own limits hold for it too. Its files are described in
 Documentation/admin-guide/cgroup-v1/ and cgroup-v2.rst of Linux.
 """
 
@@ -18,45 +18,51 @@ OWN = Path("/proc/self/cgroup")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shelf:
-    """The group below which ours are made, and which version of the kernel's interface it has."""
+class CgroupParent:
+    """The control group below which ours are made, and the version of its interface."""
 
     parent: Path
     version: int
 
-    def place(self, run_id: str, role: str) -> Path:
-        """Return where the group of a role is; it need not exist."""
+    def path_of(self, run_id: str, role: str) -> Path:
+        """Return the path of a role's group; it need not exist."""
         return self.parent / f"tocsin-{run_id}-{role}"
 
 
-def find(first: str, second: str, root: Path = ROOT, own: Path = OWN) -> Shelf | None:
-    """Find where groups of a controller can be made, by its names in version 1 and 2.
+def membership(path: Path) -> list[tuple[str, str]]:
+    """Return (controllers, group) for each line of a /proc/<pid>/cgroup; empty when it cannot be read.
 
-    None where there is no such place, or we may not write there.
+    Version 2 names no controllers.
     """
     try:
-        lines = [line.split(":", 2) for line in own.read_text(encoding="ascii").splitlines()]
+        lines = path.read_text(encoding="ascii").splitlines()
     except OSError:
-        return None
-    for _, controllers, path in lines:
-        if first in controllers.split(","):
-            parent = root / first / path.lstrip("/")
-            return Shelf(parent=parent, version=1) if _writable(parent) else None
-    for _, controllers, path in lines:
+        return []
+    rows = [line.split(":", 2) for line in lines]
+    return [(controllers, group.lstrip("/")) for _, controllers, group in rows]
+
+
+def find_parent(controller_v1: str, controller_v2: str, root: Path = ROOT, own: Path = OWN) -> CgroupParent | None:
+    """Return where groups of a controller can be made; None where there is no such place or we may not write."""
+    groups = membership(own)
+    for controllers, group in groups:
+        if controller_v1 in controllers.split(","):
+            parent = root / controller_v1 / group
+            return CgroupParent(parent=parent, version=1) if _writable(parent) else None
+    for controllers, group in groups:
         if not controllers:
-            return _unified(root, path.lstrip("/"), second)
+            return _find_parent_v2(root, root / group, controller_v2)
     return None
 
 
-def _unified(root: Path, path: str, controller: str) -> Shelf | None:
-    """The nearest group above us that hands the controller on: one with processes of its own cannot."""
-    place = root / path
-    for parent in (place, *place.parents):
+def _find_parent_v2(root: Path, own: Path, controller: str) -> CgroupParent | None:
+    """Return the nearest group that passes the controller on to its children; one with processes cannot."""
+    for parent in (own, *own.parents):
         if not parent.is_relative_to(root):
             break
         with suppress(OSError):
             if controller in (parent / "cgroup.subtree_control").read_text(encoding="ascii").split():
-                return Shelf(parent=parent, version=2) if _writable(parent) else None
+                return CgroupParent(parent=parent, version=2) if _writable(parent) else None
     return None
 
 
@@ -65,25 +71,25 @@ def _writable(parent: Path) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Group:
-    """One group."""
+class Cgroup:
+    """One control group, known by its folder."""
 
-    place: Path
+    path: Path
 
     def make(self) -> None:
         """Make it, without a limit; StackError if the kernel refuses."""
         try:
-            self.place.mkdir(exist_ok=True)
+            self.path.mkdir(exist_ok=True)
         except OSError as error:
-            raise StackError(f"Cannot make the control group {self.place}: {error.strerror}.") from None
+            raise StackError(f"Cannot make the control group {self.path}: {error.strerror}.") from None
 
     def add(self, pid: int) -> None:
-        """Put a process that has just been started into it; its children follow."""
+        """Move a process that was just started into it; its children will be in it too."""
         self.write("cgroup.procs", str(pid))
 
     def write(self, name: str, value: str) -> None:
         """Write one of its files; StackError if the kernel refuses."""
         try:
-            (self.place / name).write_text(value, encoding="ascii")
+            (self.path / name).write_text(value, encoding="ascii")
         except OSError as error:
-            raise StackError(f"Cannot write {value} to {self.place / name}: {error.strerror}.") from None
+            raise StackError(f"Cannot write {value} to {self.path / name}: {error.strerror}.") from None

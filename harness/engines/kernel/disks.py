@@ -1,4 +1,4 @@
-"""Small file systems of a role's own over a folder below the work folder: a tmpfs, or a file with a loop device."""
+"""Mounts small file systems over a folder below the work folder: a tmpfs, or an image file on a loop device."""
 
 from __future__ import annotations
 
@@ -8,66 +8,49 @@ import subprocess
 from pathlib import Path
 
 from tocsin.harness.core.errors import StackError
-from tocsin.harness.declarations.scenario import Timeline
 from tocsin.harness.engines.kernel import write_cgroups
-from tocsin.harness.faults import needs
 
 _MOUNT_S = 10.0
 _OPTIONS = "nosuid,nodev,noexec"
 _PATH = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin"))
-_CAN_MOUNT = 21  # CAP_SYS_ADMIN
+_CAP_SYS_ADMIN = 21
 
 
-def able() -> bool:
-    """Tell whether this process may mount a file system (Linux, root with the right to)."""
+def can_mount() -> bool:
+    """Return whether this process may mount a file system: Linux, root, CAP_SYS_ADMIN."""
     if not (shutil.which("mount") and shutil.which("umount")):
         return False
     try:
         status = Path("/proc/self/status").read_text(encoding="ascii")
     except OSError:
         return False
-    rights = next((line.split()[1] for line in status.splitlines() if line.startswith("CapEff:")), "0")
-    return bool(int(rights, 16) >> _CAN_MOUNT & 1)
+    capabilities = [line.split()[1] for line in status.splitlines() if line.startswith("CapEff:")]
+    return any(int(mask, 16) >> _CAP_SYS_ADMIN & 1 for mask in capabilities)
 
 
-def wanted(timeline: Timeline) -> tuple[str, ...]:
-    """Return the names of the disks that faults of the plan need, each once."""
-    return _named(timeline, "handle:disk:")
-
-
-def _named(timeline: Timeline, prefix: str) -> tuple[str, ...]:
-    named = [need for fault in timeline.faults for need in needs(fault.kind, fault.params)]
-    return tuple(dict.fromkeys(need.removeprefix(prefix) for need in named if need.startswith(prefix)))
-
-
-def able_to_slow() -> bool:
-    """Tell whether a disk with a device of its own can be made, and its writes slowed."""
+def can_slow() -> bool:
+    """Return whether a disk with a device of its own can be made here, and its writes slowed."""
     tools = shutil.which("mkfs.ext4", path=_PATH) and Path("/dev/loop-control").exists()
-    return able() and bool(tools) and write_cgroups.shelf() is not None
+    return can_mount() and bool(tools) and write_cgroups.parent() is not None
 
 
-def slowed(timeline: Timeline) -> tuple[str, ...]:
-    """Return the names of the disks that faults of the plan slow down, each once."""
-    return _named(timeline, "handle:slow:")
+def mount_tmpfs(folder: Path, mib: int) -> None:
+    """Mount a tmpfs of `mib` MiB over a folder; StackError if that is refused."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _run("mount", "-t", "tmpfs", "-o", f"size={mib}m,mode=0755,{_OPTIONS}", "tocsin", str(folder))
 
 
-def mount(place: Path, mib: int) -> None:
-    """Mount a tmpfs of so many MiB over a folder; StackError if that is refused."""
-    place.mkdir(parents=True, exist_ok=True)
-    _run("mount", "-t", "tmpfs", "-o", f"size={mib}m,mode=0755,{_OPTIONS}", "tocsin", str(place))
+def mount_image(folder: Path, mib: int, image: Path) -> None:
+    """Make an ext4 image of `mib` MiB and mount it over a folder, with `sync`; StackError if that is refused.
 
-
-def mount_file(place: Path, mib: int, image: Path) -> None:
-    """Make a file of so many MiB a file system and mount it over a folder, every write going through at once.
-
-    The loop device that stands between goes with the mount. StackError if any of it is refused.
+    The loop device goes when it is unmounted.
     """
-    place.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     with image.open("wb") as file:
         file.truncate(mib * 1024 * 1024)
     _run("mkfs.ext4", "-q", "-F", "-O", "^has_journal", "-m", "0", str(image))
-    _run("mount", "-o", f"loop,sync,{_OPTIONS}", str(image), str(place))
-    place.chmod(0o755)
+    _run("mount", "-o", f"loop,sync,{_OPTIONS}", str(image), str(folder))
+    folder.chmod(0o755)
 
 
 def _run(*argv: str) -> None:

@@ -1,8 +1,6 @@
-"""Memory control groups of the kernel, one for each role whose memory a fault of the plan limits; versions 1 and 2.
+"""Memory control groups, one for each role whose memory a fault of the plan limits; versions 1 and 2.
 
-A group is made below our own, so that whatever limits us limits the role too, before the role starts: memory counts
-for the group in which it was first touched. Files and meanings: Documentation/admin-guide/cgroup-v1/memory.rst and
-cgroup-v2.rst of Linux.
+A role is put into its group when it starts, because the kernel counts memory for the group that touched it first.
 """
 
 from __future__ import annotations
@@ -14,107 +12,101 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from tocsin.harness.core.errors import StackError
-from tocsin.harness.declarations.scenario import Timeline
-from tocsin.harness.engines.kernel import cgroups
-from tocsin.harness.engines.kernel.cgroups import Group
-from tocsin.harness.faults import needs
+from tocsin.harness.engines.kernel.cgroups import Cgroup, CgroupParent, find_parent
 
 _MIB = 1024 * 1024
 _NO_LIMIT = 1 << 60
 _WITHIN_S = 3.0
 _AGAIN_S = 0.05
-_PUSH_MIB = 16
-_PUSH = (
+_ALLOCATED_MIB = 16
+_ALLOCATE = (
     "import sys\n"
     "open(sys.argv[1], 'w').write('0')\n"  # 0: the process that writes
-    "held = b'x' * int(sys.argv[2])\n"
+    "memory = b'x' * int(sys.argv[2])\n"
 )
+_LIMIT_V1, _SWAP_V1 = "memory.limit_in_bytes", "memory.memsw.limit_in_bytes"
 
 
-def wanted(timeline: Timeline) -> tuple[str, ...]:
-    """Return the roles whose memory faults of the plan limit, each once."""
-    roles = []
-    for fault in timeline.faults:
-        asked = needs(fault.kind, fault.params)
-        if "handle:limit:memory" in asked:
-            roles += [need.removeprefix("role:") for need in asked if need.startswith("role:")]
-    return tuple(dict.fromkeys(roles))
-
-
-def shelf() -> cgroups.Shelf | None:
-    """Return where memory groups can be made here, None where they cannot."""
-    return cgroups.find("memory", "memory")
+def parent() -> CgroupParent | None:
+    """Return where memory groups can be made on this machine, None where they cannot."""
+    return find_parent("memory", "memory")
 
 
 @dataclass(frozen=True, kw_only=True)
-class MemoryGroup(Group):
-    """One memory group."""
+class MemoryCgroup(Cgroup):
+    """The memory group of a role."""
 
     def limit(self, mib: float) -> None:
-        """Let it hold so much memory. If it holds more, the kernel kills its largest process, as version 2 does.
+        """Limit the memory. If the group uses more, the kernel kills its largest process.
 
-        Version 1 refuses a limit below what is held: the limit is put there, and a process of ours asks for more.
+        Version 1 refuses a limit below the usage. There the limit is set just above it, and a process of ours in the
+        group allocates memory until the kernel kills.
         """
-        if self._unified:
+        if not self._is_v1:
             self.write("memory.swap.max", "0")
             self.write("memory.max", str(int(mib * _MIB)))
             return
         deadline = time.monotonic() + _WITHIN_S
         while not self._limit_v1(int(mib * _MIB)):
             if time.monotonic() > deadline:
-                raise StackError(f"{self.place} still holds {self.usage()['memory_mib']:.0f} MiB, more than {mib:g}.")
+                used_mib = self.usage()["memory_mib"]
+                raise StackError(f"{self.path} still holds {used_mib:.0f} MiB, more than {mib:g}.")
             if self._limit_v1(self._number("memory.usage_in_bytes") + _MIB):
-                self._push()
+                self._allocate()
             time.sleep(_AGAIN_S)
 
     def lift(self) -> None:
-        """Let it hold as much as there is."""
-        for name in ("memory.max", "memory.swap.max") if self._unified else ():
-            self.write(name, "max")
-        for name in ("memory.memsw.limit_in_bytes", "memory.limit_in_bytes") if not self._unified else ():
-            if (self.place / name).exists():
-                self.write(name, "-1")
+        """Lift the limit."""
+        if not self._is_v1:
+            self.write("memory.max", "max")
+            self.write("memory.swap.max", "max")
+            return
+        if (self.path / _SWAP_V1).exists():
+            self.write(_SWAP_V1, "-1")
+        self.write(_LIMIT_V1, "-1")
 
     def usage(self) -> dict[str, float]:
-        """Return `memory_mib`, `oom_kills` and, while there is a limit, `memory_limit_mib`, as the kernel has them."""
-        if self._unified:
-            held, kills = self._number("memory.current"), self._table("memory.events")["oom_kill"]
-            written = (self.place / "memory.max").read_text(encoding="ascii").strip()
-            most = _NO_LIMIT if written == "max" else int(written)
+        """Return `memory_mib`, `oom_kills` and, while there is a limit, `memory_limit_mib`, as the kernel counts."""
+        if self._is_v1:
+            used, limit = self._number("memory.usage_in_bytes"), self._number(_LIMIT_V1)
+            kills = self._table("memory.oom_control").get("oom_kill", 0)
         else:
-            held, kills = self._number("memory.usage_in_bytes"), self._table("memory.oom_control").get("oom_kill", 0)
-            most = self._number("memory.limit_in_bytes")
-        seen = {"memory_mib": held / _MIB, "oom_kills": float(kills)}
-        return {**seen, "memory_limit_mib": most / _MIB} if most < _NO_LIMIT else seen
+            used, limit = self._number("memory.current"), self._number("memory.max")
+            kills = self._table("memory.events")["oom_kill"]
+        usage = {"memory_mib": used / _MIB, "oom_kills": float(kills)}
+        if limit < _NO_LIMIT:
+            usage["memory_limit_mib"] = limit / _MIB
+        return usage
 
     @property
-    def _unified(self) -> bool:
-        return not (self.place / "memory.limit_in_bytes").exists()
+    def _is_v1(self) -> bool:
+        return (self.path / _LIMIT_V1).exists()
 
     def _limit_v1(self, size: int) -> bool:
-        """Return whether the limit stands; not when more is held and cannot be given back."""
-        swap = "memory.memsw.limit_in_bytes"
+        """Set the limit in bytes; return False where more is in use and cannot be given back."""
+        swap = self.path / _SWAP_V1
         try:
-            if (self.place / swap).exists():
-                self.write(swap, "-1")
-            (self.place / "memory.limit_in_bytes").write_text(str(size), encoding="ascii")
-            if (self.place / swap).exists():
-                (self.place / swap).write_text(str(size), encoding="ascii")
+            if swap.exists():  # it may never be below the limit
+                self.write(_SWAP_V1, "-1")
+            (self.path / _LIMIT_V1).write_text(str(size), encoding="ascii")
+            if swap.exists():
+                swap.write_text(str(size), encoding="ascii")
         except OSError:
             return False
         return True
 
-    def _push(self) -> None:
-        argv = [sys.executable, "-S", "-c", _PUSH, str(self.place / "cgroup.procs"), str(_PUSH_MIB * _MIB)]
+    def _allocate(self) -> None:
+        argv = [sys.executable, "-S", "-c", _ALLOCATE, str(self.path / "cgroup.procs"), str(_ALLOCATED_MIB * _MIB)]
         with suppress(subprocess.TimeoutExpired):
             subprocess.run(argv, capture_output=True, timeout=_WITHIN_S, check=False)
 
     def _number(self, name: str) -> int:
         try:
-            return int((self.place / name).read_text(encoding="ascii"))
+            text = (self.path / name).read_text(encoding="ascii").strip()
         except OSError as error:
-            raise StackError(f"Cannot read {self.place / name}: {error.strerror}.") from None
+            raise StackError(f"Cannot read {self.path / name}: {error.strerror}.") from None
+        return _NO_LIMIT if text == "max" else int(text)
 
     def _table(self, name: str) -> dict[str, int]:
-        rows = (line.split() for line in (self.place / name).read_text(encoding="ascii").splitlines())
+        rows = (line.split() for line in (self.path / name).read_text(encoding="ascii").splitlines())
         return {row[0]: int(row[1]) for row in rows if len(row) == 2}

@@ -1,4 +1,4 @@
-"""A process and its descendants: signals to all of them, and what the kernel says of them."""
+"""A process with its descendants: signals to all of them, and what they use."""
 
 from __future__ import annotations
 
@@ -9,48 +9,55 @@ import psutil
 _MIB = 1024 * 1024
 
 
-def family(pid: int | None) -> list[psutil.Process]:
-    """Return a process and its descendants; empty when it is gone, or a zombie."""
+def process_tree(pid: int | None) -> list[psutil.Process]:
+    """Return a process and its descendants without zombies, itself first; empty when it has ended or for None."""
     if pid is None:
         return []
     try:
-        first = psutil.Process(pid)
-        everyone = [first, *first.children(recursive=True)]
+        root = psutil.Process(pid)
+        processes = [root, *root.children(recursive=True)]
     except psutil.NoSuchProcess:
         return []
-    return [process for process in everyone if _state(process) not in ("", psutil.STATUS_ZOMBIE)]
+    return [process for process in processes if _state(process) not in ("", psutil.STATUS_ZOMBIE)]
 
 
 def signal_all(pid: int | None, number: int) -> int:
-    """Send a signal to all of a family; return how many got it."""
-    got = 0
-    for process in family(pid):
+    """Send a signal to all processes of a tree; return how many got it."""
+    count = 0
+    for process in process_tree(pid):
         with suppress(psutil.NoSuchProcess):
             process.send_signal(number)
-            got += 1
-    return got
+            count += 1
+    return count
 
 
 def frozen(pid: int | None) -> tuple[int, int]:
-    """Return (stopped, all) of a family, by the kernel's own state of each."""
-    states = [state for process in family(pid) if (state := _state(process))]
-    return states.count(psutil.STATUS_STOPPED), len(states)
+    """Return (stopped, all) processes of a tree, by the kernel's state of each."""
+    states = [_state(process) for process in process_tree(pid)]
+    alive = [state for state in states if state]
+    return alive.count(psutil.STATUS_STOPPED), len(alive)
 
 
-def used(pid: int | None) -> dict[str, float]:
-    """Return `memory_mib` (resident, summed), `open_files` (of the process that has most) and `began` of a family."""
-    processes = family(pid)
-    seen = {"memory_mib": 0.0, "open_files": 0.0}
-    with suppress(psutil.Error, IndexError):
-        seen["began"] = processes[0].create_time()
+def tree_usage(pid: int | None) -> dict[str, float]:
+    """Return `memory_mib` (resident, summed), `open_files` (of the process with most) and `began` of a tree.
+
+    `began` is the epoch second at which the first process started. Empty when no process is left.
+    """
+    processes = process_tree(pid)
+    if not processes:
+        return {}
+    usage = {"memory_mib": 0.0, "open_files": 0.0}
+    with suppress(psutil.Error):
+        usage["began"] = processes[0].create_time()
     for process in processes:
         with suppress(psutil.Error):
-            seen["memory_mib"] += process.memory_info().rss / _MIB
-            seen["open_files"] = max(seen["open_files"], float(process.num_fds()))
-    return seen if processes else {}
+            usage["memory_mib"] += process.memory_info().rss / _MIB
+            usage["open_files"] = max(usage["open_files"], float(process.num_fds()))
+    return usage
 
 
 def _state(process: psutil.Process) -> str:
+    """Return the kernel's state of a process, empty when it has ended."""
     try:
         return str(process.status())
     except psutil.NoSuchProcess:

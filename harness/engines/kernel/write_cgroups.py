@@ -1,7 +1,7 @@
-"""Control groups that slow a role's writes to its own small disks; the kernel's blkio (version 1) or io (version 2).
+"""Control groups that slow a role's writes to its small disks: blkio (version 1) or io (version 2) of the kernel.
 
-A disk of ours is the only thing on its device, so nobody else's writes are held up. Only writes that go to the device
-at once are counted for whoever makes them, so such a disk is mounted `sync`.
+Such a disk is the only file system on its device, so nobody else is slowed. It is mounted `sync`, because the kernel
+counts a write for its process only if it goes to the device at once.
 """
 
 from __future__ import annotations
@@ -10,41 +10,40 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from tocsin.harness.engines.kernel import cgroups
-from tocsin.harness.engines.kernel.cgroups import Group
+from tocsin.harness.engines.kernel.cgroups import Cgroup, CgroupParent, find_parent
 
-_FIRST = "blkio.throttle.write_iops_device"
+_IOPS_V1 = "blkio.throttle.write_iops_device"
 
 
-def shelf() -> cgroups.Shelf | None:
-    """Return where such groups can be made here, None where they cannot."""
-    return cgroups.find("blkio", "io")
+def parent() -> CgroupParent | None:
+    """Return where such groups can be made on this machine, None where they cannot."""
+    return find_parent("blkio", "io")
 
 
 @dataclass(frozen=True, kw_only=True)
-class WriteGroup(Group):
-    """One group; `folders` are where the role's disks are mounted."""
+class WriteCgroup(Cgroup):
+    """The group of a role; `folders` are where its disks are mounted."""
 
     folders: tuple[Path, ...]
 
     def limit(self, per_s: float) -> None:
-        """Let the role make so many writes per second to each of its disks (a line of a log takes about three)."""
+        """Limit the writes per second to each of the disks; a line of a log takes about three."""
         for device in self._devices():
             self._set(device, str(max(int(per_s), 1)))
 
     def lift(self) -> None:
-        """Let it write as fast as the disks take it."""
+        """Lift the limit."""
         for device in self._devices():
-            self._set(device, "")
+            self._set(device, None)
 
-    def _set(self, device: str, per_s: str) -> None:
-        if (self.place / _FIRST).exists():
-            self.write(_FIRST, f"{device} {per_s or 0}")
+    def _set(self, device: str, per_s: str | None) -> None:
+        if (self.path / _IOPS_V1).exists():
+            self.write(_IOPS_V1, f"{device} {per_s or 0}")
         else:
             self.write("io.max", f"{device} wiops={per_s or 'max'}")
 
     def _devices(self) -> list[str]:
-        """Return the numbers of the devices below the folders; a tmpfs has none of its own."""
+        """Return `major:minor` of the devices that are mounted on the folders; a tmpfs has none."""
         return [f"{os.major(number)}:{os.minor(number)}" for number in self._numbers() if os.major(number)]
 
     def _numbers(self) -> list[int]:

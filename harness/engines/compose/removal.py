@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from tocsin.harness.engines.kernel.run_processes import kill_carriers
+from tocsin.harness.engines.kernel.run_processes import kill_run
 
 LABEL = "tocsin.run_id"
 PROJECT_LABEL = "com.docker.compose.project"
@@ -71,7 +71,7 @@ def take_down(engine: Mapping[str, Any], run_id: str, within_s: float) -> list[s
     died may still make a container. Never raises for what it meets.
     """
     deadline = time.monotonic() + within_s
-    kill_carriers(run_id, min(2.0, within_s / 4))
+    kill_run(run_id, min(2.0, within_s / 4))
     host = str(engine.get("docker_host", ""))
     labels = (f"{LABEL}={run_id}", f"{PROJECT_LABEL}={engine.get('project', run_id)}")
     logs = Path(engine["logs"]) if engine.get("logs") else None
