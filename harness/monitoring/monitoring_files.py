@@ -20,9 +20,8 @@ from tocsin.harness.declarations.stack import Stack
 from tocsin.harness.monitoring.alert_routes import Reached, Route, all_routes, reached, read_route
 from tocsin.harness.monitoring.promql.expression import NotCompressible
 from tocsin.harness.monitoring.promql.recording_rules import read_as_counters, recorded
-from tocsin.harness.monitoring.promql.rewrites import analyse
+from tocsin.harness.monitoring.promql.rewrites import Scales, analyse
 from tocsin.harness.monitoring.promql.rule_files import alert_rules
-from tocsin.harness.monitoring.promql.time_dimension import Scales
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,8 +8,7 @@ from tocsin.harness.declarations.signal_names import Signals
 from tocsin.harness.monitoring.promql.expression import COMPARISONS, Node, bare, constant, walk, windows_s
 from tocsin.harness.monitoring.promql.function_table import KEEPS, SPREADS
 from tocsin.harness.monitoring.promql.ratio_thresholds import Share, share_of
-from tocsin.harness.monitoring.promql.rewrites import scale_of
-from tocsin.harness.monitoring.promql.time_dimension import Scales
+from tocsin.harness.monitoring.promql.rewrites import Scales, scale_of
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,7 @@ from ruamel.yaml.error import YAMLError
 
 from tocsin.harness.monitoring.promql.compress import NotCompressible, compress_expr
 from tocsin.harness.monitoring.promql.recording_rules import recorded
-from tocsin.harness.monitoring.promql.time_dimension import Scales
+from tocsin.harness.monitoring.promql.rewrites import Scales
 
 SPEEDS = (2, 30, 150)
 """At each of them a rule must be verified to count as compressed."""

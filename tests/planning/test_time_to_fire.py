@@ -6,7 +6,7 @@ import pytest
 
 from tocsin.harness.declarations.signal_names import Signals
 from tocsin.harness.monitoring.promql.expression import parse
-from tocsin.harness.monitoring.promql.time_dimension import Scales
+from tocsin.harness.monitoring.promql.rewrites import Scales
 from tocsin.harness.planning.time_to_fire import Situation, need
 
 DRIFT = {

@@ -24,7 +24,7 @@ from tocsin.harness.judging.fidelity.promtool_oracle import FIRING, NONE, PENDIN
 from tocsin.harness.judging.fidelity.rule_groups import EVERYTHING, Group, names_in, needed_by, original_groups
 from tocsin.harness.judging.fidelity.scrape_timeouts import doubts
 from tocsin.harness.judging.fidelity.stretched_samples import Stretched, stretched
-from tocsin.harness.monitoring.promql.time_dimension import Scales
+from tocsin.harness.monitoring.promql.rewrites import Scales
 
 UNSHOWN = 2
 """Prometheus shows no ALERTS at its first two evaluations after a start: it restores what was pending before, first."""

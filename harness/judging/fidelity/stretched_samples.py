@@ -23,7 +23,7 @@ from typing import Literal
 import numpy as np
 
 from tocsin.harness.evidence.metrics import Metrics, Series
-from tocsin.harness.monitoring.promql.time_dimension import Scales
+from tocsin.harness.monitoring.promql.rewrites import Scales
 
 Kind = Literal["counter", "moment", "age", "gauge"]
 _EARLIEST_EPOCH = 1e9

@@ -17,8 +17,7 @@ from ruamel.yaml import YAML
 from tocsin.harness.core.clock import format_duration, parse_duration
 from tocsin.harness.monitoring.promql.expression import Node, NotCompressible, parse, walk
 from tocsin.harness.monitoring.promql.recording_rules import recorded
-from tocsin.harness.monitoring.promql.rewrites import analyse
-from tocsin.harness.monitoring.promql.time_dimension import Scales
+from tocsin.harness.monitoring.promql.rewrites import Scales, analyse
 
 __all__ = ["NotCompressible", "compress_expr", "compress_rules"]
 

@@ -6,8 +6,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from tocsin.harness.monitoring.promql.expression import Node, constant
-from tocsin.harness.monitoring.promql.scaled_literals import Literals, told
-from tocsin.harness.monitoring.promql.time_dimension import MOMENT, NUMBER, Scale, blank, unknown
+from tocsin.harness.monitoring.promql.scaled_literals import Literals, describe
+from tocsin.harness.monitoring.promql.time_dimension import (
+    AGE,
+    MOMENT,
+    NUMBER,
+    Scale,
+    blank,
+    moments,
+    unknown,
+    unknown_of,
+)
+
+_SHIFT = "what is added to a point in time"
 
 
 def either(literals: Literals, node: Node, left: Scale, right: Scale) -> Scale:
@@ -24,13 +35,16 @@ def either(literals: Literals, node: Node, left: Scale, right: Scale) -> Scale:
 
 
 def _plus(literals: Literals, node: Node, left: Scale, right: Scale) -> Scale:
-    minus = node.name == "-"
-    times = [one.moment or (one.plain and other.moment) for one, other in ((left, right), (right, left))]
-    if all(times):
-        return Scale(power=-1.0) if minus else unknown("a sum of points in time")
-    if any(times):
-        part, shift = (node.parts[1], right) if times[0] else (node.parts[0], left)
-        literals.meet(part, shift, -1.0, "what is added to a point in time")
+    left_moment, right_moment = moments(left, right)
+    if left_moment and right_moment:
+        if node.name == "-":
+            return AGE
+        return unknown("a sum of points in time")
+    if left_moment:
+        literals.meet(node.parts[1], right, -1.0, _SHIFT)
+        return MOMENT
+    if right_moment:
+        literals.meet(node.parts[0], left, -1.0, _SHIFT)
         return MOMENT
     return _sum(literals, node, left, right)
 
@@ -43,14 +57,13 @@ def _sum(literals: Literals, node: Node, left: Scale, right: Scale) -> Scale:
             if other.power is None:
                 return unknown(other.why, signed=False)
             literals.rewrite(part, other.power)
-            return replace(other, plain=False)
+            return other.derived()
     if left.counter and right.counter:
         return left
     if left.power is None or right.power is None:
-        return unknown(left.why if left.power is None else right.why, signed=False)
+        return unknown_of(left, right, signed=False)
     if left.power != right.power:
-        why = f"`{node.name}` joins {told(left)} and {told(right)}"
-        return unknown(why, signed=False)
+        return unknown(f"`{node.name}` joins {describe(left)} and {describe(right)}", signed=False)
     return replace(left, plain=False, constant=False)
 
 
@@ -66,12 +79,16 @@ def _over(literals: Literals, node: Node, left: Scale, right: Scale) -> Scale:
         return left
     if left.counter and right.counter:
         return NUMBER
-    return _product(NUMBER if left.constant else left, right, -1.0, "ratio")
+    if left.constant:
+        return _product(NUMBER, right, -1.0, "ratio")
+    return _product(left, right, -1.0, "ratio")
 
 
 def _rest(literals: Literals, node: Node, left: Scale, right: Scale) -> Scale:
     literals.pair(node, node.parts[0], left, node.parts[1], right)
-    return unknown("`%` of a point in time") if left.moment else replace(left, plain=False, constant=False)
+    if left.moment:
+        return unknown("`%` of a point in time")
+    return replace(left, plain=False, constant=False)
 
 
 def _power(literals: Literals, node: Node, left: Scale, right: Scale) -> Scale:
@@ -86,11 +103,11 @@ def _angle(literals: Literals, node: Node, left: Scale, right: Scale) -> Scale:
     return NUMBER
 
 
-def _product(left: Scale, right: Scale, sign: float, what: str) -> Scale:
+def _product(left: Scale, right: Scale, sign: float, name: str) -> Scale:
     if left.moment or right.moment:
-        return unknown(f"a {what} with a point in time")
+        return unknown(f"a {name} with a point in time")
     if left.power is None or right.power is None:
-        return unknown(left.why if left.power is None else right.why, signed=left.signed and right.signed)
+        return unknown_of(left, right, signed=left.signed and right.signed)
     return Scale(power=left.power + sign * right.power)
 
 

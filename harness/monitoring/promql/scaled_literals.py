@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from tocsin.harness.monitoring.promql.expression import Node, NotCompressible, bare, constant
-from tocsin.harness.monitoring.promql.time_dimension import Scale, blank
+from tocsin.harness.monitoring.promql.time_dimension import Scale, blank, moments
 
 AT_SPEED_ONE = "Play this at --speed 1."
+_IN_WORDS = {0.0: "a value that time does not divide", -1.0: "a duration or a number of events", 1.0: "a slope"}
 
 
 class Literals:
@@ -23,29 +24,29 @@ class Literals:
                 if not (blank(constant(part)) and other.signed):
                     self._meet_constant(node, part, other)
                 return
-        times = (left.moment or (left.plain and right.moment), right.moment or (right.plain and left.moment))
+        times = moments(left, right)
         if all(times) or (left.counter and right.counter):
             return
-        for one in (left, right):
-            if one.power is None:
-                raise refusal(node, one.why)
+        for side in (left, right):
+            if side.power is None:
+                raise refusal(node, side.why)
         if any(times) or left.power != right.power:
-            raise refusal(node, f"{told(left)} meets {told(right)}")
+            raise refusal(node, f"{describe(left)} meets {describe(right)}")
 
     def _meet_constant(self, node: Node, part: Node, other: Scale) -> None:
         if other.power is None or other.moment:
             raise refusal(node, other.why or "a point in time meets a number")
         self.rewrite(part, other.power)
 
-    def meet(self, part: Node, scale: Scale, power: float, what: str) -> None:
+    def meet(self, part: Node, scale: Scale, power: float, name: str) -> None:
         """Ask a part to be of a power, or refuse."""
         if scale.constant:
             self.rewrite(part, power)
         elif not scale.known or scale.power != power:
             raise NotCompressible(
-                f"{what[0].upper()}{what[1:]} is {scale.why or told(scale)}, not a duration.",
+                f"{name[0].upper()}{name[1:]} is {scale.why or describe(scale)}, not a duration.",
                 hint=AT_SPEED_ONE,
-                reason=f"{what} is not a duration",
+                reason=f"{name} is not a duration",
             )
 
     def rewrite(self, node: Node, power: float) -> None:
@@ -64,12 +65,13 @@ class Literals:
             raise refusal(node, f"a number made by `{node.name}` cannot be rewritten")
 
 
-def told(scale: Scale) -> str:
+def describe(scale: Scale) -> str:
     """Return a scale in words."""
     if scale.moment:
         return "a point in time"
-    words = {0.0: "a value that time does not divide", -1.0: "a duration or a number of events", 1.0: "a slope"}
-    return words.get(scale.power or 0.0, f"a value times K^{scale.power:g}" if scale.power is not None else scale.why)
+    if scale.power is None:
+        return "a value that time does not divide"
+    return _IN_WORDS.get(scale.power, f"a value times K^{scale.power:g}")
 
 
 def refusal(node: Node, why: str) -> NotCompressible:

@@ -11,10 +11,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-
-from tocsin.harness.monitoring.promql.expression import NotCompressible
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +37,17 @@ class Scale:
         """Whether its power is proved and it is no moment."""
         return self.power is not None and not self.moment
 
+    @property
+    def undivided(self) -> bool:
+        """Whether it is the same at every speed, or made of numbers that can be rewritten."""
+        return self.constant or (self.known and self.power == 0)
+
+    def derived(self, change: Callable[[float], float] = lambda power: power) -> Scale:
+        """Return the scale of what is made of this value: its power changed, and no longer a gauge as scraped."""
+        if self.power is None:
+            return replace(self, plain=False)
+        return replace(self, power=change(self.power), plain=False)
+
 
 GAUGE = Scale(plain=True)
 NUMBER = Scale()
@@ -58,76 +67,37 @@ _OWN = {"prometheus_rule_group_interval_seconds": AGE, "prometheus_target_interv
 
 def by_name(metric: str) -> Scale:
     """Return the scale of a scraped metric as its name tells it, by the conventions of OpenMetrics."""
+    if not metric:
+        return unknown("it reads a metric without a name")
     if metric in _OWN:
         return _OWN[metric]
     if _MOMENTS.search(metric):
         return MOMENT
     if _COUNTERS.search(metric):
-        return _counter(metric)
-    return GAUGE if metric else Scale(power=None, why="it reads a metric without a name")
+        return counter(metric)
+    return GAUGE
 
 
-def _counter(metric: str) -> Scale:
+def counter(metric: str) -> Scale:
+    """Return the scale of the bare value of a counter."""
     why = f"`{metric}` is a counter, whose bare value depends on how long its process has run"
     return Scale(power=None, counter=True, why=why)
-
-
-@dataclass(frozen=True)
-class Scales:
-    """The scale of every metric: as declared by the stack, as recorded by rules, else as its name tells.
-
-    `ages` are gauges in seconds of the drill's own time (a lag, an age), `moments` those that hold a time, `events`
-    counters of what the drill does rather than of its traffic, such as restarts. `recorded` maps the name of a
-    recording rule to its expressions; `counters` are what some rule reads as one.
-    """
-
-    recorded: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    ages: tuple[str, ...] = ()
-    moments: tuple[str, ...] = ()
-    events: tuple[str, ...] = ()
-    counters: frozenset[str] = frozenset()
-    _known: dict[str, Scale] = field(default_factory=dict, init=False, repr=False, compare=False)
-
-    def of(self, metric: str) -> Scale:
-        """Return the scale of a metric's value."""
-        if metric in self._known:
-            return self._known[metric]
-        if metric not in self.recorded:
-            declared = {**dict.fromkeys(self.ages, AGE), **dict.fromkeys(self.moments, MOMENT)}
-            known = _counter(metric) if metric in self.counters else by_name(metric)
-            found = declared.get(metric) or (NUMBER if metric in self.events else known)
-        else:
-            self._known[metric] = Scale(power=None, why=f"`{metric}` is recorded from itself")
-            found = self._of_record(metric)
-        self._known[metric] = found
-        return found
-
-    def of_counter(self, metric: str) -> Scale:
-        """Return the scale of a metric that a rule reads as a counter: K times fewer requests, as many events."""
-        if metric in self.events:
-            return NUMBER
-        found = self.of(metric)
-        return found if metric in self.recorded and not (found.plain or found.counter) else Scale(power=-1.0)
-
-    def _of_record(self, metric: str) -> Scale:
-        from tocsin.harness.monitoring.promql.rewrites import analyse
-
-        found = []
-        for expr in self.recorded[metric]:
-            try:
-                found.append(analyse(expr, self).scale)
-            except NotCompressible as error:
-                found.append(Scale(power=None, signed=False, why=f"`{metric}` is recorded from what {error.reason}"))
-        kept = [replace(one, constant=False) for one in found]
-        first = kept[0]
-        if all((one.power, one.moment) == (first.power, first.moment) for one in kept):
-            return replace(first, why=first.why or f"recorded as `{metric}`")
-        return Scale(power=None, why=f"`{metric}` is recorded from values that time divides differently")
 
 
 def unknown(why: str, *, signed: bool = True) -> Scale:
     """Return the scale of a value whose power cannot be told, and why not."""
     return Scale(power=None, signed=signed, why=why)
+
+
+def unknown_of(left: Scale, right: Scale, *, signed: bool) -> Scale:
+    """Return the scale of what is made of two values of which the first or the second is unknown."""
+    reasons = [scale.why for scale in (left, right) if scale.power is None]
+    return unknown(reasons[0], signed=signed)
+
+
+def moments(left: Scale, right: Scale) -> tuple[bool, bool]:
+    """Tell of two values that meet which are points in time: a plain gauge is one where the other is one."""
+    return left.moment or (left.plain and right.moment), right.moment or (right.plain and left.moment)
 
 
 def blank(value: float | None) -> bool:

@@ -4,8 +4,7 @@ import pytest
 
 from tocsin.harness.monitoring.promql.compress import compress_expr
 from tocsin.harness.monitoring.promql.expression import NotCompressible
-from tocsin.harness.monitoring.promql.rewrites import analyse
-from tocsin.harness.monitoring.promql.time_dimension import Scales
+from tocsin.harness.monitoring.promql.rewrites import Scales, analyse
 
 POWERS = [
     ("x", 0),
