@@ -1,10 +1,10 @@
-"""Receives Alertmanager's webhooks and writes each down: `python -m tocsin.harness.sidecars.pager --port N --record FILE`.
+"""Receives Alertmanager's webhooks and records each: `python -m tocsin.harness.sidecars.pager --port N --record FILE`.
 
-    POST /<receiver>   appends one line to the record and answers (200 unless --answer says otherwise)
+    POST /<receiver>   appends a line to the record and answers 200, or the status of --answer
     GET  /healthz      answers 200
-    PUT  /-/faults/pager_error   with --faults only: refuses a share of the notifications from now on; DELETE ends it
+    PUT  /-/faults/pager_error   with --faults only: refuses a share of the notifications until DELETE
 
-Standard library only: it also runs in a plain Python container that holds nothing else of ours.
+Standard library only: it also runs in a plain Python container.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ import math
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 from urllib.parse import unquote, urlsplit
 
 _WALL_START, _MONOTONIC_START = time.time(), time.monotonic()
@@ -26,36 +27,38 @@ FAULT_PATH = "/-/faults/pager_error"
 
 
 class Refusal:
-    """What `pager_error` asks for: `status` for exactly `share` of the calls, of one receiver or (None) of all.
+    """Answers `status` to exactly `share` of the calls of one receiver, or of all for None, evenly spread.
 
-    Calls that are no notification (they would be told 400) are refused likewise, and counted apart.
+    Calls that are no notification (their normal answer is 400) are refused alike, and counted apart.
     """
 
-    def __init__(self, given: Any) -> None:
-        if not isinstance(given, dict) or set(given) != {"status", "share", "receiver"}:
-            raise ValueError(f"expected status, share and receiver, got {given!r}")
-        self.status, self.share, self.receiver = given["status"], given["share"], given["receiver"]
-        if type(self.status) is not int or not 401 <= self.status <= 599:
-            raise ValueError(f"status is {self.status!r}; expected 401 to 599")
-        if isinstance(self.share, bool) or not isinstance(self.share, int | float) or not 0 < self.share <= 1:
-            raise ValueError(f"share is {self.share!r}; expected above 0, at most 1")
-        if not isinstance(self.receiver, str | None):
-            raise ValueError(f"receiver is {self.receiver!r}; expected a name or null")
+    def __init__(self, arguments: object) -> None:
+        """ValueError for arguments that do not fit."""
+        if not isinstance(arguments, dict) or set(arguments) != {"status", "share", "receiver"}:
+            raise ValueError(f"expected status, share and receiver, got {arguments!r}")
+        status, share, receiver = arguments["status"], arguments["share"], arguments["receiver"]
+        if type(status) is not int or not 401 <= status <= 599:
+            raise ValueError(f"status is {status!r}; expected 401 to 599")
+        if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:
+            raise ValueError(f"share is {share!r}; expected above 0, at most 1")
+        if not isinstance(receiver, str | None):
+            raise ValueError(f"receiver is {receiver!r}; expected a name or null")
+        self.status, self.share, self.receiver = status, share, receiver
         self._calls = {True: 0, False: 0}
 
-    def hits(self, receiver: str, notification: bool) -> bool:
-        """Count a call and tell whether it is refused: after n calls floor(n x share) were, evenly spread."""
+    def refuses(self, receiver: str, *, is_notification: bool) -> bool:
+        """Count a call and return whether it is refused: of n calls, floor(n x share) are."""
         if self.receiver not in (None, receiver):
             return False
-        self._calls[notification] += 1
-        calls = self._calls[notification]
-        return bool(math.floor(calls * self.share + 1e-9) > math.floor((calls - 1) * self.share + 1e-9))
+        self._calls[is_notification] += 1
+        calls = self._calls[is_notification]
+        return math.floor(calls * self.share + 1e-9) > math.floor((calls - 1) * self.share + 1e-9)
 
 
 class Pager(ThreadingHTTPServer):
-    """A webhook receiver on `host:port`; 0 chooses a port, see `server_port`. `answer` is what every POST is told.
+    """A webhook receiver on `host:port`; port 0 chooses one, see `server_port`.
 
-    `faults`: whether it can be told to refuse notifications.
+    `answer` is the status of every POST. `faults`: whether drills may let it refuse notifications.
     """
 
     daemon_threads = True
@@ -65,21 +68,21 @@ class Pager(ThreadingHTTPServer):
         self, port: int, record: Path, *, answer: int = 200, host: str = "127.0.0.1", faults: bool = False
     ) -> None:
         record.parent.mkdir(parents=True, exist_ok=True)
-        super().__init__((host, port), _Call)
+        super().__init__((host, port), _Handler)
         self.answer, self.faults = answer, faults
         self.refusal: Refusal | None = None
         self._record: IO[str] = record.open("a", encoding="utf-8")
         self._lock = threading.Lock()
 
-    def told(self, receiver: str, notification: bool) -> int:
-        """Return the status that a call is told: 400 for one that is no notification, unless it is refused."""
+    def status_for(self, receiver: str, *, is_notification: bool) -> int:
+        """Return the status that answers a POST: 400 when it is no notification, unless it is refused."""
         with self._lock:
-            if self.refusal is not None and self.refusal.hits(receiver, notification):
-                return int(self.refusal.status)
-        return self.answer if notification else 400
+            if self.refusal is not None and self.refusal.refuses(receiver, is_notification=is_notification):
+                return self.refusal.status
+        return self.answer if is_notification else 400
 
-    def write(self, line: dict[str, Any]) -> None:
-        """Append one line to the record, at once."""
+    def write(self, line: Mapping[str, object]) -> None:
+        """Append a line to the record and flush it."""
         with self._lock:
             self._record.write(json.dumps(line) + "\n")
             self._record.flush()
@@ -91,7 +94,7 @@ class Pager(ThreadingHTTPServer):
             self._record.close()
 
 
-class _Call(BaseHTTPRequestHandler):
+class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 60
     server: Pager
@@ -103,15 +106,15 @@ class _Call(BaseHTTPRequestHandler):
         received = _WALL_START + (time.monotonic() - _MONOTONIC_START)
         notification = self._notification()
         receiver = unquote(urlsplit(self.path).path.rstrip("/").rpartition("/")[2])
-        status = self.server.told(receiver, notification is not None)
+        status = self.server.status_for(receiver, is_notification=notification is not None)
         if notification is None:
-            self._answer(status, last=True)  # what is left of the body must not be taken for a next call
+            self._answer(status, last=True)  # the rest of the body must not be read as the next call
             return
-        self.server.write(line(notification, at=received, receiver=receiver, answered=status))
+        self.server.write(record_line(notification, at=received, receiver=receiver, answered=status))
         self._answer(status)
 
     def do_PUT(self) -> None:
-        if not self._controls():
+        if not self._is_fault_control():
             return
         try:
             self.server.refusal = Refusal(self._body())
@@ -121,26 +124,31 @@ class _Call(BaseHTTPRequestHandler):
         self._answer(200)
 
     def do_DELETE(self) -> None:
-        if self._controls():
+        if self._is_fault_control():
             self.server.refusal = None
             self._answer(200)
 
-    def _controls(self) -> bool:
+    def _is_fault_control(self) -> bool:
+        """Return whether the call sets a fault; answer 404 if not."""
         known = self.server.faults and urlsplit(self.path).path == FAULT_PATH
         if not known:
             self._answer(404, last=True)
         return known
 
-    def _notification(self) -> dict[str, Any] | None:
-        """The notification, or None when the body is torn or is none."""
+    def _notification(self) -> dict[str, object] | None:
+        """Return the notification in the body, None when there is none."""
         content = self._body()
-        return content if isinstance(content, dict) and isinstance(content.get("alerts"), list) else None
+        if isinstance(content, dict) and isinstance(content.get("alerts"), list):
+            return content
+        return None
 
-    def _body(self) -> Any:
-        """The JSON of the body, None when it is torn or is none."""
+    def _body(self) -> object:
+        """Return the JSON in the body, None when it is torn or no JSON."""
         try:
             length = int(self.headers.get("Content-Length", ""))
-            body = self.rfile.read(length) if 0 <= length <= _LARGEST else b""
+            if not 0 <= length <= _LARGEST:
+                return None
+            body = self.rfile.read(length)
             return json.loads(body) if len(body) == length else None
         except (ValueError, OSError):
             return None
@@ -158,9 +166,11 @@ class _Call(BaseHTTPRequestHandler):
             super().log_request(code, size)
 
 
-def line(notification: dict[str, Any], *, at: float, receiver: str, answered: int) -> dict[str, Any]:
-    """Return what is written of a notification: when, to whom, what it was told, and its alerts in full."""
+def record_line(notification: Mapping[str, object], *, at: float, receiver: str, answered: int) -> dict[str, object]:
+    """Return the line for a notification: when and for whom it came, the status it got, and its alerts in full."""
     kept = ("status", "labels", "annotations", "startsAt", "endsAt", "fingerprint")
+    alerts = notification["alerts"]
+    assert isinstance(alerts, list)
     return {
         "at": at,
         "receiver": receiver,
@@ -169,20 +179,18 @@ def line(notification: dict[str, Any], *, at: float, receiver: str, answered: in
         "group_key": notification.get("groupKey", ""),
         "group_labels": notification.get("groupLabels") or {},
         "truncated": notification.get("truncatedAlerts") or 0,
-        "alerts": [
-            {key: alert.get(key) for key in kept} for alert in notification["alerts"] if isinstance(alert, dict)
-        ],
+        "alerts": [{key: alert.get(key) for key in kept} for alert in alerts if isinstance(alert, dict)],
     }
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Serve until ended by a signal."""
+    """Serve until a signal ends the process."""
     parser = argparse.ArgumentParser(prog="python -m tocsin.harness.sidecars.pager")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--record", type=Path, required=True)
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--answer", type=int, default=200, help="the HTTP status that every POST is told")
-    parser.add_argument("--faults", action="store_true", help="can be told to refuse notifications, for drills")
+    parser.add_argument("--answer", type=int, default=200, help="the HTTP status that answers every POST")
+    parser.add_argument("--faults", action="store_true", help="drills may let it refuse notifications")
     options = parser.parse_args(argv)
     with Pager(options.port, options.record, answer=options.answer, host=options.host, faults=options.faults) as pager:
         pager.serve_forever()

@@ -24,7 +24,7 @@ from pathlib import Path
 from tests.benchmarks import programs
 from tests.benchmarks.servers import Nginx
 from tocsin.harness.engines.common.ports import choose_ports
-from tocsin.harness.sidecars.proxy.edge_control import tell
+from tocsin.harness.sidecars.proxy.edge_control import call_control
 
 EDGE = "prometheus -> model"
 TOXIPROXY = "github.com/Shopify/toxiproxy/v2/cmd/server@v2.12.0"
@@ -65,7 +65,7 @@ def ours(target: str, core: int) -> Iterator[tuple[str, Slow]]:
         target,
     ]
     with _process(argv, core, control):
-        yield f"127.0.0.1:{listen}", lambda ms: tell(f"127.0.0.1:{control}", EDGE, {"delay_ms": ms}) and None
+        yield f"127.0.0.1:{listen}", lambda ms: call_control(f"127.0.0.1:{control}", EDGE, {"delay_ms": ms}) and None
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tocsin.harness.engines.common.ports import choose_ports
-from tocsin.harness.sidecars.proxy.edge_control import tell
+from tocsin.harness.sidecars.proxy.edge_control import call_control
 
 ROOT = Path(__file__).resolve().parents[2]
 EDGE = "prometheus -> model"
@@ -27,10 +27,10 @@ class Standing:
     control: str
 
     def set(self, **conditions: Any) -> dict[str, Any]:
-        return tell(self.control, EDGE, conditions)
+        return call_control(self.control, EDGE, conditions)
 
     def state(self) -> dict[str, Any]:
-        return tell(self.control, EDGE)
+        return call_control(self.control, EDGE)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ import pytest
 from tests.faults.fake_live import FakeLive
 from tests.sidecars.standing_proxy import EDGE, ROOT, Standing, standing
 from tocsin.harness.faults import make
-from tocsin.harness.sidecars.proxy.ask_once import ask_once
+from tocsin.harness.sidecars.proxy.ask_once import EdgeAnswer, How, ask_once
 
 
 class Call(BaseHTTPRequestHandler):
@@ -69,14 +69,14 @@ class Contained(FakeLive):
     """A stack whose proxies are asked from inside; from outside everything is answered."""
 
     listens = calls = ""
-    seen = "refused"
+    seen: How = "refused"
 
-    def ask(self, path: str, within_s: float, padding: str = "") -> dict[str, Any]:
-        return {"how": self.seen, "took_s": 0.0, "size": 0}
+    def ask(self, path: str, within_s: float, padding: str = "") -> EdgeAnswer:
+        return EdgeAnswer(how=self.seen, took_s=0.0)
 
 
 @pytest.mark.parametrize(("seen", "state"), [("refused", "present"), ("answered", "absent"), ("cut", "cannot_tell")])
-def test_a_witness_believes_what_is_seen_from_inside(proxy: Standing, seen: str, state: str) -> None:
+def test_a_witness_believes_what_is_seen_from_inside(proxy: Standing, seen: How, state: str) -> None:
     live = Contained(proxy.calls)
     live.listens = live.calls = proxy.calls
     live.seen = seen

@@ -15,7 +15,7 @@ import pytest
 
 from tests.sidecars.standing_proxy import EDGE, ROOT, Standing, standing
 from tocsin.harness.engines.common.ports import choose_ports
-from tocsin.harness.sidecars.proxy.edge_control import tell
+from tocsin.harness.sidecars.proxy.edge_control import call_control
 
 
 class Server:
@@ -208,7 +208,7 @@ def test_it_counts_and_says_what_holds(proxy: Standing, server: Server) -> None:
 
 WRONG: list[tuple[Callable[[Standing], Any], str]] = [
     (lambda proxy: proxy.set(nonsense=1), "unknown conditions nonsense"),
-    (lambda proxy: tell(proxy.control, "a -> b"), "'a -> b' is not one of"),
+    (lambda proxy: call_control(proxy.control, "a -> b"), "'a -> b' is not one of"),
 ]
 
 

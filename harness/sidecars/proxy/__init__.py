@@ -1,9 +1,12 @@
-"""A TCP proxy on edges between roles: `python -m tocsin.harness.sidecars.proxy --control PORT --edge NAME LISTEN HOST:PORT ...`.
+"""A TCP proxy on edges between roles.
 
-It forwards as it is until told otherwise. The control port takes one JSON line per connection and answers with one:
+    python -m tocsin.harness.sidecars.proxy --control PORT --edge NAME LISTEN HOST:PORT ...
 
-    {"edge": "prometheus -> model", "set": {"delay_ms": 200}}    from now on so; everything not named is as at the start
-    {"edge": "prometheus -> model"}                              tells conditions and counters, changes nothing
+It forwards everything unchanged until conditions are set. The control port takes one JSON line per connection and
+answers with one:
 
-Loopback only, no root, standard library only: it also runs in a plain Python container.
+    {"edge": "prometheus -> model", "set": {"delay_ms": 200}}    sets conditions; those not named get their defaults
+    {"edge": "prometheus -> model"}                              returns conditions and counters, changes nothing
+
+No root, standard library only: it also runs in a plain Python container.
 """

@@ -1,4 +1,4 @@
-"""Serves the edges named on the command line until ended by a signal."""
+"""The proxy's command: serves the edges named on the command line until a signal ends it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tocsin.harness.sidecars.proxy.edge_control import Control, Edge
 
 
 async def serve(control: int, edges: dict[str, Edge], host: str = "127.0.0.1") -> None:
-    """Listen on every edge and on the control port until ended by a signal; OSError if a port is taken."""
+    """Listen on every edge and on the control port until a signal comes; OSError if a port is taken."""
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -24,7 +24,7 @@ async def serve(control: int, edges: dict[str, Edge], host: str = "127.0.0.1") -
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Serve until ended by a signal."""
+    """Serve until a signal comes; return 0, or 1 when a port is taken."""
     parser = argparse.ArgumentParser(prog="python -m tocsin.harness.sidecars.proxy")
     parser.add_argument("--control", type=int, required=True)
     parser.add_argument("--host", default="127.0.0.1", help="where to listen; in a container, 0.0.0.0")

@@ -1,4 +1,4 @@
-"""What an edge does to the traffic that goes over it."""
+"""What an edge does to its traffic: delay, bandwidth, slices, partition, refusal, reset."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from typing import Literal
 
 Way = Literal["to", "from"]
 """`to`: from the caller to the role called; `from`: back."""
+_BANDWIDTH_STEPS_PER_S = 50
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """What an edge does to its traffic; zero and empty: nothing.
+    """What an edge does to its traffic; zero and empty mean nothing.
 
-    `delay_ms` with up to `jitter_ms` more or less is added on the way to the role called, so once per round trip.
-    `bytes_per_s` and `slice_bytes` (pieces of so many bytes, `slice_ms` apart) hold for each direction of a connection.
+    `delay_ms`, plus or minus up to `jitter_ms`, is added on the way to the role, so once per round trip.
+    `bytes_per_s` and `slice_bytes` (pieces of that size, `slice_ms` apart) hold for each direction of a connection.
     `hold` keeps what goes `to`, `from` or `both` ways until it is released, as a partition does. `close_after_bytes`
-    ends a connection once so many bytes came back. `mode`: `refuse` stops listening, `reset` resets every connection.
+    ends a connection after that many bytes of the answer. `mode`: `refuse` stops listening, `reset` resets connections.
     """
 
     delay_ms: float = 0.0
@@ -29,10 +30,23 @@ class Conditions:
     mode: Literal["pass", "refuse", "reset"] = "pass"
 
     def holds(self, way: Way) -> bool:
-        """Tell whether this direction is held."""
+        """Return whether this direction is held."""
         return self.hold in (way, "both")
 
     def delays(self, way: Way) -> bool:
-        """Tell whether this direction is anything but passed on at once."""
-        slow = self.bytes_per_s or self.slice_bytes or (way == "to" and (self.delay_ms or self.jitter_ms))
-        return bool(slow) or self.holds(way)
+        """Return whether anything in this direction is not forwarded at once."""
+        if self.holds(way) or self.bytes_per_s or self.slice_bytes:
+            return True
+        return way == "to" and bool(self.delay_ms or self.jitter_ms)
+
+    def piece_bytes(self, size: int) -> int:
+        """Return the size of the pieces in which `size` bytes are forwarded."""
+        if self.slice_bytes:
+            return self.slice_bytes
+        if self.bytes_per_s:
+            return max(int(self.bytes_per_s / _BANDWIDTH_STEPS_PER_S), 1)
+        return size
+
+    def transfer_s(self, size: int) -> float:
+        """Return the seconds that the bandwidth takes for `size` bytes."""
+        return size / self.bytes_per_s if self.bytes_per_s else 0.0

@@ -6,8 +6,8 @@ import asyncio
 import json
 import random
 import socket
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
 
 from tocsin.harness.sidecars.proxy.conditions import Conditions
 from tocsin.harness.sidecars.proxy.relay import Link
@@ -17,7 +17,7 @@ _LONGEST_LINE = 65_536
 
 @dataclass
 class Edge:
-    """One edge: where it listens, whom it calls, its conditions, and what went through."""
+    """One edge: where it listens, which role it calls, its conditions, its counters and its open connections."""
 
     name: str
     port: int
@@ -31,10 +31,10 @@ class Edge:
     chance: random.Random = field(default_factory=lambda: random.Random(7))
 
     async def apply(self, conditions: Conditions) -> None:
-        """Take new conditions for open connections and those to come."""
+        """Set the conditions of open and of future connections."""
         self.conditions = conditions
         if conditions.mode == "refuse":
-            await self.shut()
+            self.stop_listening()
         else:
             await self.listen()
         for link in tuple(self.links):
@@ -44,18 +44,18 @@ class Edge:
                 link.abort(reset=True)
 
     async def listen(self) -> None:
-        """Listen, unless it does."""
+        """Listen, unless it does already; OSError if the port is taken."""
         if self.server is None:
             loop = asyncio.get_running_loop()
             self.server = await loop.create_server(lambda: Link(self).caller, self.host, self.port)
 
-    async def shut(self) -> None:
-        """Stop listening."""
+    def stop_listening(self) -> None:
+        """Refuse new connections."""
         if self.server is not None:
             self.server.close()
             self.server = None
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> dict[str, object]:
         """Return conditions and counters, for JSON."""
         return {
             "edge": self.name,
@@ -67,51 +67,63 @@ class Edge:
 
 
 class Control(asyncio.Protocol):
-    """The control port: one JSON line in, one out."""
+    """A connection of the control port: one JSON line in, one out."""
 
     def __init__(self, edges: dict[str, Edge]) -> None:
         self._edges, self._line = edges, b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take a caller."""
+        """Remember the connection."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
-        """Answer when the line is whole."""
+        """Answer when the line is complete."""
         self._line += data
         if b"\n" in self._line or len(self._line) > _LONGEST_LINE:
             self._answering = asyncio.get_running_loop().create_task(self._answer())
 
     async def _answer(self) -> None:
         try:
-            said = await obey(self._edges, json.loads(self._line))
+            answer = await execute(self._edges, json.loads(self._line))
         except (ValueError, TypeError, KeyError, OSError) as error:
-            said = {"error": f"{type(error).__name__}: {error}"}
-        self._transport.write(json.dumps(said).encode() + b"\n")
+            answer = {"error": f"{type(error).__name__}: {error}"}
+        self._transport.write(json.dumps(answer).encode() + b"\n")
         self._transport.close()
 
 
-async def obey(edges: dict[str, Edge], said: dict[str, Any]) -> dict[str, Any]:
-    """Do what one line of the control port asks for; KeyError: an unknown edge, ValueError: unknown conditions."""
-    name = said.get("edge")
+async def execute(edges: dict[str, Edge], command: object) -> dict[str, object]:
+    """Execute a command of the control port and return the edge's state.
+
+    KeyError for an unknown edge, ValueError for unknown conditions, TypeError for anything that is no command.
+    """
+    if not isinstance(command, dict):
+        raise TypeError(f"expected an object, got {command!r}")
+    name = command.get("edge")
     if name not in edges:
         raise KeyError(f"{name!r} is not one of {', '.join(edges)}")
-    if "set" in said:
-        strange = set(said["set"]) - {one.name for one in fields(Conditions)}
-        if strange:
-            raise ValueError(f"unknown conditions {', '.join(sorted(strange))}")
-        await edges[name].apply(Conditions(**said["set"]))
+    if "set" in command:
+        unknown = set(command["set"]) - {known.name for known in fields(Conditions)}
+        if unknown:
+            raise ValueError(f"unknown conditions {', '.join(sorted(unknown))}")
+        await edges[name].apply(Conditions(**command["set"]))
     return edges[name].state()
 
 
-def tell(address: str, edge: str, conditions: dict[str, Any] | None = None, *, within_s: float = 5.0) -> dict[str, Any]:
-    """Set an edge's conditions (None: only ask); return its state. OSError if the proxy does not answer or refuses."""
+def call_control(
+    address: str, edge: str, conditions: Mapping[str, object] | None = None, *, within_s: float = 5.0
+) -> dict[str, object]:
+    """Set an edge's conditions (None: change nothing) and return its state.
+
+    OSError if the proxy does not answer or refuses.
+    """
+    command: dict[str, object] = {"edge": edge}
+    if conditions is not None:
+        command["set"] = conditions
     host, _, port = address.rpartition(":")
-    line = {"edge": edge} if conditions is None else {"edge": edge, "set": conditions}
-    with socket.create_connection((host, int(port)), timeout=within_s) as call:
-        call.sendall(json.dumps(line).encode() + b"\n")
-        answer = b"".join(iter(lambda: call.recv(65_536), b""))
+    with socket.create_connection((host, int(port)), timeout=within_s) as connection:
+        connection.sendall(json.dumps(command).encode() + b"\n")
+        answer = b"".join(iter(lambda: connection.recv(65_536), b""))
     state = json.loads(answer or b'{"error": "no answer"}')
     if "error" in state:
         raise OSError(f"the proxy of {edge} at {address} says {state['error']}")

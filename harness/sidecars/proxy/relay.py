@@ -1,4 +1,4 @@
-"""One proxied connection: what a caller and a role say to each other goes on at once, or as the conditions tell."""
+"""One proxied connection: forwards between a caller and a role, at once or as the conditions say."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from typing import Protocol
 from tocsin.harness.sidecars.proxy.conditions import Conditions, Way
 
 _BUFFERED = 1 << 20
-"""Bytes that may wait in one direction of a connection before its sender is told to wait."""
-_NOW_RESET = struct.pack("ii", 1, 0)
-_BANDWIDTH_STEPS_PER_S = 50
+"""Bytes that may wait in one direction of a connection before its sender must wait."""
+_NO_LINGER = struct.pack("ii", 1, 0)
+"""Makes the kernel reset a connection when its socket is closed."""
 
 
-class EdgeOf(Protocol):
+class EdgeState(Protocol):
     """What a link needs of its edge."""
 
     target: tuple[str, int]
@@ -30,24 +30,24 @@ class EdgeOf(Protocol):
 
 
 class Link:
-    """One connection of a caller, and the one made to the role for it."""
+    """A connection of a caller, and the one to the role that belongs to it."""
 
-    def __init__(self, edge: EdgeOf) -> None:
+    def __init__(self, edge: EdgeState) -> None:
         self.edge = edge
         self.caller = Side(self, "to")
         self.role = Side(self, "from")
         self.caller.peer, self.role.peer = self.role, self.caller
 
     def opened(self) -> None:
-        """Call the role for a caller that has just come."""
+        """Connect to the role for a caller that has just connected."""
         self.edge.connections += 1
         self.edge.links.add(self)
         if self.edge.conditions.mode == "reset":
             self.abort(reset=True)
             return
-        self._calling = asyncio.get_running_loop().create_task(self._call())
+        self._connecting = asyncio.get_running_loop().create_task(self._connect())
 
-    async def _call(self) -> None:
+    async def _connect(self) -> None:
         try:
             await asyncio.get_running_loop().create_connection(lambda: self.role, *self.edge.target)
         except OSError:
@@ -55,23 +55,23 @@ class Link:
             return
         if self in self.edge.links:
             self.caller.flush()
-        else:  # given up meanwhile
+        else:  # the caller has gone meanwhile
             self.abort(reset=True)
 
     def release(self) -> None:
-        """Look again at what waits: conditions have changed."""
+        """Forward what waits, as far as the new conditions allow."""
         for side in (self.caller, self.role):
             side.flush()
 
     def abort(self, *, reset: bool = False) -> None:
-        """End both connections, with a reset if asked for."""
+        """End both connections, with a reset if `reset`."""
         self.edge.links.discard(self)
         for side in (self.caller, self.role):
             side.abort(reset=reset)
 
 
 class Side(asyncio.Protocol):
-    """One end of a link: what it reads goes to its peer, at once or when its conditions allow."""
+    """One end of a link: forwards what it reads to its peer, at once or when the conditions allow."""
 
     peer: Side
 
@@ -87,7 +87,7 @@ class Side(asyncio.Protocol):
         self._passed = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take a connection that is open."""
+        """Remember the connection; the caller's opens the link."""
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
         with contextlib.suppress(OSError):
@@ -96,7 +96,7 @@ class Side(asyncio.Protocol):
             self.link.opened()
 
     def data_received(self, data: bytes) -> None:
-        """Pass on, or keep until it is due."""
+        """Forward at once, or keep until it is due."""
         edge = self.link.edge
         edge.bytes[self.way] += len(data)
         if self.peer.transport is not None and not self._waiting and not edge.conditions.delays(self.way):
@@ -105,58 +105,59 @@ class Side(asyncio.Protocol):
         self._keep(data, edge.conditions)
         if self._bytes > _BUFFERED:
             self._full = True
-            self._read_or_not()
+            self._pause_or_resume()
         self.flush()
 
-    def _keep(self, data: bytes, told: Conditions) -> None:
-        """Put data in the queue, each piece with the time it is due."""
-        now = asyncio.get_running_loop().time()
-        due = now
+    def _keep(self, data: bytes, conditions: Conditions) -> None:
+        """Queue data in pieces, each with the time it is due."""
+        due = asyncio.get_running_loop().time()
         if self.way == "to":
-            due += max(told.delay_ms + self.link.edge.chance.uniform(-1, 1) * told.jitter_ms, 0.0) / 1000
+            jitter_ms = self.link.edge.chance.uniform(-1, 1) * conditions.jitter_ms
+            due += max(conditions.delay_ms + jitter_ms, 0.0) / 1000
         due = max(due, self._free_at)
-        step = told.slice_bytes or (
-            max(int(told.bytes_per_s / _BANDWIDTH_STEPS_PER_S), 1) if told.bytes_per_s else len(data)
-        )
+        step = conditions.piece_bytes(len(data))
         for start in range(0, len(data), step):
             piece = data[start : start + step]
-            due += len(piece) / told.bytes_per_s if told.bytes_per_s else 0.0
+            due += conditions.transfer_s(len(piece))
             self._waiting.append((due, piece))
             self._bytes += len(piece)
-            due += told.slice_ms / 1000 if told.slice_bytes else 0.0
+            if conditions.slice_bytes:
+                due += conditions.slice_ms / 1000
         self._free_at = due
 
     def flush(self) -> None:
-        """Send what is due, and come back for the rest; what was kept for conditions that are over goes at once."""
-        told = self.link.edge.conditions
-        if told.holds(self.way) or self.peer.transport is None:
+        """Send what is due and come back for the rest; send everything when no condition delays it any more."""
+        conditions = self.link.edge.conditions
+        if conditions.holds(self.way) or self.peer.transport is None:
             return
         loop = asyncio.get_running_loop()
-        now = loop.time() if told.delays(self.way) else float("inf")
+        now = loop.time() if conditions.delays(self.way) else float("inf")
         while self._waiting and self._waiting[0][0] <= now:
             piece = self._waiting.popleft()[1]
             self._bytes -= len(piece)
             self._send(piece)
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._cancel_timer()
         if self._waiting:
             self._timer = loop.call_at(self._waiting[0][0], self.flush)
             return
         self._free_at = 0.0
         if self._full:
             self._full = False
-            self._read_or_not()
+            self._pause_or_resume()
         if self._ended:
             self.peer.finish()
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _send(self, data: bytes) -> None:
         other, limit = self.peer.transport, self.link.edge.conditions.close_after_bytes
         if other is None or other.is_closing():
             return
         if limit and self.way == "from":
-            left = limit - self._passed
-            data = data[:left]
+            data = data[: limit - self._passed]
             self._passed += len(data)
             other.write(data)
             if self._passed >= limit:
@@ -167,13 +168,13 @@ class Side(asyncio.Protocol):
         other.write(data)
 
     def eof_received(self) -> bool:
-        """Keep the other direction open; the end goes on behind what waits."""
+        """Keep the other direction open; the end is forwarded after what waits."""
         self._ended = True
         self.flush()
         return True
 
     def finish(self) -> None:
-        """Tell this end that no more comes; close when both directions have ended."""
+        """End the writing to this side; close both sides when both directions have ended."""
         if self.transport is None or self.transport.is_closing():
             return
         if self._ended and not self._waiting:
@@ -185,7 +186,7 @@ class Side(asyncio.Protocol):
             self.transport.write_eof()
 
     def connection_lost(self, error: Exception | None) -> None:
-        """End the other side: after what waits for it, or with a reset if this one was reset."""
+        """End the other side: after what waits for it, or with a reset if this side was reset."""
         if error is not None:
             self.link.abort(reset=True)
         elif not self._ended:
@@ -193,16 +194,16 @@ class Side(asyncio.Protocol):
             self.flush()
 
     def pause_writing(self) -> None:
-        """Let the peer read no more: this end takes no more."""
+        """Stop the peer's reading: this side takes no more for now."""
         self.peer._blocked = True
-        self.peer._read_or_not()
+        self.peer._pause_or_resume()
 
     def resume_writing(self) -> None:
-        """Let the peer read on."""
+        """Let the peer read again."""
         self.peer._blocked = False
-        self.peer._read_or_not()
+        self.peer._pause_or_resume()
 
-    def _read_or_not(self) -> None:
+    def _pause_or_resume(self) -> None:
         if self.transport is None or self.transport.is_closing() or self._ended:
             return
         if self._full or self._blocked:
@@ -211,15 +212,13 @@ class Side(asyncio.Protocol):
             self.transport.resume_reading()
 
     def abort(self, *, reset: bool = False) -> None:
-        """Drop this end and what waits for its peer."""
+        """Drop this side and what waits for its peer."""
         self._waiting.clear()
         self._bytes = 0
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._cancel_timer()
         if self.transport is not None:
             if reset:
                 with contextlib.suppress(OSError):
                     sock = self.transport.get_extra_info("socket")
-                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NOW_RESET)
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
             self.transport.abort()
