@@ -6,13 +6,13 @@ The samples of ALERTS carry the times at which Prometheus evaluated the rule, so
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tocsin.harness.evidence.alert_states import AlertState
 from tocsin.harness.evidence.interval import Interval
-from tocsin.harness.evidence.metrics import Metrics, Series
+from tocsin.harness.evidence.metrics import Metrics, Series, sample_times
 
 _GAP = 1.6
 """A step between two samples of one alert that is longer than this many intervals of its group is a hole."""
@@ -24,7 +24,7 @@ class Episode:
 
     `labels` are those of the rule, without `alertname`. `pending_at` is None when it fired at once; `end` is the first
     evaluation at which it was gone, None while it still fired at the last one. In `inhibited` and `silenced` nobody
-    was told; an interval still open reaches to the last evaluation.
+    was notified; an interval still open reaches to the last evaluation.
     """
 
     alert: str
@@ -42,33 +42,32 @@ class Episode:
 class Alerts:
     """Every episode of a run by start, and the first and last evaluation seen (None: no evaluation was)."""
 
-    all: tuple[Episode, ...]
-    never_fired: tuple[Episode, ...]
+    all: tuple[Episode, ...] = ()
+    never_fired: tuple[Episode, ...] = ()
     """What was pending and went away: `start` is when it became pending."""
-    first_evaluation: float | None
-    last_evaluation: float | None
+    first_evaluation: float | None = None
+    last_evaluation: float | None = None
 
     @classmethod
-    def read(cls, metrics: Metrics, rows: Sequence[Mapping[str, Any]], evaluation_s: Callable[[str], float]) -> Alerts:
-        """Build the episodes from ALERTS and the rows of `alerts.jsonl`. No metrics: no episodes and no evaluation.
+    def read(cls, metrics: Metrics, states: Sequence[AlertState], evaluation_s: Callable[[str], float]) -> Alerts:
+        """Build the episodes from ALERTS and what Alertmanager held. No metrics: no episodes and no evaluation.
 
         `evaluation_s` returns the wall seconds between two evaluations of the alert with this name.
         """
         series = metrics.select("ALERTS")
-        seen = np.unique(np.concatenate([one.t for one in series])) if series else np.empty(0)
-        if not len(seen):
-            return cls(all=(), never_fired=(), first_evaluation=None, last_evaluation=None)
+        evaluations = sample_times(series)
+        if not len(evaluations):
+            return cls()
         fired: list[Episode] = []
-        waited: list[Episode] = []
-        for labels, firing, pending in _paired(series):
-            step = evaluation_s(labels.get("alertname", ""))
-            fired += _episodes(labels, firing, pending, seen, step, rows)
-            waited += _waits(labels, firing, pending, seen, step)
+        only_pending: list[Episode] = []
+        for one in _alert_samples(series, evaluations, evaluation_s):
+            fired += [_with_holds(episode, states, float(evaluations[-1])) for episode in one.episodes()]
+            only_pending += one.never_fired()
         return cls(
-            all=tuple(sorted(fired, key=lambda one: one.start)),
-            never_fired=tuple(sorted(waited, key=lambda one: one.start)),
-            first_evaluation=float(seen[0]),
-            last_evaluation=float(seen[-1]),
+            all=tuple(sorted(fired, key=lambda episode: episode.start)),
+            never_fired=tuple(sorted(only_pending, key=lambda episode: episode.start)),
+            first_evaluation=float(evaluations[0]),
+            last_evaluation=float(evaluations[-1]),
         )
 
     def episodes(self, alert: str | None = None, labels: Mapping[str, str] | None = None) -> tuple[Episode, ...]:
@@ -77,126 +76,129 @@ class Alerts:
         return tuple(one for one in self.all if alert in (None, one.alert) and wanted <= one.labels.items())
 
 
-def _paired(series: Iterable[Series]) -> list[tuple[dict[str, str], np.ndarray, np.ndarray]]:
-    """Return per alert (labels with `alertname`) its firing and its pending times."""
-    states: dict[tuple[tuple[str, str], ...], dict[str, np.ndarray]] = {}
+@dataclass(frozen=True, kw_only=True)
+class _AlertSamples:
+    """The times at which one alert fired and was pending, among all `evaluations`; its group's come each `step`."""
+
+    labels: Mapping[str, str]
+    firing: np.ndarray
+    pending: np.ndarray
+    evaluations: np.ndarray
+    step: float
+
+    def episodes(self) -> list[Episode]:
+        waits = self._stretches(self.pending)
+        episodes = []
+        for first, last in self._stretches(self.firing):
+            before = [start for start, end in waits if 0 < first - end <= _GAP * self.step]
+            pending_at = next(reversed(before), None)
+            episodes.append(self._episode(first, last, pending_at))
+        return episodes
+
+    def never_fired(self) -> list[Episode]:
+        episodes = []
+        for first, last in self._stretches(self.pending):
+            fires_next = (self.firing > last) & (self.firing - last <= _GAP * self.step)
+            if not fires_next.any():
+                episodes.append(self._episode(first, last, first))
+        return episodes
+
+    def _episode(self, first: float, last: float, pending_at: float | None) -> Episode:
+        labels = {name: value for name, value in self.labels.items() if name != "alertname"}
+        alert = self.labels.get("alertname", "")
+        return Episode(alert=alert, labels=labels, pending_at=pending_at, start=first, end=self._gone(last))
+
+    def _stretches(self, times: np.ndarray) -> list[tuple[float, float]]:
+        """Return (first, last) of each stretch without a hole in which rules were evaluated.
+
+        While Prometheus was down nothing was evaluated, so nothing was seen to end: such a hole is bridged.
+        """
+        if not len(times):
+            return []
+        wide = np.flatnonzero(np.diff(times) > _GAP * self.step)
+        holes = [at for at in wide.tolist() if self._evaluated(times[at], times[at + 1])]
+        parts = np.split(times, np.array(holes, dtype=int) + 1)
+        return [(float(part[0]), float(part[-1])) for part in parts]
+
+    def _evaluated(self, start: float, end: float) -> bool:
+        """Tell whether rules were evaluated in a hole, apart from margins in which other groups may still have run."""
+        margin = self.step / 2
+        if end - start > 3.2 * self.step:
+            margin = self.step
+        return bool(((self.evaluations > start + margin) & (self.evaluations < end - margin)).any())
+
+    def _gone(self, last: float) -> float | None:
+        """Return the first evaluation after the last sample, None when there was none.
+
+        Groups are evaluated at offsets of their own but at an exact step: when others went on, this one's was due then.
+        """
+        due, late = last + self.step, last + _GAP * self.step
+        later = self.evaluations[self.evaluations > last + self.step / 2]
+        if not len(later):
+            return None
+        if later[0] > late:
+            return float(later[0])
+        exactly_due = np.abs(self.evaluations - due) < self.step / 100
+        return due if later[-1] > late or exactly_due.any() else None
+
+
+def _alert_samples(
+    series: Iterable[Series], evaluations: np.ndarray, evaluation_s: Callable[[str], float]
+) -> list[_AlertSamples]:
+    """Return the samples of each alert, which has a series of its own in each state."""
+    times: dict[tuple[tuple[str, str], ...], dict[str, np.ndarray]] = {}
     for one in series:
-        key = tuple(sorted((k, v) for k, v in one.labels.items() if k not in ("__name__", "alertstate")))
-        states.setdefault(key, {})[one.labels.get("alertstate", "")] = one.t
+        labels = {name: value for name, value in one.labels.items() if name not in ("__name__", "alertstate")}
+        times.setdefault(tuple(sorted(labels.items())), {})[one.labels.get("alertstate", "")] = one.t
     none = np.empty(0)
-    return [(dict(key), found.get("firing", none), found.get("pending", none)) for key, found in states.items()]
-
-
-def _episodes(
-    labels: dict[str, str],
-    firing: np.ndarray,
-    pending: np.ndarray,
-    seen: np.ndarray,
-    step: float,
-    held: Sequence[Mapping[str, Any]],
-) -> list[Episode]:
-    waits = _runs(pending, seen, step)
-    found = []
-    for first, last in _runs(firing, seen, step):
-        before = [start for start, end in waits if 0 < first - end <= _GAP * step]
-        end = _gone(last, seen, step)
-        whole = Interval(start=first, end=float(seen[-1]) if end is None else end)
-        found.append(
-            Episode(
-                alert=labels.get("alertname", ""),
-                labels=_without_name(labels),
-                pending_at=before[-1] if before else None,
-                start=first,
-                end=end,
-                inhibited=_held(held, labels, "inhibitedBy", whole),
-                silenced=_held(held, labels, "silencedBy", whole),
-                inhibited_by=_sources(held, labels, whole),
-            )
-        )
-    return found
-
-
-def _waits(
-    labels: dict[str, str], firing: np.ndarray, pending: np.ndarray, seen: np.ndarray, step: float
-) -> list[Episode]:
-    name, rest = labels.get("alertname", ""), _without_name(labels)
     return [
-        Episode(alert=name, labels=rest, pending_at=first, start=first, end=_gone(last, seen, step))
-        for first, last in _runs(pending, seen, step)
-        if not ((firing > last) & (firing - last <= _GAP * step)).any()
+        _AlertSamples(
+            labels=dict(labels),
+            firing=by_state.get("firing", none),
+            pending=by_state.get("pending", none),
+            evaluations=evaluations,
+            step=evaluation_s(dict(labels).get("alertname", "")),
+        )
+        for labels, by_state in times.items()
     ]
 
 
-def _without_name(labels: Mapping[str, str]) -> dict[str, str]:
-    return {key: value for key, value in labels.items() if key != "alertname"}
-
-
-def _runs(t: np.ndarray, seen: np.ndarray, step: float) -> list[tuple[float, float]]:
-    """Return (first, last) of each stretch without a hole in which rules were evaluated.
-
-    While Prometheus was down nothing was evaluated, so nothing was seen to end: such a hole is bridged.
-    """
-    if not len(t):
-        return []
-    holes: list[int] = [
-        at for at in np.flatnonzero(np.diff(t) > _GAP * step).tolist() if _evaluated(t[at], t[at + 1], seen, step)
-    ]
-    firsts, lasts = [0, *(at + 1 for at in holes)], [*holes, len(t) - 1]
-    return [(float(t[first]), float(t[last])) for first, last in zip(firsts, lasts, strict=True)]
-
-
-def _evaluated(start: float, end: float, seen: np.ndarray, step: float) -> bool:
-    """Tell whether rules were evaluated inside a hole, apart from margins in which other groups may still have run."""
-    margin = step if end - start > 3.2 * step else step / 2
-    return bool(((seen > start + margin) & (seen < end - margin)).any())
-
-
-def _gone(last: float, seen: np.ndarray, step: float) -> float | None:
-    """Return the first evaluation after the last sample, None when there was none.
-
-    Groups are evaluated at offsets of their own but at an exact step: when others went on, this one's was due then.
-    """
-    if ((seen > last + step / 2) & (seen <= last + _GAP * step)).any():
-        return last + step if seen[-1] > last + _GAP * step or _exactly(last + step, seen, step) else None
-    later = seen[seen > last + step / 2]
-    return float(later[0]) if len(later) else None
-
-
-def _exactly(t: float, seen: np.ndarray, step: float) -> bool:
-    return bool((np.abs(seen - t) < step / 100).any())
+def _with_holds(episode: Episode, states: Sequence[AlertState], last_evaluation: float) -> Episode:
+    """Return an episode with what Alertmanager did to it; it may know the alert under more labels."""
+    firing = Interval(start=episode.start, end=episode.end or last_evaluation)
+    mine = [state for state in states if state.has({**episode.labels, "alertname": episode.alert})]
+    names = {state.fingerprint: state.labels.get("alertname", "") for state in states}
+    sources = {source for state in mine if state.at <= firing.end for source in state.inhibited_by}
+    return replace(
+        episode,
+        inhibited=_held(mine, lambda state: state.inhibited_by, firing),
+        silenced=_held(mine, lambda state: state.silenced_by, firing),
+        inhibited_by=tuple(sorted({names.get(source, source) for source in sources})),
+    )
 
 
 def _held(
-    rows: Sequence[Mapping[str, Any]], labels: Mapping[str, str], by: str, whole: Interval
+    states: Iterable[AlertState], holds: Callable[[AlertState], tuple[str, ...]], firing: Interval
 ) -> tuple[Interval, ...]:
-    """Return when Alertmanager held this alert back, within its episode. It may know the alert under more labels.
+    """Return when Alertmanager held an alert back, within its episode.
 
     Alertmanager hears of an alert after its first evaluation, and we ask it every half second: an alert never seen
     otherwise counts as held from its first sample, one held until it left as held until its end.
     """
     since: dict[str, float] = {}
     known: set[str] = set()
-    found = []
-    for row in rows:
-        if not labels.items() <= row.get("labels", {}).items():
-            continue
-        name, at = str(row.get("fingerprint", "")), float(row["at"])
-        left = row.get("state") == "gone"
-        if row.get(by):
-            at_once = name not in known and at >= whole.start
-            since.setdefault(name, whole.start if at_once else at)
+    stretches = []
+    for state in states:
+        name, at = state.fingerprint, state.at
+        if holds(state):
+            at_once = name not in known and at >= firing.start
+            since.setdefault(name, firing.start if at_once else at)
         elif name in since:
-            end = max(at, whole.end) if left and at >= whole.start else at
-            found.append(Interval(start=since.pop(name), end=end))
-        known = known - {name} if left else known | {name}
-    found += [Interval(start=start, end=whole.end) for start in since.values() if start < whole.end]
-    inside = [Interval(start=max(one.start, whole.start), end=min(one.end, whole.end)) for one in found]
-    return tuple(sorted(one for one in inside if one.seconds > 0))
-
-
-def _sources(rows: Sequence[Mapping[str, Any]], labels: Mapping[str, str], whole: Interval) -> tuple[str, ...]:
-    """Return the names of the alerts that inhibited this one while it fired, as Alertmanager named them."""
-    names = {str(row.get("fingerprint", "")): str(row.get("labels", {}).get("alertname", "")) for row in rows}
-    mine = (row for row in rows if row.get("inhibitedBy") and labels.items() <= row.get("labels", {}).items())
-    found = {names.get(one, one) for row in mine if float(row["at"]) <= whole.end for one in row["inhibitedBy"]}
-    return tuple(sorted(found))
+            end = max(at, firing.end) if state.gone and at >= firing.start else at
+            stretches.append(Interval(start=since.pop(name), end=end))
+        known.add(name)
+        if state.gone:
+            known.remove(name)
+    stretches += [Interval(start=start, end=firing.end) for start in since.values() if start < firing.end]
+    inside = [stretch.clipped(firing) for stretch in stretches]
+    return tuple(sorted(stretch for stretch in inside if stretch.seconds > 0))

@@ -11,6 +11,9 @@ from tocsin.harness.evidence.evidence import Evidence, FaultRecord
 from tocsin.harness.evidence.interval import Interval
 from tocsin.harness.evidence.role_restarts import restart_allowance
 
+_CUT_OFF = {"running": "the run was cut off"}
+"""Outcomes of run.json that are told in other words."""
+
 
 class ScopeArgs(Protocol):
     """Arguments that say where a check looks: a phase, a fault, or neither (the whole of play)."""
@@ -66,8 +69,10 @@ class Bound:
     def __str__(self) -> str:
         fixed = "".join(f" + {rounded(seconds)} s for the restart of {role}" for role, seconds in self.fixed_s.items())
         clocks_s = self.slack_s * self.speed
-        clocks = f" + {rounded(clocks_s)} s by which clocks disagree" if clocks_s >= 1 else ""
-        return f"bound {rounded(self.within_s)} s{fixed}{clocks}"
+        text = f"bound {rounded(self.within_s)} s{fixed}"
+        if clocks_s >= 1:
+            text += f" + {rounded(clocks_s)} s by which clocks disagree"
+        return text
 
 
 def onset_bound(evidence: Evidence, args: BoundArgs) -> Bound:
@@ -76,8 +81,8 @@ def onset_bound(evidence: Evidence, args: BoundArgs) -> Bound:
     EvidenceError if the fault was not injected or not seen to take effect, or the phase was not played.
     """
     if args.during is None:
-        place = phase_interval(evidence, args.phase)
-        return _bound(evidence, args.within, begun=place.start, since=place.start, event=_start_of(args.phase))
+        start = phase_interval(evidence, args.phase).start
+        return _bound(evidence, args.within, begun=start, since=start, event=_start_of(args.phase))
     fault = injected_fault(evidence, args.during)
     if fault.injected_at is None or fault.effective_at is None:
         raise EvidenceError(f"the fault {fault.name} was never seen to take effect (last seen: {_state(fault)})")
@@ -88,12 +93,12 @@ def onset_bound(evidence: Evidence, args: BoundArgs) -> Bound:
 def relief_bound(evidence: Evidence, args: BoundArgs) -> Bound:
     """Return the bound of something that must end: from the fault's `absent` after its heal, else the phase's start.
 
-    `begun` is then the fault's injection, or the start of play. EvidenceError as for `onset`.
+    `begun` is then the fault's injection, or the start of play. EvidenceError as for `onset_bound`.
     """
     if args.during is None:
-        place = phase_interval(evidence, args.phase)
+        start = phase_interval(evidence, args.phase).start
         begun = phase_interval(evidence, None).start
-        return _bound(evidence, args.within, begun=begun, since=place.start, event=_start_of(args.phase))
+        return _bound(evidence, args.within, begun=begun, since=start, event=_start_of(args.phase))
     fault = injected_fault(evidence, args.during)
     if fault.injected_at is None or fault.gone_at is None:
         raise EvidenceError(f"the fault {fault.name} was never seen to be gone (last seen: {_state(fault)})")
@@ -130,8 +135,7 @@ def fault_interval(evidence: Evidence, fault: FaultRecord) -> Interval | None:
     """Return from when a fault was injected until it was seen to be gone (else healed, else the end of play)."""
     if fault.injected_at is None or evidence.play is None:
         return None
-    ends = [at for at in (fault.gone_at, fault.healed_at) if at is not None]
-    return Interval(start=fault.injected_at, end=ends[0] if ends else max(evidence.play.end, fault.injected_at))
+    return Interval(start=fault.injected_at, end=fault.over_at or max(evidence.play.end, fault.injected_at))
 
 
 def cut_off(evidence: Evidence) -> tuple[float, str] | None:
@@ -144,7 +148,7 @@ def cut_off(evidence: Evidence) -> tuple[float, str] | None:
     ends = [(fact.at, f"{fact.more.get('role')} died unasked") for fact in evidence.facts("role_died")]
     outcome = str(evidence.run.get("outcome") or "running")
     if outcome != "completed":
-        why = "the run was cut off" if outcome == "running" else outcome.partition("\n")[0].rstrip(".:")
+        why = _CUT_OFF.get(outcome, outcome.partition("\n")[0].rstrip(".:"))
         stops = [*evidence.facts("interrupted"), *evidence.facts("error")]
         ends += [(fact.at, why) for fact in stops if fact.at >= evidence.play.start]
         if not evidence.facts("play_ended"):
@@ -159,8 +163,8 @@ def clock_slack_s(evidence: Evidence) -> float:
     set to the master's, may still be off (`worker_clock`).
     """
     offsets = [float(fact.more["wall"]) - fact.monotonic for fact in evidence.facts("clock") if "wall" in fact.more]
-    elsewhere = [float(fact.more["uncertainty_s"]) for fact in evidence.facts("worker_clock")]
-    return (max(offsets) - min(offsets) if offsets else 0.0) + max(elsewhere, default=0.0)
+    remote = [float(fact.more["uncertainty_s"]) for fact in evidence.facts("worker_clock")]
+    return max(offsets, default=0.0) - min(offsets, default=0.0) + max(remote, default=0.0)
 
 
 def missed_evaluation_s(evidence: Evidence, alert: str | None = None) -> float:
@@ -170,7 +174,8 @@ def missed_evaluation_s(evidence: Evidence, alert: str | None = None) -> float:
 
 def relative_time(after_s: float, event: str) -> str:
     """Return when something was, against an event: `19.5 s after outage took effect`, `1 s before play began`."""
-    return f"{rounded(abs(after_s))} s {'before' if after_s < 0 else 'after'} {event}"
+    direction = "before" if after_s < 0 else "after"
+    return f"{rounded(abs(after_s))} s {direction} {event}"
 
 
 def rounded(number: float) -> str:
@@ -181,7 +186,9 @@ def rounded(number: float) -> str:
 def format_alert(alert: str, labels: Mapping[str, str]) -> str:
     """Return an alert as Prometheus writes it: `HighErrorRate{severity="page"}`."""
     inner = ", ".join(f'{name}="{value}"' for name, value in sorted(labels.items()))
-    return f"{alert}{{{inner}}}" if inner else alert
+    if not inner:
+        return alert
+    return f"{alert}{{{inner}}}"
 
 
 def _bound(evidence: Evidence, within_s: float, *, begun: float, since: float, event: str) -> Bound:
@@ -198,7 +205,7 @@ def _bound(evidence: Evidence, within_s: float, *, begun: float, since: float, e
 
 
 def _start_of(phase: str | None) -> str:
-    return f"{phase} began" if phase else "play began"
+    return f"{phase or 'play'} began"
 
 
 def _state(fault: FaultRecord) -> str:

@@ -17,16 +17,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from functools import cached_property
+from itertools import pairwise
+from math import inf
 
-from tocsin.harness.evidence.alert_causes import Cause, cause_of, expected_alerts, named_cause
+from tocsin.harness.evidence.alert_causes import Cause, cause_of, named_cause
+from tocsin.harness.evidence.alert_states import AlertState
 from tocsin.harness.evidence.alerts import Episode
 from tocsin.harness.evidence.evidence import Evidence
 from tocsin.harness.evidence.first_changes import first_change
-from tocsin.harness.evidence.notifications import read_lines
 from tocsin.harness.evidence.original_rules import recording_rules
 from tocsin.harness.evidence.rule_windows import ShortHistory, short_history
+from tocsin.harness.evidence.run_json import PlannedAlert
 
 POLL_S = 0.5
 """Wall seconds between two looks at what Alertmanager holds."""
@@ -36,7 +38,7 @@ RELIEF = ("healed", "sampled", "false", "ended", "left", "notified")
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """One stage: epoch seconds, None if it cannot be told or never came. It came at most `resolution_s` earlier.
+    """One stage: epoch seconds, None if it is not known or never came. It came at most `resolution_s` earlier.
 
     `resolution_s` is in production seconds. `note` says what the time rests on, where that is not the usual thing.
     """
@@ -51,7 +53,7 @@ class Stage:
 class Detection:
     """How one alert was detected, or was not. `cause` is a fault or a phase, empty if nothing explains it.
 
-    `bound_s` is the `within` that the drill asks, production seconds, None if it asks nothing.
+    `bound_s` is the `within` that the drill sets, production seconds, None if it sets none.
     """
 
     alert: str
@@ -64,10 +66,17 @@ class Detection:
     short_history: ShortHistory | None = None
 
     @property
+    def fired(self) -> bool:
+        """Whether the alert fired."""
+        return self.onset[ONSET.index("firing")].at is not None
+
+    @property
     def total_s(self) -> float | None:
         """Production seconds from the effect to the notice, else to firing; None if it never fired or has no cause."""
-        begun, ends = self.onset[0].at, [stage.at for stage in self.onset[4:] if stage.at is not None]
-        return None if begun is None or not ends or self.onset[4].at is None else (ends[-1] - begun) * self.speed
+        begun, known = self.onset[0].at, [stage.at for stage in self.onset if stage.at is not None]
+        if begun is None or not self.fired:
+            return None
+        return (known[-1] - begun) * self.speed
 
     @property
     def slowest(self) -> tuple[str, float] | None:
@@ -75,164 +84,168 @@ class Detection:
         return max(self.steps(self.onset), key=lambda step: step[1], default=None)
 
     def steps(self, stages: tuple[Stage, ...]) -> list[tuple[str, float]]:
-        """Return how many production seconds passed from each stage that can be told to the next one."""
-        told = [(stage.name, stage.at) for stage in stages if stage.at is not None]
-        return [
-            (f"{first} to {then}", (end - start) * self.speed)
-            for (first, start), (then, end) in zip(told, told[1:], strict=False)
-        ]
+        """Return how many production seconds passed from each stage with a known time to the next one."""
+        known = [(stage.name, stage.at) for stage in stages if stage.at is not None]
+        return [(f"{first} to {then}", (end - start) * self.speed) for (first, start), (then, end) in pairwise(known)]
 
 
 def detections(evidence: Evidence) -> tuple[Detection, ...]:
     """Return every alert that fired, by its onset, then those that were expected and never did."""
-    watchdog = evidence.signals.watchdog.alert if evidence.signals.watchdog else None
-    episodes = [one for one in evidence.alerts.all if one.alert != watchdog]
-    found = [_detection(evidence, one, cause_of(evidence, one)) for one in episodes]
-    for args in expected_alerts(evidence):
-        labels = {str(key): str(value) for key, value in (args.get("labels") or {}).items()}
-        if not evidence.alerts.episodes(str(args["alert"]), labels):
-            found.append(_missed(evidence, str(args["alert"]), labels, named_cause(evidence, args)))
+    watchdog = evidence.signals.watchdog
+    episodes = [one for one in evidence.alerts.all if watchdog is None or one.alert != watchdog.alert]
+    found = [_detected(evidence, episode) for episode in episodes]
+    for fire in evidence.expected_alerts:
+        if not evidence.alerts.episodes(fire.alert, fire.labels):
+            cause = named_cause(evidence, fire)
+            found.append(_missed(_Subject(evidence=evidence, alert=fire.alert, labels=fire.labels, cause=cause)))
     return tuple(found)
 
 
-def _detection(evidence: Evidence, episode: Episode, cause: Cause) -> Detection:
-    rule = _rule(evidence, episode.alert, episode.labels)
-    expr = str(rule.get("expr", "")) if rule else ""
-    scrape_s, step_s = _intervals(evidence, episode.alert)
-    true = episode.pending_at or episode.start
-    sampled, note = first_change(evidence.metrics, expr, episode.labels, cause.begun, true)
-    received, poll_s = _received(evidence, episode)
+@dataclass(frozen=True, kw_only=True)
+class _Subject:
+    """An alert whose detection is looked at, and what caused it."""
+
+    evidence: Evidence
+    alert: str
+    labels: Mapping[str, str]
+    cause: Cause
+
+    @cached_property
+    def rule(self) -> PlannedAlert:
+        """The rule of the alert as run.json holds it, the one whose labels fit best; empty if it is not known."""
+        rules = [rule for rule in self.evidence.run["alerts"] if rule["name"] == self.alert]
+        fitting = [rule for rule in rules if rule.get("labels", {}).items() <= self.labels.items()]
+        return next(iter(fitting or rules), PlannedAlert())
+
+    @property
+    def expr(self) -> str:
+        """The rule's expression."""
+        return self.rule.get("expr", "")
+
+    @property
+    def step_s(self) -> float:
+        """Production seconds between two evaluations of the rule's group."""
+        return self.evidence.evaluation_s(self.alert) * self.evidence.speed
+
+    @property
+    def poll_s(self) -> float:
+        """Production seconds between two looks at what Alertmanager holds."""
+        return POLL_S * self.evidence.speed
+
+    def sampled(self, since: float | None, until: float | None) -> Stage:
+        """Return the first scrape that brought a changed sample."""
+        at, note = first_change(self.evidence.metrics, self.expr, self.labels, since, until)
+        return Stage(name="sampled", at=at, resolution_s=self.evidence.run["scrape_interval_s"], note=note)
+
+    def evaluated(self, name: str, at: float | None) -> Stage:
+        """Return a stage that is exact to an evaluation."""
+        return Stage(name=name, at=at, resolution_s=self.step_s)
+
+    def detection(self, onset: tuple[Stage, ...], relief: tuple[Stage, ...]) -> Detection:
+        """Return the detection with these stages."""
+        return Detection(
+            alert=self.alert,
+            labels=self.labels,
+            cause=self.cause.name,
+            speed=self.evidence.speed,
+            onset=onset,
+            relief=relief,
+            bound_s=self.cause.bound_s,
+            short_history=self._short_history(),
+        )
+
+    def _short_history(self) -> ShortHistory | None:
+        """Return what the short history did. It begins with play: before that no traffic dilutes anything."""
+        if self.cause.begun is None or self.evidence.play is None:
+            return None
+        history_s = (self.cause.begun - self.evidence.play.start) * self.evidence.speed
+        return short_history(self.expr, history_s, self.cause.share or 1.0, recording_rules(self.evidence.folder))
+
+
+def _detected(evidence: Evidence, episode: Episode) -> Detection:
+    cause = cause_of(evidence, episode)
+    subject = _Subject(evidence=evidence, alert=episode.alert, labels=episode.labels, cause=cause)
+    true_at = episode.pending_at or episode.start
+    notified_at = _first_notice(evidence, episode, "firing", episode.start, episode.end)
     onset = (
         Stage(name="effective", at=cause.begun, resolution_s=0.0),
-        Stage(name="sampled", at=sampled, resolution_s=scrape_s, note=note),
-        Stage(name="true", at=true, resolution_s=step_s),
-        Stage(name="pending", at=episode.pending_at, resolution_s=step_s),
-        Stage(name="firing", at=episode.start, resolution_s=step_s),
-        Stage(name="received", at=received, resolution_s=poll_s),
-        Stage(name="notified", at=_notified(evidence, episode, "firing"), resolution_s=0.0),
+        subject.sampled(cause.begun, true_at),
+        subject.evaluated("true", true_at),
+        subject.evaluated("pending", episode.pending_at),
+        subject.evaluated("firing", episode.start),
+        _received(subject, episode),
+        Stage(name="notified", at=notified_at, resolution_s=0.0),
     )
-    return Detection(
-        alert=episode.alert,
-        labels=episode.labels,
-        cause=cause.name,
-        speed=evidence.speed,
-        onset=onset,
-        relief=_relief(evidence, episode, cause, expr, rule or {}),
-        bound_s=cause.bound_s,
-        short_history=_coldness(evidence, expr, cause),
-    )
+    return subject.detection(onset, _relief(subject, episode))
 
 
-def _relief(
-    evidence: Evidence, episode: Episode, cause: Cause, expr: str, rule: Mapping[str, Any]
-) -> tuple[Stage, ...]:
-    scrape_s, step_s = _intervals(evidence, episode.alert)
-    over = cause.over if cause.over is not None and (episode.end is None or cause.over <= episode.end) else None
-    sampled, note = first_change(evidence.metrics, expr, episode.labels, over, episode.end)
-    kept = bool(rule.get("keep_firing_for_s"))
+def _relief(subject: _Subject, episode: Episode) -> tuple[Stage, ...]:
+    over, false_at = subject.cause.over, episode.end
+    if over is not None and episode.end is not None and over > episode.end:
+        over = None
+    if subject.rule.get("keep_firing_for_s"):
+        false_at = None
+    notified_at = _first_notice(subject.evidence, episode, "resolved", episode.end)
     return (
         Stage(name="healed", at=over, resolution_s=0.0),
-        Stage(name="sampled", at=sampled, resolution_s=scrape_s, note=note),
-        Stage(name="false", at=None if kept else episode.end, resolution_s=step_s),
-        Stage(name="ended", at=episode.end, resolution_s=step_s),
-        Stage(name="left", at=_left(evidence, episode), resolution_s=POLL_S * evidence.speed),
-        Stage(name="notified", at=_notified(evidence, episode, "resolved"), resolution_s=0.0),
+        subject.sampled(over, episode.end),
+        subject.evaluated("false", false_at),
+        subject.evaluated("ended", episode.end),
+        Stage(name="left", at=_left(subject.evidence, episode), resolution_s=subject.poll_s),
+        Stage(name="notified", at=notified_at, resolution_s=0.0),
     )
 
 
-def _missed(evidence: Evidence, alert: str, labels: Mapping[str, str], cause: Cause) -> Detection:
+def _missed(subject: _Subject) -> Detection:
     """Return the stages of an alert that was expected and never fired: how far it came."""
-    waited = [one for one in evidence.alerts.never_fired if one.alert == alert and labels.items() <= one.labels.items()]
-    waited = [one for one in waited if cause.begun is None or one.start >= cause.begun]
-    rule = _rule(evidence, alert, labels)
-    expr = str(rule.get("expr", "")) if rule else ""
-    scrape_s, step_s = _intervals(evidence, alert)
-    true = waited[0].start if waited else None
-    sampled, note = first_change(evidence.metrics, expr, labels, cause.begun, true)
-    times = {"effective": cause.begun, "sampled": sampled, "true": true, "pending": true}
-    resolutions = {"effective": 0.0, "sampled": scrape_s}
-    return Detection(
-        alert=alert,
-        labels=labels,
-        cause=cause.name,
-        speed=evidence.speed,
-        onset=tuple(
-            Stage(
-                name=name,
-                at=times.get(name),
-                resolution_s=resolutions.get(name, step_s),
-                note=note if name == "sampled" else "",
-            )
-            for name in ONSET
-        ),
-        relief=tuple(Stage(name=name, at=None, resolution_s=0.0) for name in RELIEF),
-        bound_s=cause.bound_s,
-        short_history=_coldness(evidence, expr, cause),
+    begun = subject.cause.begun
+    pending = [
+        one.start
+        for one in subject.evidence.alerts.never_fired
+        if one.alert == subject.alert and subject.labels.items() <= one.labels.items()
+    ]
+    true_at = next((at for at in pending if begun is None or at >= begun), None)
+    onset = (
+        Stage(name="effective", at=begun, resolution_s=0.0),
+        subject.sampled(begun, true_at),
+        subject.evaluated("true", true_at),
+        subject.evaluated("pending", true_at),
+        *(subject.evaluated(name, None) for name in ONSET[4:]),
     )
+    return subject.detection(onset, tuple(Stage(name=name, at=None, resolution_s=0.0) for name in RELIEF))
 
 
-def _intervals(evidence: Evidence, alert: str) -> tuple[float, float]:
-    """Return the scrape interval and the evaluation interval of an alert's group, production seconds."""
-    return float(evidence.run["scrape_interval_s"]), evidence.evaluation_s(alert) * evidence.speed
-
-
-def _rule(evidence: Evidence, alert: str, labels: Mapping[str, str]) -> Mapping[str, Any] | None:
-    """Return the rule of an alert as run.json holds it, the one whose labels fit best."""
-    rules = [rule for rule in evidence.run["alerts"] if rule["name"] == alert]
-    fitting = [rule for rule in rules if rule.get("labels", {}).items() <= labels.items()]
-    return next(iter(fitting or rules), None)
-
-
-def _coldness(evidence: Evidence, expr: str, cause: Cause) -> ShortHistory | None:
-    """Return what the short history did. It begins with play: before that there is no traffic to dilute anything."""
-    if not expr or cause.begun is None or evidence.play is None:
-        return None
-    history_s = (cause.begun - evidence.play.start) * evidence.speed
-    return short_history(expr, history_s, cause.share or 1.0, recording_rules(evidence.folder))
-
-
-def _received(evidence: Evidence, episode: Episode) -> tuple[float | None, float]:
-    """Return when Alertmanager first held the alert, and how exactly that is known (production seconds).
-
-    Its own `updatedAt` is exact; without it, the alert was seen at the next poll.
-    """
-    for row in _rows_of(evidence, episode):
-        if row.get("state") == "gone" or float(row["at"]) < episode.start:
+def _received(subject: _Subject, episode: Episode) -> Stage:
+    """Return when Alertmanager first held the alert: exact by its own `updatedAt`, else seen at the next look."""
+    for state in _states_of(subject.evidence, episode):
+        if state.gone or state.at < episode.start:
             continue
-        if (at := _epoch(row.get("updatedAt"))) is not None and at >= episode.start:
-            return at, 0.0
-        seen = float(row.get("receivedAt", row["at"]))
-        return seen if seen >= episode.start else float(row["at"]), POLL_S * evidence.speed
-    return None, POLL_S * evidence.speed
+        if state.updated_at is not None and state.updated_at >= episode.start:
+            return Stage(name="received", at=state.updated_at, resolution_s=0.0)
+        seen_at = next(at for at in (state.received_at, state.at) if at >= episode.start)
+        return Stage(name="received", at=seen_at, resolution_s=subject.poll_s)
+    return Stage(name="received", at=None, resolution_s=subject.poll_s)
 
 
 def _left(evidence: Evidence, episode: Episode) -> float | None:
     if episode.end is None:
         return None
-    gone = (float(row["at"]) for row in _rows_of(evidence, episode) if row.get("state") == "gone")
+    gone = (state.at for state in _states_of(evidence, episode) if state.gone)
     return next((at for at in gone if at >= episode.end), None)
 
 
-def _rows_of(evidence: Evidence, episode: Episode) -> Iterator[Mapping[str, Any]]:
-    wanted = {**episode.labels, "alertname": episode.alert}.items()
-    return (row for row in read_lines(evidence.folder / "alerts.jsonl") if wanted <= row.get("labels", {}).items())
+def _states_of(evidence: Evidence, episode: Episode) -> Iterator[AlertState]:
+    wanted = {**episode.labels, "alertname": episode.alert}
+    return (state for state in evidence.alert_states if state.has(wanted))
 
 
-def _notified(evidence: Evidence, episode: Episode, status: str) -> float | None:
-    """Return when a receiver first answered 2xx to a notice of this onset, or of its end."""
-    since = episode.start if status == "firing" else episode.end
-    if since is None:
-        return None
-    told = (
-        one.at for one in evidence.notifications if one.delivered and one.names(episode.alert, episode.labels, status)
-    )
-    at = next((one for one in told if one >= since), None)
-    ended = status == "firing" and at is not None and episode.end is not None and at > episode.end
-    return None if ended else at
-
-
-def _epoch(text: Any) -> float | None:
-    try:
-        return datetime.fromisoformat(str(text)).timestamp()
-    except ValueError:
-        return None
+def _first_notice(
+    evidence: Evidence, episode: Episode, status: str, since: float | None, until: float | None = None
+) -> float | None:
+    """Return when a receiver first answered 2xx to a notice of this status from `since` on, None if not by `until`."""
+    for notice in evidence.notifications:
+        if since is None or notice.at > (until or inf):
+            return None
+        if notice.at >= since and notice.delivered and notice.names(episode.alert, episode.labels, status):
+            return notice.at
+    return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 
@@ -29,33 +30,34 @@ def first_change(
     A series that stood still before `since` and has another value then. Where none stood still, or none changed until
     `until`: the first scrape after `since`, which is the earliest it can have been. None where there is no sample.
     """
-    if since is None or not expr:
+    if since is None:
         return None, ""
-    bound = np.inf if until is None else until
-    changes, firsts = [], []
-    for one in read_by(metrics, expr, labels):
-        place = int(np.searchsorted(one.t, since, side="right"))
-        if place == len(one.t) or one.t[place] > bound:
-            continue
-        firsts.append(float(one.t[place]))
-        before = one.v[max(place - _QUIET_SAMPLES, 0) : place]
+    bound = until or math.inf
+    changes, scrapes = [], []
+    for series in read_by(metrics, expr, labels):
+        place = int(np.searchsorted(series.t, since, side="right"))
+        scrapes += series.t[place : place + 1].tolist()
+        before = series.v[max(place - _QUIET_SAMPLES, 0) : place]
         if len(before) and (before == before[-1]).all():
-            moved = np.flatnonzero(one.v[place:] != before[-1])
-            changes += [float(one.t[place + moved[0]])] if len(moved) else []
-    changes = [at for at in changes if at <= bound]
-    if changes:
-        return min(changes), ""
-    return (min(firsts), EARLIEST) if firsts else (None, "")
+            changes += series.t[place:][series.v[place:] != before[-1]][:1].tolist()
+    for times, note in ((changes, ""), (scrapes, EARLIEST)):
+        first = min(times, default=math.inf)
+        if first <= bound and times:
+            return first, note
+    return None, ""
 
 
 def read_by(metrics: Metrics, expr: str, labels: Mapping[str, str]) -> Iterator[Series]:
-    """Yield the series that an expression reads and that do not contradict an alert's labels."""
+    """Yield the series that an expression reads and that do not contradict an alert's labels; none of no PromQL."""
     node = parse_or_none(expr)
-    for selector in selectors(node) if node is not None else ():
-        for one in metrics.select(selector.name):
-            same = all(one.labels[key] == value for key, value in labels.items() if key in one.labels)
-            if same and all(_fits(one, *matcher) for matcher in selector.matchers):
-                yield one
+    if node is None:
+        return
+    for selector in selectors(node):
+        for series in metrics.select(selector.name):
+            has = series.labels
+            same = all(has.get(label, value) == value for label, value in labels.items())
+            if same and all(_fits(series, *matcher) for matcher in selector.matchers):
+                yield series
 
 
 def _fits(series: Series, operator: str, label: str, value: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tocsin.harness.evidence.notifications import read_lines
+from tocsin.harness.core.journal import read_json_lines
 
 DOCUMENT = np.dtype([("id", "S40"), ("status", "u2"), ("time", "f8"), ("index", "u2")])
 """One document: request id, HTTP status (0: none), event time (epoch s, nan: none), place in `Logs.indices`."""
@@ -29,50 +29,58 @@ class Logs:
 
     documents: np.ndarray
     source: np.ndarray
-    unparsed: tuple[Mapping[str, Any], ...] = ()
+    unparsed: tuple[Mapping[str, object], ...] = ()
     indices: tuple[str, ...] = ()
     source_lines: int = 0
     source_malformed: int = 0
     complete: bool = False
     detail: str = ""
-    summary: Mapping[str, Any] = field(default_factory=dict)
+    summary: Mapping[str, object] = field(default_factory=dict)
 
     @classmethod
     def read(cls, folder: Path) -> Logs:
         """Read the folder `logs`; what is missing or torn is empty, and then `complete` is false."""
-        summary = _summary(folder)
-        documents, source = _rows(folder / "documents.npy", DOCUMENT), _rows(folder / "source.npy", SOURCE)
-        missing = [name for name, rows in (("documents.npy", documents), ("source.npy", source)) if rows is None]
-        if not summary:
-            missing.append("summary.json")
-        unparsed = tuple(read_lines(folder / "unparsed.jsonl"))
-        if len(unparsed) != int(summary.get("unparsed", len(unparsed))):
-            missing.append(f"a part of unparsed.jsonl ({len(unparsed)} of {summary['unparsed']} lines are there)")
+        missing: list[str] = []
+        documents = _rows(folder / "documents.npy", DOCUMENT, missing)
+        source = _rows(folder / "source.npy", SOURCE, missing)
+        summary = _summary(folder / "summary.json", missing)
+        unparsed = tuple(read_json_lines(folder / "unparsed.jsonl"))
+        expected = int(summary.get("unparsed", len(unparsed)))
+        if len(unparsed) != expected:
+            missing.append(f"a part of unparsed.jsonl ({len(unparsed)} of {expected} lines are there)")
         detail = str(summary.get("detail", ""))
+        if missing:
+            detail = f"{', '.join(missing)} missing from {folder.name}/"
         return cls(
-            documents=np.empty(0, DOCUMENT) if documents is None else documents,
-            source=np.empty(0, SOURCE) if source is None else source,
+            documents=documents,
+            source=source,
             unparsed=unparsed,
             indices=tuple(summary.get("indices", ())),
             source_lines=int(summary.get("source_lines", 0)),
             source_malformed=int(summary.get("source_malformed", 0)),
             complete=bool(summary.get("complete", False)) and not missing,
-            detail=f"{', '.join(missing)} missing from {folder.name}/" if missing else detail,
+            detail=detail,
             summary=summary,
         )
 
 
-def _summary(folder: Path) -> dict[str, Any]:
+def _summary(path: Path, missing: list[str]) -> dict[str, Any]:
     try:
-        summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+        summary = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return {}
-    return summary if isinstance(summary, dict) else {}
+        summary = None
+    if isinstance(summary, dict) and summary:
+        return summary
+    missing.append(path.name)
+    return {}
 
 
-def _rows(path: Path, dtype: np.dtype) -> np.ndarray | None:
+def _rows(path: Path, dtype: np.dtype, missing: list[str]) -> np.ndarray:
     try:
         rows = np.load(path)
+        if isinstance(rows, np.ndarray) and rows.dtype == dtype:
+            return rows
     except (OSError, ValueError, EOFError):
-        return None
-    return rows if isinstance(rows, np.ndarray) and rows.dtype == dtype else None
+        pass
+    missing.append(path.name)
+    return np.empty(0, dtype)

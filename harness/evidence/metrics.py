@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -37,12 +37,12 @@ class Metrics:
     def read(cls, folder: Path) -> Metrics:
         """Read the segments in `folder`; no folder, or none readable, gives no series."""
         segments = read_segments(folder)
-        known: dict[bytes, int] = {}
-        owners = _owners(segments, known)
-        owner, t, v = _joined(owners), _joined([s.t for s in segments]), _joined([s.v for s in segments])
+        numbers: dict[bytes, int] = {}
+        owner = _joined(_series_numbers(segments, numbers), np.int32)
+        t, v = _joined(segment.t for segment in segments), _joined(segment.v for segment in segments)
         order = np.argsort(owner, kind="stable")
-        starts = np.searchsorted(owner[order], np.arange(len(known) + 1))
-        labels = tuple(line.decode() for line in known)
+        starts = np.searchsorted(owner[order], np.arange(len(numbers) + 1))
+        labels = tuple(line.decode() for line in numbers)
         return cls(_labels=labels, _starts=starts, _t=t[order], _v=v[order])
 
     @property
@@ -52,11 +52,11 @@ class Metrics:
 
     @cached_property
     def _by_name(self) -> dict[str, list[tuple[int, dict[str, str]]]]:
-        found: dict[str, list[tuple[int, dict[str, str]]]] = {}
-        for at, line in enumerate(self._labels):
+        by_name: dict[str, list[tuple[int, dict[str, str]]]] = {}
+        for number, line in enumerate(self._labels):
             labels = json.loads(line)
-            found.setdefault(labels.get("__name__", ""), []).append((at, labels))
-        return found
+            by_name.setdefault(labels.get("__name__", ""), []).append((number, labels))
+        return by_name
 
     @cached_property
     def _built(self) -> dict[int, Series]:
@@ -69,36 +69,41 @@ class Metrics:
     def select(self, name: str, **labels: str) -> list[Series]:
         """Return the series of a metric whose labels include the given ones exactly; none: an empty list."""
         wanted = labels.items()
-        return [self._series(at, has) for at, has in self._by_name.get(name, []) if wanted <= has.items()]
+        return [self._series(number, has) for number, has in self._by_name.get(name, []) if wanted <= has.items()]
 
-    def _series(self, at: int, labels: dict[str, str]) -> Series:
-        if at not in self._built:
-            part = slice(self._starts[at], self._starts[at + 1])
+    def _series(self, number: int, labels: dict[str, str]) -> Series:
+        if number not in self._built:
+            part = slice(self._starts[number], self._starts[number + 1])
             t, first = np.unique(self._t[part], return_index=True)
-            self._built[at] = Series(labels=labels, t=t, v=self._v[part][first])
-        return self._built[at]
+            self._built[number] = Series(labels=labels, t=t, v=self._v[part][first])
+        return self._built[number]
 
 
-def _owners(segments: list[Segment], known: dict[bytes, int]) -> list[np.ndarray]:
-    """Return per segment the series number of each sample; `known` maps a label line to its number and grows."""
-    owners = []
-    blob, ids = None, np.empty(0, dtype=np.int32)
+def _series_numbers(segments: list[Segment], numbers: dict[bytes, int]) -> list[np.ndarray]:
+    """Return per segment the series number of each sample; `numbers` maps a label line to its number and grows."""
+    per_segment = []
+    labels, ids = None, np.empty(0, dtype=np.int32)
     for segment in segments:
-        if segment.labels != blob:  # the same series in the same order is the usual case
-            blob = segment.labels
-            ids = np.array([known.setdefault(line, len(known)) for line in segment.lines], dtype=np.int32)
-        owners.append(np.repeat(ids, np.diff(segment.offsets)))
-    return owners
+        if segment.labels != labels:  # the same series in the same order is the usual case
+            labels = segment.labels
+            ids = np.array([numbers.setdefault(line, len(numbers)) for line in segment.lines], dtype=np.int32)
+        per_segment.append(np.repeat(ids, np.diff(segment.offsets)))
+    return per_segment
 
 
-def _joined(parts: list[np.ndarray]) -> np.ndarray:
-    return np.concatenate(parts) if parts else np.empty(0)
+def _joined(parts: Iterable[np.ndarray], dtype: type = np.float64) -> np.ndarray:
+    return np.concatenate([np.empty(0, dtype), *parts])
+
+
+def sample_times(series: Iterable[Series]) -> np.ndarray:
+    """Return the times at which any of these series has a sample, ascending, each once."""
+    return np.unique(_joined(one.t for one in series))
 
 
 def at(series: Series, t: float) -> float | None:
     """Return the last value at or before `t` (epoch seconds), None before the first sample."""
-    index = int(np.searchsorted(series.t, t, side="right")) - 1
-    return float(series.v[index]) if index >= 0 else None
+    until = int(np.searchsorted(series.t, t, side="right"))
+    return float(series.v[until - 1]) if until else None
 
 
 def increase(series: Series, start: float, end: float) -> float:
@@ -110,12 +115,5 @@ def increase(series: Series, start: float, end: float) -> float:
     low = max(int(np.searchsorted(series.t, start, side="right")) - 1, 0)
     high = int(np.searchsorted(series.t, end, side="right"))
     values = series.v[low:high]
-    if len(values) < 2:
-        return 0.0
     steps = np.diff(values)
     return float(np.where(steps < 0, values[1:], steps).sum())
-
-
-def resets(series: Series) -> int:
-    """Return how many times a counter fell."""
-    return int(np.count_nonzero(np.diff(series.v) < 0))

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tocsin.harness.core.journal import read_json_lines
+
 
 @dataclass(frozen=True, kw_only=True)
 class NotifiedAlert:
-    """One alert inside a notification. `starts_at` and `ends_at` are RFC 3339, as sent; empty where not sent."""
+    """One alert inside a notification. `starts_at` is RFC 3339, as sent; empty where not sent."""
 
     status: str
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
     starts_at: str
-    ends_at: str
     fingerprint: str
 
     @property
@@ -56,25 +57,13 @@ class Notification:
     def names(self, alert: str, labels: Mapping[str, str] | None = None, status: str | None = None) -> bool:
         """Tell whether it holds this alert with these labels (others are free), in this status if one is given."""
         wanted = (labels or {}).items()
-        return any(
-            one.alert == alert and wanted <= one.labels.items() and status in (None, one.status) for one in self.alerts
-        )
+        same_name = (one for one in self.alerts if one.alert == alert and status in (None, one.status))
+        return any(wanted <= one.labels.items() for one in same_name)
 
 
 def read_notifications(path: Path) -> tuple[Notification, ...]:
     """Read the pager's record by time of receipt; a torn line is left out, no file is no notification."""
-    return tuple(sorted((_notification(row) for row in read_lines(path)), key=lambda one: one.at))
-
-
-def read_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the JSON objects of a file, one a line; lines that are none (torn by a crash) are left out."""
-    for line in path.read_bytes().splitlines() if path.is_file() else ():
-        try:
-            row = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(row, dict):
-            yield row
+    return tuple(sorted(map(_notification, read_json_lines(path)), key=lambda notification: notification.at))
 
 
 def _notification(row: Mapping[str, Any]) -> Notification:
@@ -84,18 +73,17 @@ def _notification(row: Mapping[str, Any]) -> Notification:
         answered=int(row.get("answered") or 0),
         status=str(row.get("status", "")),
         group_labels=row.get("group_labels") or {},
-        alerts=tuple(_notified(alert) for alert in row.get("alerts") or ()),
+        alerts=tuple(map(_notified_alert, row.get("alerts") or ())),
         group_key=str(row.get("group_key") or ""),
         truncated=int(row.get("truncated") or 0),
     )
 
 
-def _notified(alert: Mapping[str, Any]) -> NotifiedAlert:
+def _notified_alert(row: Mapping[str, Any]) -> NotifiedAlert:
     return NotifiedAlert(
-        status=str(alert.get("status", "")),
-        labels=alert.get("labels") or {},
-        annotations=alert.get("annotations") or {},
-        starts_at=str(alert.get("startsAt", "")),
-        ends_at=str(alert.get("endsAt", "")),
-        fingerprint=str(alert.get("fingerprint", "")),
+        status=str(row.get("status", "")),
+        labels=row.get("labels") or {},
+        annotations=row.get("annotations") or {},
+        starts_at=str(row.get("startsAt", "")),
+        fingerprint=str(row.get("fingerprint", "")),
     )

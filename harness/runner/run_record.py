@@ -14,11 +14,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import tocsin
-from tocsin.harness.declarations.scenario import PlannedFault, PlannedPhase, Scenario, Timeline
+from tocsin.harness.declarations.scenario import Scenario
 from tocsin.harness.declarations.stack import Stack
+from tocsin.harness.declarations.timeline import PlannedFault, PlannedPhase, Timeline
 from tocsin.harness.engines.common.run_folders import Run
 from tocsin.harness.engines.render.stack_files import keep_copy
-from tocsin.harness.evidence.evidence import SCHEMA
+from tocsin.harness.evidence.run_json import SCHEMA
 from tocsin.harness.planning import locust_user_file
 from tocsin.harness.provisioning.program_lookup import Program
 from tocsin.harness.traffic import payloads

@@ -164,7 +164,7 @@ def test_what_began_last_when_nothing_is_active_any_more(tmp_path):
 
 def test_a_cause_that_never_came(tmp_path):
     evidence = played(tmp_path, faults=[fault("outage", "kill", "normal", injected=19.5)])
-    assert named_cause(evidence, FIRE["args"]).begun is None
+    assert named_cause(evidence, evidence.expected_alerts[0]).begun is None
 
 
 def test_a_window_longer_than_the_history(tmp_path):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tocsin.harness.evidence.metric_segments import read_segments, write_segment
-from tocsin.harness.evidence.metrics import Metrics, Series, at, increase, resets
+from tocsin.harness.evidence.metrics import Metrics, Series, at, increase
 
 
 def pair(name, points, **labels):
@@ -92,11 +92,6 @@ def test_increase(values, start, end, expected):
 @pytest.mark.parametrize(("t", "expected"), [(-0.1, None), (0, 4), (0.9, 4), (1, 5), (99, 5)])
 def test_value_at_a_time(t, expected):
     assert at(series(4, 5), t) == expected
-
-
-@pytest.mark.parametrize(("values", "expected"), [((1, 2, 3), 0), ((1, 0, 1, 0), 2), ((5, 5), 0), ((), 0)])
-def test_resets(values, expected):
-    assert resets(series(*values)) == expected
 
 
 def test_each_segment_is_opened_once_however_many_series_it_holds(tmp_path, monkeypatch):

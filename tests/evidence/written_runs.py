@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from tocsin.harness.evidence.evidence import SCHEMA
 from tocsin.harness.evidence.logs import DOCUMENT, SOURCE
 from tocsin.harness.evidence.metric_segments import write_segment
 from tocsin.harness.evidence.requests import KINDS, OUTCOMES, RECORD
+from tocsin.harness.evidence.run_json import SCHEMA
 
 START = 1_000_000.0
 SIGNALS: dict[str, Any] = {
