@@ -9,7 +9,6 @@ def catalogue() -> Catalogue:
     """Return the catalogue from the explicit `ALL` tuples."""
     from tocsin.assertions import ALL as CHECKS
     from tocsin.harness import faults
-    from tocsin.harness.faults.bases.reach import reaches
     from tocsin.harness.traffic import USERS
     from tocsin.harness.traffic.pacers import CATALOGUE as PACERS
     from tocsin.harness.traffic.payloads import CATALOGUE as PAYLOADS
@@ -17,11 +16,9 @@ def catalogue() -> Catalogue:
 
     return Catalogue(
         checks={check.id: check.args for check in CHECKS},
-        faults=faults.catalogue(),
+        faults=faults.by_kind(),
         payloads=PAYLOADS,
         users=USERS,
         pacers=PACERS,
         kinds=tuple(DECLARATIONS),
-        blinds=faults.blinds(),
-        reach=reaches(),
     )

@@ -27,7 +27,7 @@ def scenario_schema(catalogue: Any) -> dict[str, Any]:
 
     root = made.of(Scenario)
     phase = made.all["Phase"]["properties"]
-    faults = {kind: made.of(model) for kind, model in sorted(catalogue.faults.items())}
+    faults = {kind: made.of(fault.params_model) for kind, fault in sorted(catalogue.faults.items())}
     phase["faults"]["items"] = {
         "oneOf": [*(_fault(kind, params) for kind, params in faults.items()), _fault(RANDOM, _draws(faults, made))]
     }

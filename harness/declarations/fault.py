@@ -37,6 +37,31 @@ class Witness:
     detail: str
 
 
+def present(detail: str) -> Witness:
+    """Return that the effect is there."""
+    return Witness(state="present", detail=detail)
+
+
+def absent(detail: str) -> Witness:
+    """Return that the effect is not there."""
+    return Witness(state="absent", detail=detail)
+
+
+def cannot_tell(detail: str) -> Witness:
+    """Return that what was seen proves neither."""
+    return Witness(state="cannot_tell", detail=detail)
+
+
+def present_if(shown: bool, detail: str, *, otherwise: State = "absent") -> Witness:
+    """Return that the effect is there if it showed, and `otherwise` if not."""
+    return present(detail) if shown else Witness(state=otherwise, detail=detail)
+
+
+def absent_if(well: bool, detail: str) -> Witness:
+    """Return that the effect is not there if all is well, else that nobody can tell."""
+    return absent(detail) if well else cannot_tell(detail)
+
+
 class Params(Frozen):
     """The parameters of a fault. `example` is a good set of them, used by tests and documents."""
 
@@ -120,8 +145,10 @@ def reach(fault: Fault, stack: Stack) -> Reach:
             roles.append(name)
         elif sort == "edge":
             edges.append(name)
-        elif sort == "hook" and name in stack.hooks:
-            roles.append(stack.hooks[name].role)
+        elif sort == "hook":
+            hook = stack.hook(name)
+            if hook is not None:
+                roles.append(hook.role)
     return Reach(
         targets=tuple(dict.fromkeys((*roles, *edges))),
         roles=tuple(dict.fromkeys(roles)),

@@ -1,22 +1,25 @@
-"""Which kinds of fault end a role that starts anew, and when it does."""
+"""Which kinds of fault end a role that starts anew, and when, for readers of evidence, who have only the kind."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-RESTARTING = ("kill", "terminate", "restart", "crash_loop", "slow_start", "out_of_memory", "cold_start")
-"""Kinds of fault after which a role starts anew; `params.role` names it, else it is the one that serves."""
+RESTARTS: Mapping[str, str] = {
+    "kill": "at_heal",
+    "terminate": "at_heal",
+    "restart": "at_once",
+    "crash_loop": "looping",
+    "slow_start": "at_heal",
+    "out_of_memory": "at_heal",
+    "cold_start": "at_once",
+}
+"""Kind -> `Fault.restarts_role`; the role is named by `params.role`, else it is the one that serves."""
+AT_ONCE = frozenset(kind for kind, when in RESTARTS.items() if when == "at_once")
+"""Those whose injection starts the role again, and waits for it; the heal of the others does."""
+LOOPING = frozenset(kind for kind, when in RESTARTS.items() if when == "looping")
+"""Those after which the role restarts again and again, until the heal."""
 
 
-AT_ONCE = ("restart", "cold_start")
-"""Those whose injection starts it again, and waits for it; the others' heal does."""
-
-
-LOOPING = ("crash_loop",)
-"""Those after which it does so again and again, until the heal."""
-
-
-def restarted(kind: str, params: Mapping[str, Any], serving: str) -> str:
+def restarted(kind: str, params: Mapping[str, object], serving: str) -> str:
     """Return the role that such a fault ends and that starts anew, empty if none does. `serving` is who serves."""
-    return str(params.get("role", serving)) if kind in RESTARTING else ""
+    return str(params.get("role", serving)) if kind in RESTARTS else ""

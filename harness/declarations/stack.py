@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -47,11 +48,18 @@ def ends_of(edge: str) -> tuple[str, str]:
 
 
 class Hook(Frozen):
-    """A fault switch inside the service: PUT with JSON parameters turns it on, DELETE off, GET tells."""
+    """A fault switch inside a service: PUT with JSON parameters turns it on, DELETE off, GET tells.
+
+    `{kind}` in `path` stands for the kind of the fault.
+    """
 
     role: str
     port: str
     path: str
+
+
+def _matches(pattern: str, name: str) -> bool:
+    return re.fullmatch(re.escape(pattern).replace(r"\*", "[^/]*"), name) is not None
 
 
 class Disk(Frozen):
@@ -100,6 +108,24 @@ class Stack(Frozen):
     def all_edges(self) -> tuple[str, ...]:
         """Every edge a fault may name, written `caller -> role`: those declared, and the clients' own."""
         return tuple(" -> ".join(ends_of(edge)) for edge in (*self.edges, f"{CLIENTS} -> {self.payload.role}"))
+
+    @property
+    def programs(self) -> tuple[str, ...]:
+        """The names of the programs that its roles run on the local engine, sorted."""
+        starts = [role.local for role in self.roles.values() if role.local]
+        return tuple(sorted({start.program for start in starts if start.program}))
+
+    def hook(self, name: str) -> Hook | None:
+        """Return the hook of this name, else the first whose name is a pattern for it, or None.
+
+        Names are `<kind>` or `<kind>/<role>`; in a pattern `*` stands for anything but a slash.
+        """
+        names = [name, *(pattern for pattern in self.hooks if _matches(pattern, name))]
+        for candidate in names:
+            hook = self.hooks.get(candidate)
+            if hook is not None:
+                return hook.model_copy(update={"path": hook.path.replace("{kind}", name.partition("/")[0])})
+        return None
 
     @property
     def folder(self) -> Path:

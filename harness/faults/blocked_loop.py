@@ -1,14 +1,13 @@
-"""The service's event loop is blocked for a while, again and again: nobody is answered meanwhile, no scraper either."""
+"""Blocks the event loop of the service through its hook; meanwhile it answers nobody, no scraper either."""
 
 from __future__ import annotations
 
 import time
-from typing import ClassVar
 
 from pydantic import Field
 
+from tocsin.harness.declarations.fault import Params, Witness, absent, cannot_tell, present
 from tocsin.harness.declarations.live_stack import LiveStack
-from tocsin.harness.faults.bases.fault import Params, Witness
 from tocsin.harness.faults.bases.hook import HookFault
 from tocsin.harness.faults.bases.role import health
 
@@ -20,23 +19,22 @@ class BlockedLoopParams(Params):
 
     block_ms: float = Field(ge=20, le=2000)
     every_ms: float = Field(default=1000, ge=100, le=2000)
+    example = {"block_ms": 200}
 
 
 class BlockedLoop(HookFault):
-    """Blocks the loop through the service's hook; the witness times health requests, which cost the service nothing."""
+    """The event loop of the service is blocked again and again."""
 
-    kind: ClassVar[str] = "blocked_loop"
-    summary: ClassVar[str] = "The event loop of the service is blocked again and again."
-    Params: ClassVar[type[Params]] = BlockedLoopParams
+    params: BlockedLoopParams
 
     def witness(self, live: LiveStack) -> Witness:
-        """Ask for health, over and over, for a turn and a half: one that takes half of the block shows the fault."""
+        """Time health requests for a turn and a half: one that takes half of the block shows the fault."""
         slowest_ms, role = 0.0, self.role(live.stack)
         until = time.perf_counter() + 1.5 * (self.params.block_ms + self.params.every_ms) / 1000
         while (began := time.perf_counter()) < until:
             if health(live, role).state != "absent":
-                return Witness(state="cannot_tell", detail=f"{role} does not answer its health path with 200")
+                return cannot_tell(f"{role} does not answer its health path with 200")
             slowest_ms = max(slowest_ms, 1000 * (time.perf_counter() - began))
             if slowest_ms >= _SLOW * self.params.block_ms:
-                return Witness(state="present", detail=f"one health request took {slowest_ms:.0f} ms")
-        return Witness(state="absent", detail=f"the slowest health request took {slowest_ms:.0f} ms")
+                return present(f"one health request took {slowest_ms:.0f} ms")
+        return absent(f"the slowest health request took {slowest_ms:.0f} ms")

@@ -1,19 +1,18 @@
-"""The service's wall clock is off, and so are its log lines and timestamps. The machine's clock is left alone."""
+"""Sets the clock of the service off, not the machine's; the witness reads the times in its log lines."""
 
 from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from datetime import datetime
-from typing import ClassVar
 
 from pydantic import Field, field_validator
 
+from tocsin.harness.declarations.fault import Params, Witness, absent_if, cannot_tell, present
 from tocsin.harness.declarations.live_stack import LiveStack
 from tocsin.harness.declarations.stack import Stack
-from tocsin.harness.faults.bases.fault import Params, Witness
-from tocsin.harness.faults.bases.hook import turn_on
-from tocsin.harness.faults.bases.log_file import LogFault, logs_signal, unclear
+from tocsin.harness.faults.bases.log_file import LogFault, logs_signal
 
 _PROBES = 3
 _LEAST_S = 30.0
@@ -23,6 +22,7 @@ class ClockOffsetParams(Params):
     """`offset_s` by which the clock is ahead (above 0) or behind, in production time: the speed divides it."""
 
     offset_s: float = Field(ge=-86_400, le=86_400)
+    example = {"offset_s": -120}
 
     @field_validator("offset_s")
     @classmethod
@@ -33,41 +33,40 @@ class ClockOffsetParams(Params):
 
 
 class ClockOffset(LogFault):
-    """Sets the clock off through the service's hook; the witness reads the times in the log lines of its requests."""
+    """The wall clock of the service is off."""
 
-    kind: ClassVar[str] = "clock_offset"
-    summary: ClassVar[str] = "The wall clock of the service is off."
-    Params: ClassVar[type[Params]] = ClockOffsetParams
+    params: ClockOffsetParams
 
     def blinds(self, stack: Stack) -> tuple[tuple[str, str], ...]:
         """Return drift, whose checks are stamped by that clock."""
         return (("drift", self.role(stack)),)
 
-    def inject(self, live: LiveStack) -> None:
-        """Turn the hook on, with the offset in wall seconds."""
-        turn_on(live, self.kind, {"offset_s": self._wall_s(live)})
+    def settings(self, live: LiveStack) -> Mapping[str, object]:
+        """Return the offset in wall seconds."""
+        return {"offset_s": self.params.offset_s / live.speed}
 
     def witness(self, live: LiveStack) -> Witness:
         """Send requests: half of the offset between their lines and our clock shows the fault, a quarter denies it."""
         began = time.time()
         seen = self.appended(live, _PROBES)
         ended = time.time()
-        if (doubt := unclear(seen)) is not None:
-            return doubt
-        off = [time_s - min(max(time_s, began), ended) for line in seen.lines if (time_s := self._time_s(live, line))]
-        if not off:
-            return Witness(state="cannot_tell", detail="no line tells its time")
-        largest = max(off, key=abs)
-        share = largest / self._wall_s(live)
-        state = "present" if share >= 0.5 else "absent" if abs(share) <= 0.25 else "cannot_tell"
-        return Witness(state=state, detail=f"log lines are {largest:+.3f} s off")  # type: ignore[arg-type]
+        if seen.doubt:
+            return cannot_tell(seen.doubt)
+        field = logs_signal(live).time
+        times_s = [time_s for line in seen.lines if (time_s := _time_s(line, field)) is not None]
+        if not times_s:
+            return cannot_tell("no line tells its time")
+        largest_s = max((time_s - min(max(time_s, began), ended) for time_s in times_s), key=abs)
+        share = largest_s * live.speed / self.params.offset_s
+        detail = f"log lines are {largest_s:+.3f} s off"
+        if share >= 0.5:
+            return present(detail)
+        return absent_if(abs(share) <= 0.25, detail)
 
-    def _wall_s(self, live: LiveStack) -> float:
-        return float(self.params.offset_s / live.speed)
 
-    def _time_s(self, live: LiveStack, line: bytes) -> float | None:
-        try:
-            told = json.loads(line)[logs_signal(live).time]
-            return datetime.fromisoformat(told).timestamp()
-        except (ValueError, KeyError, TypeError):
-            return None
+def _time_s(line: bytes, field: str) -> float | None:
+    """Return the time of a log line in epoch seconds, None if it has none."""
+    try:
+        return datetime.fromisoformat(json.loads(line)[field]).timestamp()
+    except (ValueError, KeyError, TypeError):
+        return None

@@ -1,21 +1,18 @@
-"""The service restarts, and its first requests are slow: caches are filled by use."""
+"""Restarts a role whose first answers are slow, as where caches are filled by use; the witness times requests."""
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
-from typing import ClassVar
 
 from pydantic import Field
 
+from tocsin.harness.declarations.fault import Params, Witness
 from tocsin.harness.declarations.live_stack import LiveStack
 from tocsin.harness.declarations.stack import Stack
-from tocsin.harness.faults.bases.fault import Params, Witness
-from tocsin.harness.faults.bases.hook import HookFault
-from tocsin.harness.faults.bases.role import blinded
+from tocsin.harness.faults.bases.hook import HookFault, time_answers
+from tocsin.harness.faults.bases.role import blinded, start_again
 
 _PROBES = 3
-_SLOW = 0.8
 
 
 class ColdStartParams(Params):
@@ -23,25 +20,25 @@ class ColdStartParams(Params):
 
     delay_ms: float = Field(ge=50, le=10_000)
     requests: int = Field(default=500, ge=20, le=100_000)
+    example = {"delay_ms": 300}
 
 
 class ColdStart(HookFault):
-    """Restarts the role and delays its first answers through the hook; the witness times requests as a client does."""
+    """The service restarts, and its first requests are slow."""
 
-    kind: ClassVar[str] = "cold_start"
-    summary: ClassVar[str] = "The service restarts, and its first requests are slow."
-    Params: ClassVar[type[Params]] = ColdStartParams
+    params: ColdStartParams
+    restarts_role = "at_once"
 
     def needs(self) -> tuple[str, ...]:
         """Return the hook, and a role that can be started anew."""
-        return (*super().needs(), "handle:start")
+        return (*super().needs(), "capability:start")
 
     def blinds(self, stack: Stack) -> tuple[tuple[str, str], ...]:
         """Return what a restart of the role blinds."""
         return blinded(self.role(stack), stack)
 
     def inject(self, live: LiveStack) -> None:
-        """Restart it, then let it be cold."""
+        """Restart the role, then let it be cold."""
         role = self.role(live.stack)
         self._record(live).touch()
         live.stop(role, kill=True)
@@ -49,25 +46,16 @@ class ColdStart(HookFault):
         super().inject(live)
 
     def heal(self, live: LiveStack) -> None:
-        """Let it be warm; start it if it was ended here and does not run."""
-        role, record = self.role(live.stack), self._record(live)
-        if record.exists() and not live.alive(role):
-            live.restart(role)
+        """Let the role be warm; start it if it was ended here and does not run."""
+        record = self._record(live)
+        if record.exists():
+            start_again(live, self.role(live.stack))
         record.unlink(missing_ok=True)
         super().heal(live)
 
     def witness(self, live: LiveStack) -> Witness:
-        """Time single requests: one that takes four fifths of the delay shows the fault, none of three its absence."""
-        slowest_ms = 0.0
-        for _ in range(_PROBES):
-            began = time.perf_counter()
-            statuses = live.prober.probe(1)
-            slowest_ms = max(slowest_ms, 1000 * (time.perf_counter() - began))
-            if not statuses or not statuses[0]:
-                return Witness(state="cannot_tell", detail="no answer")
-            if slowest_ms >= _SLOW * self.params.delay_ms:
-                return Witness(state="present", detail=f"one answer took {slowest_ms:.0f} ms")
-        return Witness(state="absent", detail=f"the slowest answer took {slowest_ms:.0f} ms")
+        """Time three requests: one that takes four fifths of the delay shows the fault."""
+        return time_answers(live, _PROBES, self.params.delay_ms)
 
     def _record(self, live: LiveStack) -> Path:
         return live.work / f"cold_start-{self.role(live.stack)}"

@@ -1,15 +1,14 @@
-"""A counter falls now and then although nothing restarted: rates over it are far too high."""
+"""Lowers a counter on every other page, so that rates over it are far too high; the witness reads a few pages."""
 
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import ClassVar
 
 from pydantic import Field
 
+from tocsin.harness.declarations.fault import Params, Witness, cannot_tell, present_if
 from tocsin.harness.declarations.live_stack import LiveStack
 from tocsin.harness.declarations.stack import Stack
-from tocsin.harness.faults.bases.fault import Params, Witness
 from tocsin.harness.faults.bases.metrics_page import METRIC, PageFault, total
 
 _SCRAPES = 6
@@ -20,14 +19,13 @@ class CounterBackwardsParams(Params):
 
     metric: str = Field(pattern=METRIC)
     share: float = Field(default=0.5, gt=0, le=1)
+    example = {"metric": "ml_predictions_total"}
 
 
 class CounterBackwards(PageFault):
-    """Lowers the counter through the service's hook; the witness reads it a few times in a row, as a scraper does."""
+    """A counter falls although nothing restarted."""
 
-    kind: ClassVar[str] = "counter_backwards"
-    summary: ClassVar[str] = "A counter falls although nothing restarted."
-    Params: ClassVar[type[Params]] = CounterBackwardsParams
+    params: CounterBackwardsParams
 
     def blinds(self, stack: Stack) -> tuple[tuple[str, str], ...]:
         """Return nothing: the page is read, and one counter on it is wrong."""
@@ -35,11 +33,10 @@ class CounterBackwards(PageFault):
 
     def witness(self, live: LiveStack) -> Witness:
         """A fall between two of six pages: present. None: absent."""
-        values = [total(self.scrape(live)[1], self.params.metric) for _ in range(_SCRAPES)]
-        known = [value for value in values if value is not None]
-        told = ", ".join(f"{value:g}" for value in known) or "nothing"
-        detail = f"{self.params.metric} reads {told}"
+        totals = [total(self.scrape(live)[1], self.params.metric) for _ in range(_SCRAPES)]
+        known = [value for value in totals if value is not None]
+        readings = ", ".join(f"{value:g}" for value in known) or "nothing"
+        detail = f"{self.params.metric} reads {readings}"
         if len(known) < _SCRAPES or not any(known):
-            return Witness(state="cannot_tell", detail=detail)
-        fell = any(later < sooner for sooner, later in pairwise(known))
-        return Witness(state="present" if fell else "absent", detail=detail)
+            return cannot_tell(detail)
+        return present_if(any(later < sooner for sooner, later in pairwise(known)), detail)

@@ -1,18 +1,16 @@
-"""A noisy neighbour: processes that keep processors busy, at a lower priority than the stack."""
+"""Starts processes that spin at a lower priority than the stack; the witness reads their processor time."""
 
 from __future__ import annotations
 
 import os
 import sys
 from contextlib import suppress
-from typing import ClassVar
 
 import psutil
 from pydantic import Field
 
+from tocsin.harness.declarations.fault import Fault, Params, Witness, absent, present_if
 from tocsin.harness.declarations.live_stack import LiveStack
-from tocsin.harness.declarations.stack import Stack
-from tocsin.harness.faults.bases.fault import Params, Witness
 
 _MARK = "tocsin-cpu-hog"
 _SPIN = "import os, sys, time; os.nice(int(sys.argv[2])); end = time.monotonic() + float(sys.argv[3])\n" + (
@@ -20,7 +18,6 @@ _SPIN = "import os, sys, time; os.nice(int(sys.argv[2])); end = time.monotonic()
 )
 _LONGEST_S = 1800.0
 _BUSY_S = 0.2
-_SPAWNED_NAME = "cpu-hog"
 
 
 class CpuHogParams(Params):
@@ -30,29 +27,16 @@ class CpuHogParams(Params):
     nice: int = Field(default=10, ge=1, le=19)
 
 
-class CpuHog:
-    """Starts and ends processes that spin; the witness reads from the kernel how much time they have used."""
+class CpuHog(Fault):
+    """A noisy neighbour keeps processors busy."""
 
-    kind: ClassVar[str] = "cpu_hog"
-    summary: ClassVar[str] = "A noisy neighbour keeps processors busy."
-    Params: ClassVar[type[Params]] = CpuHogParams
-
-    def __init__(self, params: CpuHogParams) -> None:
-        self.params = params
-
-    def needs(self) -> tuple[str, ...]:
-        """Return nothing: any user may be noisy."""
-        return ()
-
-    def blinds(self, stack: Stack) -> tuple[tuple[str, str], ...]:
-        """Return nothing: a monitoring that falls behind should be seen to."""
-        return ()
+    params: CpuHogParams
 
     def inject(self, live: LiveStack) -> None:
-        """Start as many as are missing; they also end when whoever started them does."""
+        """Start as many processes as are missing; they also end when whoever started them does."""
         for _ in range(self.params.processes - len(_hogs(live))):
             argv = [sys.executable, "-c", _SPIN, _MARK, str(self.params.nice), str(_LONGEST_S), str(os.getpid())]
-            live.spawn(argv, name=_SPAWNED_NAME)
+            live.spawn(argv, name="cpu-hog")
 
     def heal(self, live: LiveStack) -> None:
         """Kill them."""
@@ -66,24 +50,25 @@ class CpuHog:
         """Each has used processor time: present. None is there: absent. Too little yet to tell: cannot tell."""
         used_s = [_used_s(process) for process in _hogs(live)]
         if not used_s:
-            return Witness(state="absent", detail="no process of it is there")
+            return absent("no process of it is there")
         detail = f"{len(used_s)} processes have used {sum(used_s):.1f} s of processor time"
         busy = len(used_s) == self.params.processes and min(used_s) >= _BUSY_S
-        return Witness(state="present" if busy else "cannot_tell", detail=detail)
+        return present_if(busy, detail, otherwise="cannot_tell")
 
 
 def _hogs(live: LiveStack) -> list[psutil.Process]:
     """Return the processes of this run that spin."""
-    found = []
+    hogs = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
-            mine = _MARK in process.cmdline() and process.environ().get("TOCSIN_RUN_ID") == live.run_id
-            if mine and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-    return found
+            ours = _MARK in process.cmdline() and process.environ().get("TOCSIN_RUN_ID") == live.run_id
+            if ours and process.status() != psutil.STATUS_ZOMBIE:
+                hogs.append(process)
+    return hogs
 
 
 def _used_s(process: psutil.Process) -> float:
+    """Return the processor seconds that a process has used, 0 if it has ended."""
     try:
         times = process.cpu_times()
     except psutil.NoSuchProcess:

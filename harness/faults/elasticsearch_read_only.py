@@ -1,15 +1,15 @@
-"""Elasticsearch takes no more documents: its indices are blocked, as by a disk that is nearly full."""
+"""Blocks the indices of Elasticsearch, as it does itself on a disk that is nearly full."""
 
 from __future__ import annotations
 
 import json
-from typing import Any, ClassVar, Literal
+from typing import Literal
 
 from tocsin.harness.core.errors import HealError, StackError
+from tocsin.harness.core.http import call
+from tocsin.harness.declarations.fault import Fault, Params, Witness, absent_if, cannot_tell, present
 from tocsin.harness.declarations.live_stack import LiveStack
 from tocsin.harness.declarations.stack import Stack
-from tocsin.harness.faults.bases.calls import call
-from tocsin.harness.faults.bases.fault import Params, Witness
 from tocsin.harness.faults.bases.role import blinded
 
 ROLE = "elasticsearch"
@@ -23,15 +23,10 @@ class ElasticsearchReadOnlyParams(Params):
     block: Literal["write", "read_only_allow_delete"] = "write"
 
 
-class ElasticsearchReadOnly:
-    """Blocks every index through the settings API; the witness asks the log's indices to delete what is not there."""
+class ElasticsearchReadOnly(Fault):
+    """Elasticsearch takes no more documents."""
 
-    kind: ClassVar[str] = "elasticsearch_read_only"
-    summary: ClassVar[str] = "Elasticsearch takes no more documents."
-    Params: ClassVar[type[Params]] = ElasticsearchReadOnlyParams
-
-    def __init__(self, params: ElasticsearchReadOnlyParams) -> None:
-        self.params = params
+    params: ElasticsearchReadOnlyParams
 
     def needs(self) -> tuple[str, ...]:
         """Return Elasticsearch."""
@@ -43,14 +38,14 @@ class ElasticsearchReadOnly:
 
     def inject(self, live: LiveStack) -> None:
         """Set the block; StackError if Elasticsearch does not take it."""
-        status, text = self._set(live, True)
+        status, text = self._set_block(live, True)
         if status != 200:
             raise StackError(f"Elasticsearch answered {status} to a block of its indices: {text[:200]}")
 
     def heal(self, live: LiveStack) -> None:
-        """Lift the block; StackError when Elasticsearch is up and does not, nothing to do when it is down."""
+        """Lift the block; HealError when Elasticsearch is up and does not, nothing to do when it is down."""
         try:
-            status, text = self._set(live, None)
+            status, text = self._set_block(live, None)
         except OSError as error:
             if live.alive(ROLE):
                 raise HealError(f"Elasticsearch cannot be asked to lift its block: {error}.") from None
@@ -60,18 +55,19 @@ class ElasticsearchReadOnly:
 
     def witness(self, live: LiveStack) -> Witness:
         """Ask each index of the logs to delete a document that is not there: all refuse is present, none is absent."""
-        pattern = live.stack.signals.logs.index if live.stack.signals.logs else "*"
-        status, text = call("GET", live.address(ROLE), f"/{pattern}/_alias")
+        logs = live.stack.signals.logs
+        pattern = "*" if logs is None else logs.index
+        address = live.address(ROLE)
+        status, text = call("GET", address, f"/{pattern}/_alias")
         indices = sorted(json.loads(text)) if status == 200 else []
         if not indices:
-            return Witness(state="cannot_tell", detail=f"there is no index {pattern} yet ({status})")
-        told = [call("DELETE", live.address(ROLE), f"/{index}/_doc/{_NO_SUCH}")[0] for index in indices]
-        detail = ", ".join(f"{index} answers {status}" for index, status in zip(indices, told, strict=True))
-        blocked = [status in _BLOCKED for status in told]
-        if all(blocked):
-            return Witness(state="present", detail=detail)
-        return Witness(state="cannot_tell" if any(blocked) else "absent", detail=detail)
+            return cannot_tell(f"there is no index {pattern} yet ({status})")
+        statuses = {index: call("DELETE", address, f"/{index}/_doc/{_NO_SUCH}")[0] for index in indices}
+        detail = ", ".join(f"{index} answers {status}" for index, status in statuses.items())
+        if _BLOCKED.issuperset(statuses.values()):
+            return present(detail)
+        return absent_if(_BLOCKED.isdisjoint(statuses.values()), detail)
 
-    def _set(self, live: LiveStack, value: Any) -> tuple[int, str]:
-        block = {f"index.blocks.{self.params.block}": value}
-        return call("PUT", live.address(ROLE), "/_all/_settings", block)
+    def _set_block(self, live: LiveStack, value: bool | None) -> tuple[int, str]:
+        """Set the block of every index, None to lift it; return status and text."""
+        return call("PUT", live.address(ROLE), "/_all/_settings", body={f"index.blocks.{self.params.block}": value})

@@ -1,13 +1,13 @@
-"""A simulated GPU slows its clocks down: it works on, and everything takes longer."""
+"""Lowers the clock of a simulated device, and sets the reason in its bit mask."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Literal
 
 from pydantic import Field
 
-from tocsin.harness.faults.bases.fault import Params
+from tocsin.harness.declarations.live_stack import LiveStack
 from tocsin.harness.faults.bases.gpu import GpuFault, GpuParams
 
 REASONS = {"hw_slowdown": 0x8, "sw_thermal": 0x20, "hw_thermal": 0x40, "power_brake": 0x80}
@@ -22,14 +22,12 @@ class GpuThrottlingParams(GpuParams):
 
 
 class GpuThrottling(GpuFault):
-    """The clock falls, and the reason stands in the device's bit mask."""
+    """A simulated GPU slows its clocks down."""
 
-    kind: ClassVar[str] = "gpu_throttling"
-    summary: ClassVar[str] = "A simulated GPU slows its clocks down."
-    Params: ClassVar[type[Params]] = GpuThrottlingParams
+    params: GpuThrottlingParams
     metrics = ("DCGM_FI_DEV_SM_CLOCK", "DCGM_FI_DEV_CLOCK_THROTTLE_REASONS")
 
-    def told(self) -> Mapping[str, Any]:
+    def settings(self, live: LiveStack) -> Mapping[str, object]:
         """Return the parameters with the reason's bit."""
         params = self.params
         return {"gpu": params.gpu, "sm_clock_mhz": params.sm_clock_mhz, "reasons": REASONS[params.reason]}
@@ -37,4 +35,4 @@ class GpuThrottling(GpuFault):
     def shows(self, values: Mapping[str, float]) -> bool:
         """Tell whether the clock is as low as asked for and the bit is set."""
         clock_mhz, reasons = (values[metric] for metric in self.metrics)
-        return bool(clock_mhz <= self.params.sm_clock_mhz and int(reasons) & REASONS[self.params.reason])
+        return clock_mhz <= self.params.sm_clock_mhz and bool(int(reasons) & REASONS[self.params.reason])

@@ -1,13 +1,11 @@
-"""A simulated GPU reports an Xid: the driver's code for an error of the device or of a program on it."""
+"""Sets the last Xid of a simulated device: the driver's code for an error of the device or of a program on it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
 
 from pydantic import Field
 
-from tocsin.harness.faults.bases.fault import Params
 from tocsin.harness.faults.bases.gpu import GpuFault, GpuParams
 
 
@@ -18,13 +16,11 @@ class GpuXidParams(GpuParams):
 
 
 class GpuXid(GpuFault):
-    """The last Xid, as DCGM tells it, stays until the heal."""
+    """A simulated GPU reports an Xid."""
 
-    kind: ClassVar[str] = "gpu_xid"
-    summary: ClassVar[str] = "A simulated GPU reports an Xid."
-    Params: ClassVar[type[Params]] = GpuXidParams
+    params: GpuXidParams
     metrics = ("DCGM_FI_DEV_XID_ERRORS",)
 
     def shows(self, values: Mapping[str, float]) -> bool:
         """Tell whether the code is the one asked for."""
-        return bool(values[self.metrics[0]] == self.params.code)
+        return values[self.metrics[0]] == self.params.code

@@ -1,41 +1,37 @@
-"""A share of the log lines is cut off in the middle."""
+"""Cuts a share of the log lines off in the middle; the witness reads the lines of its own requests."""
 
 from __future__ import annotations
 
 import json
-from typing import ClassVar
 
 from pydantic import Field
 
+from tocsin.harness.declarations.fault import Params, Witness, absent, cannot_tell, present
 from tocsin.harness.declarations.live_stack import LiveStack
-from tocsin.harness.faults.bases.fault import Params, Witness
 from tocsin.harness.faults.bases.hook import enough_probes
-from tocsin.harness.faults.bases.log_file import LogFault, unclear
-
-_FEWEST, _MOST = 20, 200
+from tocsin.harness.faults.bases.log_file import LogFault
 
 
 class LogMalformedParams(Params):
     """`share` of the lines that are no JSON, in (0, 1]."""
 
     share: float = Field(gt=0, le=1)
+    example = {"share": 0.5}
 
 
 class LogMalformed(LogFault):
-    """Cuts lines through the service's hook; the witness reads those of its own requests, and others in between."""
+    """A share of the log lines is no JSON."""
 
-    kind: ClassVar[str] = "log_malformed"
-    summary: ClassVar[str] = "A share of the log lines is no JSON."
-    Params: ClassVar[type[Params]] = LogMalformedParams
+    params: LogMalformedParams
 
     def witness(self, live: LiveStack) -> Witness:
         """A line that is no JSON object: present. All lines are one: absent."""
-        seen = self.appended(live, enough_probes(self.params.share, fewest=_FEWEST, most=_MOST))
+        seen = self.appended(live, enough_probes(self.params.share))
         broken = sum(not _is_object(line) for line in seen.lines)
         detail = f"{broken} of {len(seen.lines)} lines are no JSON object"
         if broken:
-            return Witness(state="present", detail=detail)
-        return unclear(seen) or Witness(state="absent", detail=detail)
+            return present(detail)
+        return cannot_tell(seen.doubt) if seen.doubt else absent(detail)
 
 
 def _is_object(line: bytes) -> bool:

@@ -1,25 +1,17 @@
-"""The log file is renamed and a new one begun, as logrotate does every night."""
+"""Renames the log file, as logrotate does every night; the witness compares the files' names with those before."""
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from tocsin.harness.declarations.live_stack import LiveStack
-from tocsin.harness.faults.bases.fault import Params
-from tocsin.harness.faults.bases.hook import NoParams
 from tocsin.harness.faults.bases.log_file import LogFileFault, log_files
 
 
 class LogRotate(LogFileFault):
-    """Renames the file through the service's hook; the witness compares the files' names with those before."""
+    """The log file is renamed and a new one begun."""
 
-    kind: ClassVar[str] = "log_rotate"
-    summary: ClassVar[str] = "The log file is renamed and a new one begun."
-    Params: ClassVar[type[Params]] = NoParams
-
-    def picture(self, live: LiveStack) -> dict[str, str]:
+    def fingerprints(self, live: LiveStack) -> dict[str, str]:
         """Return inode -> name."""
-        return {str(found.st_ino): path.name for path, found in log_files(live)}
+        return {str(stat.st_ino): path.name for path, stat in log_files(live)}
 
     def changed(self, before: dict[str, str], now: dict[str, str]) -> list[str]:
         """Return the files that have another name."""

@@ -1,24 +1,17 @@
-"""The service serves on and logs nothing any more; it takes its lines for written."""
+"""Stops the lines of the log while the service takes them for written; the witness sends requests and looks."""
 
 from __future__ import annotations
 
-from typing import ClassVar
-
+from tocsin.harness.declarations.fault import Witness, absent, present_if
 from tocsin.harness.declarations.live_stack import LiveStack
 from tocsin.harness.declarations.stack import Stack
-from tocsin.harness.faults.bases.fault import Params, Witness
-from tocsin.harness.faults.bases.hook import NoParams
 from tocsin.harness.faults.bases.log_file import LogFault
 
 _PROBES = 5
 
 
 class LogStop(LogFault):
-    """Stops the lines through the service's hook; the witness looks whether its own requests make the files grow."""
-
-    kind: ClassVar[str] = "log_stop"
-    summary: ClassVar[str] = "The service serves on and logs nothing."
-    Params: ClassVar[type[Params]] = NoParams
+    """The service serves on and logs nothing."""
 
     def blinds(self, stack: Stack) -> tuple[tuple[str, str], ...]:
         """Return the logs: no canary comes out of them."""
@@ -29,5 +22,5 @@ class LogStop(LogFault):
         seen = self.appended(live, _PROBES)
         detail = f"{seen.answered} of {seen.sent} requests were answered 200; {len(seen.lines)} lines were written"
         if seen.lines:
-            return Witness(state="absent", detail=detail)
-        return Witness(state="present" if seen.answered == seen.sent > 0 else "cannot_tell", detail=detail)
+            return absent(detail)
+        return present_if(seen.answered == seen.sent > 0, detail, otherwise="cannot_tell")

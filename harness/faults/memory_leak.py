@@ -1,15 +1,15 @@
-"""The service's memory grows, up to a bound, and is given back at the end."""
+"""Makes the service's memory grow up to a bound; the witness compares what the kernel counts with before."""
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
-from typing import ClassVar
 
 from pydantic import Field
 
+from tocsin.harness.declarations.fault import Params, Witness, absent, absent_if, present
 from tocsin.harness.declarations.live_stack import LiveStack
-from tocsin.harness.faults.bases.fault import Params, Witness
-from tocsin.harness.faults.bases.hook import HookFault, turn_off
+from tocsin.harness.faults.bases.hook import HookFault
 
 _SHOWS, _GONE = 0.3, 0.15
 
@@ -19,18 +19,17 @@ class MemoryLeakParams(Params):
 
     mib_per_s: float = Field(gt=0, le=256)
     most_mib: float = Field(default=256, ge=64, le=1024)
+    example = {"mib_per_s": 100, "most_mib": 64}
 
 
 class MemoryLeak(HookFault):
-    """Leaks through the service's hook; the witness compares what the kernel counts for the role with before."""
+    """The memory of the service grows."""
 
-    kind: ClassVar[str] = "memory_leak"
-    summary: ClassVar[str] = "The memory of the service grows."
-    Params: ClassVar[type[Params]] = MemoryLeakParams
+    params: MemoryLeakParams
 
     def inject(self, live: LiveStack) -> None:
         """Write down how much it uses, then let it grow."""
-        turn_off(live, self.kind)
+        self.heal(live)
         self._record(live).write_text(repr(self._used_mib(live)), encoding="ascii")
         super().inject(live)
 
@@ -40,16 +39,18 @@ class MemoryLeak(HookFault):
         What it used before is written down before anything is done, so without that nothing was.
         """
         try:
-            before = float(self._record(live).read_text(encoding="ascii"))
+            before_mib = float(self._record(live).read_text(encoding="ascii"))
         except (OSError, ValueError):
-            return Witness(state="absent", detail="never injected: nobody wrote down how much memory it used before")
-        more = self._used_mib(live) - before
-        shown, gone = more >= _SHOWS * self.params.most_mib, more <= _GONE * self.params.most_mib
-        state = "present" if shown else "absent" if gone else "cannot_tell"
-        return Witness(state=state, detail=f"{more:+.0f} MiB since the injection")  # type: ignore[arg-type]
+            return absent("never injected: nobody wrote down how much memory it used before")
+        more_mib = self._used_mib(live) - before_mib
+        detail = f"{more_mib:+.0f} MiB since the injection"
+        if more_mib >= _SHOWS * self.params.most_mib:
+            return present(detail)
+        return absent_if(more_mib <= _GONE * self.params.most_mib, detail)
 
     def _used_mib(self, live: LiveStack) -> float:
-        return float(live.usage(self.role(live.stack)).get("memory_mib", float("nan")))
+        """Return how much memory the role uses, NaN where it is not known."""
+        return live.usage(self.role(live.stack)).get("memory_mib", math.nan)
 
     def _record(self, live: LiveStack) -> Path:
         return live.work / f"memory_leak-{self.role(live.stack)}"

@@ -1,14 +1,12 @@
-"""A role is short of memory, but lives: its limit is just above what it holds, so allocations must make room."""
+"""Limits a role's memory to little more than it holds, so that allocations must make room; it lives."""
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from pydantic import Field
 
+from tocsin.harness.declarations.fault import Witness, cannot_tell, present_if
 from tocsin.harness.declarations.live_stack import LiveStack
-from tocsin.harness.faults.bases.fault import Params, Witness
-from tocsin.harness.faults.bases.role import RoleFault, RoleParams, health
+from tocsin.harness.faults.bases.role import LimitFault, RoleParams, health
 
 _SLACK = 0.25
 """The share of what it was left that may be free when it counts as short: the kernel hands memory out in batches."""
@@ -20,15 +18,14 @@ class MemoryPressureParams(RoleParams):
     """`leave_mib`: what it may take beyond what it holds now, page cache included."""
 
     leave_mib: float = Field(default=2.0, ge=0.5)
+    example = {"role": "model", "leave_mib": 0.6}
 
 
-class MemoryPressure(RoleFault):
-    """Limits a role's memory to little more than it holds; the witness reads from the kernel what it holds of it."""
+class MemoryPressure(LimitFault):
+    """A role is short of memory, but lives."""
 
-    kind: ClassVar[str] = "memory_pressure"
-    summary: ClassVar[str] = "A role is short of memory, but lives."
-    Params: ClassVar[type[Params]] = MemoryPressureParams
-    handles: ClassVar[tuple[str, ...]] = ("limit:memory", "start")
+    params: MemoryPressureParams
+    capabilities = ("limit:memory", "start")
 
     def inject(self, live: LiveStack) -> None:
         """Lower the limit, unless there is one."""
@@ -36,20 +33,13 @@ class MemoryPressure(RoleFault):
         if "memory_limit_mib" not in usage:
             live.limit(self.params.role, memory_mib=usage.get("memory_mib", 0.0) + self.params.leave_mib)
 
-    def heal(self, live: LiveStack) -> None:
-        """Lift the limit, and start the role if it did not survive."""
-        live.limit(self.params.role)
-        if not live.alive(self.params.role):
-            live.restart(self.params.role)
-
     def witness(self, live: LiveStack) -> Witness:
         """It lives, and has used up what it was left: present. No limit, and it is well: absent."""
         role, usage = self.params.role, live.usage(self.params.role)
-        held, most = usage.get("memory_mib", 0.0), usage.get("memory_limit_mib")
-        if most is None:
+        used_mib, most_mib = usage.get("memory_mib", 0.0), usage.get("memory_limit_mib")
+        if most_mib is None:
             return health(live, role)
         if not live.alive(role):
-            return Witness(state="cannot_tell", detail=f"{role} does not run: this was too little memory for it")
-        short = held >= most - max(self.params.leave_mib * _SLACK, _BATCH_MIB)
-        detail = f"{role} holds {held:.1f} of {most:.1f} MiB"
-        return Witness(state="present" if short else "cannot_tell", detail=detail)
+            return cannot_tell(f"{role} does not run: this was too little memory for it")
+        short = used_mib >= most_mib - max(self.params.leave_mib * _SLACK, _BATCH_MIB)
+        return present_if(short, f"{role} holds {used_mib:.1f} of {most_mib:.1f} MiB", otherwise="cannot_tell")

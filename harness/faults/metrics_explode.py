@@ -1,14 +1,13 @@
-"""A label takes a value per user: thousands of new series on the page."""
+"""Adds thousands of series to the page, as a label with a value per user does; the witness counts them."""
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import ClassVar
 
 from pydantic import Field
 
+from tocsin.harness.declarations.fault import Params, Witness, absent_if, present
 from tocsin.harness.declarations.live_stack import LiveStack
-from tocsin.harness.faults.bases.fault import Params, Witness
 from tocsin.harness.faults.bases.metrics_page import PageFault, samples
 
 
@@ -16,14 +15,13 @@ class MetricsExplodeParams(Params):
     """`series` that come up, at once."""
 
     series: int = Field(ge=1000, le=50_000)
+    example = {"series": 10_000}
 
 
 class MetricsExplode(PageFault):
-    """Adds series through the service's hook; the witness counts them on the page as a scraper gets it."""
+    """A label takes thousands of values."""
 
-    kind: ClassVar[str] = "metrics_explode"
-    summary: ClassVar[str] = "A label takes thousands of values."
-    Params: ClassVar[type[Params]] = MetricsExplodeParams
+    params: MetricsExplodeParams
 
     def witness(self, live: LiveStack) -> Witness:
         """As many series of one name as were asked for: present. Fewer than a tenth of them: absent."""
@@ -31,7 +29,5 @@ class MetricsExplode(PageFault):
         most = max(Counter(name for name, _ in samples(page)).values(), default=0)
         detail = f"/metrics answers {status} with up to {most} series of one name"
         if status == 200 and most >= self.params.series:
-            return Witness(state="present", detail=detail)
-        return Witness(
-            state="absent" if status == 200 and most < self.params.series / 10 else "cannot_tell", detail=detail
-        )
+            return present(detail)
+        return absent_if(status == 200 and most < self.params.series / 10, detail)

@@ -1,14 +1,12 @@
-"""One metric is not on the page any more; every rule about it falls silent."""
+"""Leaves one metric out of the page, so that every rule about it falls silent; the witness looks for it."""
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from pydantic import Field
 
+from tocsin.harness.declarations.fault import Params, Witness, cannot_tell, present_if
 from tocsin.harness.declarations.live_stack import LiveStack
 from tocsin.harness.declarations.stack import Stack
-from tocsin.harness.faults.bases.fault import Params, Witness
 from tocsin.harness.faults.bases.metrics_page import METRIC, PageFault, samples
 
 _OF_A_HISTOGRAM = ("", "_bucket", "_sum", "_count")
@@ -18,28 +16,28 @@ class MetricsMissingParams(Params):
     """`metric` that is left out, by its full name; of a histogram all its series."""
 
     metric: str = Field(pattern=METRIC)
+    example = {"metric": "ml_predictions_total"}
 
 
 class MetricsMissing(PageFault):
-    """Leaves the metric out through the service's hook; the witness looks for it as a scraper does."""
+    """A metric is not on the page any more."""
 
-    kind: ClassVar[str] = "metrics_missing"
-    summary: ClassVar[str] = "A metric is not on the page any more."
-    Params: ClassVar[type[Params]] = MetricsMissingParams
+    params: MetricsMissingParams
 
     def blinds(self, stack: Stack) -> tuple[tuple[str, str], ...]:
         """Return drift if the metric is one of its own."""
         drift = stack.signals.drift
-        own = {drift.score.metric, drift.detected.metric, drift.checked.metric} if drift else set()
-        return super().blinds(stack) if self.params.metric in own else ()
+        if drift is None or self.params.metric not in (drift.score.metric, drift.detected.metric, drift.checked.metric):
+            return ()
+        return super().blinds(stack)
 
     def witness(self, live: LiveStack) -> Witness:
         """A page without any sample of it: present. With one: absent."""
         status, page = self.scrape(live)
-        names = {self.params.metric + ending for ending in _OF_A_HISTOGRAM}
-        every = [name for name, _ in samples(page)]
-        found = sum(name in names for name in every)
-        detail = f"{found} of {len(every)} samples are of {self.params.metric}"
-        if status != 200 or not every:
-            return Witness(state="cannot_tell", detail=f"/metrics answers {status}; {detail}")
-        return Witness(state="absent" if found else "present", detail=detail)
+        own = {self.params.metric + ending for ending in _OF_A_HISTOGRAM}
+        names = [name for name, _ in samples(page)]
+        count = sum(name in own for name in names)
+        detail = f"{count} of {len(names)} samples are of {self.params.metric}"
+        if status != 200 or not names:
+            return cannot_tell(f"/metrics answers {status}; {detail}")
+        return present_if(count == 0, detail)

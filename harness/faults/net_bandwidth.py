@@ -1,33 +1,33 @@
-"""An edge becomes narrow: so many bytes per second pass in each direction."""
+"""Lets bytes over an edge slowly; the witness compares the time of a padded request with one past the edge."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Mapping
 
 from pydantic import Field
 
-from tocsin.harness.faults.bases.edge import EdgeFault, EdgeParams, Seen, slowed
-from tocsin.harness.faults.bases.fault import Params, State
+from tocsin.harness.declarations.fault import State
+from tocsin.harness.declarations.live_stack import EdgeReply
+from tocsin.harness.faults.bases.edge import PADDING, EdgeFault, EdgeParams, slowed
 
 
 class NetBandwidthParams(EdgeParams):
     """`bytes_per_s` that pass over `edge` each way of a connection; above 100 000 no small request would show it."""
 
     bytes_per_s: int = Field(gt=0, le=100_000)
+    example = {"edge": "prometheus -> model", "bytes_per_s": 1000}
 
 
 class NetBandwidth(EdgeFault):
-    """Lets bytes through slowly; the witness compares the time of a padded request with one past the edge."""
+    """An edge becomes narrow."""
 
-    kind: ClassVar[str] = "net_bandwidth"
-    summary: ClassVar[str] = "An edge becomes narrow."
-    Params: ClassVar[type[Params]] = NetBandwidthParams
-    padded: ClassVar[bool] = True
+    params: NetBandwidthParams
+    padding = PADDING
 
-    def conditions(self) -> dict[str, Any]:
-        """Return what the proxy is told."""
+    def conditions(self) -> Mapping[str, object]:
+        """Return the rate at which bytes pass."""
         return {"bytes_per_s": self.params.bytes_per_s}
 
-    def judge(self, over: Seen, direct: Seen) -> State:
+    def judge(self, over: EdgeReply, direct: EdgeReply) -> State:
         """Slower by about the time its bytes take."""
         return slowed(over, direct, direct.size / self.params.bytes_per_s)

@@ -1,30 +1,26 @@
-"""Nothing comes over an edge any more, and nobody is told."""
+"""Holds what is said over an edge until the heal, as a network holds packets that are sent again."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from collections.abc import Mapping
+from typing import Literal
 
-from tocsin.harness.faults.bases.edge import EdgeFault, EdgeParams, Seen
-from tocsin.harness.faults.bases.fault import Params, State
+from tocsin.harness.faults.bases.edge import EdgeFault, EdgeParams
 
 
 class NetPartitionParams(EdgeParams):
     """`way` over `edge` that is lost: `to` the role, `from` it, or `both`."""
 
     way: Literal["to", "from", "both"] = "both"
+    example = {"edge": "shipper -> elasticsearch"}
 
 
 class NetPartition(EdgeFault):
-    """Holds what is said over an edge until it is healed, as a network holds packets that are sent again."""
+    """Nothing comes over an edge any more."""
 
-    kind: ClassVar[str] = "net_partition"
-    summary: ClassVar[str] = "Nothing comes over an edge any more."
-    Params: ClassVar[type[Params]] = NetPartitionParams
+    params: NetPartitionParams
+    shows_as = "silent"
 
-    def conditions(self) -> dict[str, Any]:
-        """Return what the proxy is told."""
+    def conditions(self) -> Mapping[str, object]:
+        """Return which way is held."""
         return {"hold": self.params.way}
-
-    def judge(self, over: Seen, direct: Seen) -> State:
-        """Silence over the edge."""
-        return {"silent": "present", "answered": "absent"}.get(over.how, "cannot_tell")  # type: ignore[return-value]

@@ -1,28 +1,17 @@
-"""Nobody listens at the far end of an edge."""
+"""Refuses new connections over an edge, as if nobody listened at its far end, and resets open ones."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Mapping
 
-from tocsin.harness.faults.bases.edge import EdgeFault, EdgeParams, Seen
-from tocsin.harness.faults.bases.fault import Params, State
-
-
-class NetRefuseParams(EdgeParams):
-    """`edge` whose connections are refused."""
+from tocsin.harness.faults.bases.edge import EdgeFault
 
 
 class NetRefuse(EdgeFault):
-    """Refuses new connections, and resets open ones."""
+    """Connections over an edge are refused."""
 
-    kind: ClassVar[str] = "net_refuse"
-    summary: ClassVar[str] = "Connections over an edge are refused."
-    Params: ClassVar[type[Params]] = NetRefuseParams
+    shows_as = "refused"
 
-    def conditions(self) -> dict[str, Any]:
-        """Return what the proxy is told."""
+    def conditions(self) -> Mapping[str, object]:
+        """Return that connections are refused."""
         return {"mode": "refuse"}
-
-    def judge(self, over: Seen, direct: Seen) -> State:
-        """A refusal over the edge."""
-        return {"refused": "present", "answered": "absent"}.get(over.how, "cannot_tell")  # type: ignore[return-value]

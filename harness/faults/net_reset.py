@@ -1,28 +1,17 @@
-"""Every connection over an edge is reset."""
+"""Resets the open connections over an edge, and new ones."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Mapping
 
-from tocsin.harness.faults.bases.edge import EdgeFault, EdgeParams, Seen
-from tocsin.harness.faults.bases.fault import Params, State
-
-
-class NetResetParams(EdgeParams):
-    """`edge` whose connections are reset."""
+from tocsin.harness.faults.bases.edge import EdgeFault
 
 
 class NetReset(EdgeFault):
-    """Resets open connections and new ones."""
+    """Every connection over an edge is reset."""
 
-    kind: ClassVar[str] = "net_reset"
-    summary: ClassVar[str] = "Every connection over an edge is reset."
-    Params: ClassVar[type[Params]] = NetResetParams
+    shows_as = "reset"
 
-    def conditions(self) -> dict[str, Any]:
-        """Return what the proxy is told."""
+    def conditions(self) -> Mapping[str, object]:
+        """Return that connections are reset."""
         return {"mode": "reset"}
-
-    def judge(self, over: Seen, direct: Seen) -> State:
-        """A reset over the edge."""
-        return {"reset": "present", "answered": "absent"}.get(over.how, "cannot_tell")  # type: ignore[return-value]

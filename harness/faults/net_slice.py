@@ -1,13 +1,14 @@
-"""What goes over an edge comes in small pieces with pauses between."""
+"""Cuts what passes over an edge into pieces with pauses between; the witness times a padded request."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Mapping
 
 from pydantic import Field
 
-from tocsin.harness.faults.bases.edge import EdgeFault, EdgeParams, Seen, slowed
-from tocsin.harness.faults.bases.fault import Params, State
+from tocsin.harness.declarations.fault import State
+from tocsin.harness.declarations.live_stack import EdgeReply
+from tocsin.harness.faults.bases.edge import PADDING, EdgeFault, EdgeParams, slowed
 
 
 class NetSliceParams(EdgeParams):
@@ -15,20 +16,19 @@ class NetSliceParams(EdgeParams):
 
     bytes: int = Field(gt=0, le=4096)
     gap_ms: float = Field(ge=1, le=10_000)
+    example = {"edge": "prometheus -> model", "bytes": 100, "gap_ms": 10}
 
 
 class NetSlice(EdgeFault):
-    """Cuts what passes into pieces; the witness compares the time of a padded request with one past the edge."""
+    """What goes over an edge comes in small pieces."""
 
-    kind: ClassVar[str] = "net_slice"
-    summary: ClassVar[str] = "What goes over an edge comes in small pieces."
-    Params: ClassVar[type[Params]] = NetSliceParams
-    padded: ClassVar[bool] = True
+    params: NetSliceParams
+    padding = PADDING
 
-    def conditions(self) -> dict[str, Any]:
-        """Return what the proxy is told."""
+    def conditions(self) -> Mapping[str, object]:
+        """Return the size of the pieces, and the pauses."""
         return {"slice_bytes": self.params.bytes, "slice_ms": self.params.gap_ms}
 
-    def judge(self, over: Seen, direct: Seen) -> State:
+    def judge(self, over: EdgeReply, direct: EdgeReply) -> State:
         """Slower by about the pauses between its pieces."""
         return slowed(over, direct, direct.size // self.params.bytes * self.params.gap_ms / 1000)

@@ -1,15 +1,14 @@
-"""A rule file with a syntax error is rolled out: Prometheus refuses it and goes on with the rules that it had."""
+"""Breaks a rule file and reloads it: Prometheus refuses it and goes on with the rules that it had."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import ClassVar
 
 from tocsin.harness.core.errors import StackError
+from tocsin.harness.declarations.fault import Params
 from tocsin.harness.declarations.live_stack import LiveStack
 from tocsin.harness.declarations.references import AlertName
-from tocsin.harness.faults.bases.fault import Params
 from tocsin.harness.faults.bases.reload import ReloadFault
 
 _RULE_FILE = re.compile(r"\.(yml|yaml|rules)$")
@@ -19,17 +18,16 @@ class RulesBrokenParams(Params):
     """`alert`: the file that defines it is broken."""
 
     alert: AlertName
+    example = {"alert": "HighErrorRate"}
 
 
 class RulesBroken(ReloadFault):
-    """Breaks the rule file of an alert and has Prometheus reload; the witness reads how the reload went."""
+    """A rule file with a syntax error is rolled out."""
 
-    kind: ClassVar[str] = "rules_broken"
-    summary: ClassVar[str] = "A rule file with a syntax error is rolled out."
-    Params: ClassVar[type[Params]] = RulesBrokenParams
+    params: RulesBrokenParams
     role = "prometheus"
     metric = "prometheus_config_last_reload_successful"
-    rubbish = "groups:\n  - name: broken\n    rules:\n      - alert: Broken\n        expr: sum by ( > 1\n"
+    broken = "groups:\n  - name: broken\n    rules:\n      - alert: Broken\n        expr: sum by ( > 1\n"
 
     def file(self, live: LiveStack) -> Path:
         """Return the rendered rule file that holds the alert."""

@@ -1,20 +1,18 @@
-"""A maintenance silence: Alertmanager is told to hold an alert back, and no longer at the end."""
+"""Creates and expires a silence through Alertmanager's API; the witness reads the list of those in force."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, ClassVar
 
 from pydantic import model_validator
 
 from tocsin.harness.core.errors import HealError, StackError
+from tocsin.harness.core.http import call
+from tocsin.harness.declarations.fault import Fault, Params, Witness, absent, present
 from tocsin.harness.declarations.live_stack import LiveStack
-from tocsin.harness.declarations.references import Ref
-from tocsin.harness.declarations.stack import Stack
-from tocsin.harness.faults.bases.calls import call
-from tocsin.harness.faults.bases.fault import Params, Witness
+from tocsin.harness.declarations.references import AlertName
 
 ROLE = "alertmanager"
 _LONGEST = timedelta(hours=12)
@@ -23,8 +21,9 @@ _LONGEST = timedelta(hours=12)
 class SilenceParams(Params):
     """What is held back: an `alert`, alerts that carry `labels`, or both together."""
 
-    alert: Annotated[str, Ref(kind="alert")] | None = None
+    alert: AlertName | None = None
     labels: Mapping[str, str] = {}
+    example = {"alert": "HighErrorRate"}
 
     @model_validator(mode="after")
     def _something(self) -> SilenceParams:
@@ -33,47 +32,40 @@ class SilenceParams(Params):
         return self
 
 
-class Silence:
-    """Creates and expires a silence through Alertmanager's API; the witness reads the list of those in force."""
+class Silence(Fault):
+    """A maintenance silence holds an alert back."""
 
-    kind: ClassVar[str] = "silence"
-    summary: ClassVar[str] = "A maintenance silence holds an alert back."
-    separate: ClassVar[bool] = True
-    """Silences of other alerts leave each other alone."""
-    Params: ClassVar[type[Params]] = SilenceParams
-
-    def __init__(self, params: SilenceParams) -> None:
-        self.params = params
+    params: SilenceParams
+    separate = True
 
     def needs(self) -> tuple[str, ...]:
         """Return Alertmanager."""
         return (f"role:{ROLE}",)
 
-    def blinds(self, stack: Stack) -> tuple[tuple[str, str], ...]:
-        """Return nothing: what is silenced is still seen."""
-        return ()
-
     def inject(self, live: LiveStack) -> None:
         """Create it, unless it is in force already; StackError if Alertmanager does not take it."""
-        if self._found(live, "active", "pending"):
+        if self._silences(live, "active", "pending"):
             return
         now = datetime.now(UTC)
         wanted = {
-            "matchers": self._matchers(),
+            "matchers": [
+                {"name": name, "value": value, "isRegex": False, "isEqual": True}
+                for name, value in self._labels().items()
+            ],
             "startsAt": now.isoformat(),
             "endsAt": (now + _LONGEST).isoformat(),
             "createdBy": live.run_id,
             "comment": "a drill's maintenance",
         }
-        status, text = call("POST", live.address(ROLE), "/api/v2/silences", wanted)
+        status, text = call("POST", live.address(ROLE), "/api/v2/silences", body=wanted)
         if status != 200:
             raise StackError(f"Alertmanager answered {status} to a silence: {text[:200]}")
 
     def heal(self, live: LiveStack) -> None:
         """Expire it. An Alertmanager that is down holds nothing back; HealError if one that is up refuses."""
         try:
-            for one in self._found(live, "active", "pending"):
-                status, text = call("DELETE", live.address(ROLE), f"/api/v2/silence/{one['id']}")
+            for silence in self._silences(live, "active", "pending"):
+                status, text = call("DELETE", live.address(ROLE), f"/api/v2/silence/{silence}")
                 if status != 200:
                     raise HealError(f"Alertmanager answered {status} to the end of a silence: {text[:200]}")
         except OSError as error:
@@ -82,28 +74,25 @@ class Silence:
 
     def witness(self, live: LiveStack) -> Witness:
         """Read which silences are in force."""
-        found = self._found(live, "active")
-        what = ", ".join(f"{name}={value}" for name, value in self._wanted().items())
-        if found:
-            return Witness(state="present", detail=f"a silence of {what} is in force")
-        return Witness(state="absent", detail=f"no silence of {what} is in force")
+        labels = ", ".join(f"{name}={value}" for name, value in self._labels().items())
+        if self._silences(live, "active"):
+            return present(f"a silence of {labels} is in force")
+        return absent(f"no silence of {labels} is in force")
 
-    def _wanted(self) -> dict[str, str]:
-        named = {"alertname": self.params.alert} if self.params.alert else {}
-        return {**named, **self.params.labels}
+    def _labels(self) -> dict[str, str]:
+        """Return the labels of the alerts that are held back."""
+        if self.params.alert is None:
+            return dict(self.params.labels)
+        return {"alertname": self.params.alert, **self.params.labels}
 
-    def _matchers(self) -> list[dict[str, Any]]:
-        return [
-            {"name": name, "value": value, "isRegex": False, "isEqual": True} for name, value in self._wanted().items()
-        ]
-
-    def _found(self, live: LiveStack, *states: str) -> list[dict[str, Any]]:
+    def _silences(self, live: LiveStack, *states: str) -> list[str]:
+        """Return the ids of the silences of exactly these labels that are in one of the states."""
         status, text = call("GET", live.address(ROLE), "/api/v2/silences")
         if status != 200:
             raise StackError(f"Alertmanager answered {status} when asked for its silences.")
-        mine = {(one["name"], one["value"]) for one in self._matchers()}
-        return [
-            one
-            for one in json.loads(text)
-            if one["status"]["state"] in states and {(m["name"], m["value"]) for m in one["matchers"]} == mine
-        ]
+        ids = []
+        for silence in json.loads(text):
+            labels = {matcher["name"]: matcher["value"] for matcher in silence["matchers"]}
+            if silence["status"]["state"] in states and labels == self._labels():
+                ids.append(silence["id"])
+        return ids

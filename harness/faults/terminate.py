@@ -1,18 +1,13 @@
-"""A role is asked to end (SIGTERM) and ends in good order; the heal starts it again."""
+"""Asks a role to end (SIGTERM), as a deployment does: it may finish what it does and write down what it holds."""
 
 from __future__ import annotations
-
-from typing import ClassVar
 
 from tocsin.harness.declarations.live_stack import LiveStack
 from tocsin.harness.faults.kill import Kill
 
 
 class Terminate(Kill):
-    """Ends a role as a deployment does: it may finish what it does and write down what it holds."""
-
-    kind: ClassVar[str] = "terminate"
-    summary: ClassVar[str] = "A role is asked to end, and started again at the end."
+    """A role is asked to end, and started again at the end."""
 
     def inject(self, live: LiveStack) -> None:
         """Ask it to end; one that has not after its `stop_s` is killed."""

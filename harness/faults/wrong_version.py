@@ -1,13 +1,11 @@
-"""The service answers with another version of the model than the one that was deployed."""
+"""Makes the service take itself for another version of its model; the witness reads it in answers."""
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from pydantic import Field
 
+from tocsin.harness.declarations.fault import Params, Witness, absent_if, present
 from tocsin.harness.declarations.live_stack import LiveStack
-from tocsin.harness.faults.bases.fault import Params, Witness
 from tocsin.harness.faults.bases.hook import HookFault
 
 _PROBES = 3
@@ -20,18 +18,14 @@ class WrongVersionParams(Params):
 
 
 class WrongVersion(HookFault):
-    """Switches the version through the service's hook; the witness looks for it in the answers that clients get."""
+    """The service answers with another version of the model than was deployed."""
 
-    kind: ClassVar[str] = "wrong_version"
-    summary: ClassVar[str] = "The service answers with another version of the model than was deployed."
-    Params: ClassVar[type[Params]] = WrongVersionParams
+    params: WrongVersionParams
 
     def witness(self, live: LiveStack) -> Witness:
         """Send normal requests: an answer that holds the version shows the fault."""
         answers = live.prober.answers(_PROBES)
-        wrong = sum(f'"{self.params.version}"' in body for status, body in answers if status == 200)
-        answered = sum(status == 200 for status, _ in answers)
-        detail = f"{wrong} of {answered} answers name version {self.params.version}"
-        if wrong:
-            return Witness(state="present", detail=detail)
-        return Witness(state="absent" if answered == len(answers) > 0 else "cannot_tell", detail=detail)
+        good = [body for status, body in answers if status == 200]
+        wrong = sum(f'"{self.params.version}"' in body for body in good)
+        detail = f"{wrong} of {len(good)} answers name version {self.params.version}"
+        return present(detail) if wrong else absent_if(len(good) == len(answers) > 0, detail)

@@ -16,12 +16,11 @@ import numpy as np
 
 from tests.e2e.drills import ROOT
 from tocsin.harness import faults
-from tocsin.harness.cli.engine_registry import programs_of
 from tocsin.harness.cli.up import idle
 from tocsin.harness.core.clock import RunClock
 from tocsin.harness.core.journal import Journal
-from tocsin.harness.declarations.scenario import PlannedFault, Timeline
 from tocsin.harness.declarations.stack import Stack
+from tocsin.harness.declarations.timeline import PlannedFault, Timeline
 from tocsin.harness.engines.common.attach import attach
 from tocsin.harness.engines.common.run_folders import make_run
 from tocsin.harness.engines.local.engine import LocalEngine
@@ -39,7 +38,7 @@ def reference() -> Stack:
 
 def lacking(kind: str, params: Mapping[str, Any], stack: Stack, engine: Any = None) -> str:
     """Return why a fault cannot be played here, on the local engine or another, or nothing."""
-    return " ".join(faults.lacking(kind, params, stack, (engine or LocalEngine()).handles(stack)))
+    return " ".join(faults.lacking(faults.make(kind, params), stack, (engine or LocalEngine()).capabilities(stack)))
 
 
 def planned(examples: Mapping[str, Mapping[str, Any]], engine: Any = None) -> Timeline:
@@ -115,8 +114,7 @@ class Labels(threading.Thread):
 def shared_stack(folder: Path, examples: Mapping[str, Mapping[str, Any]], engine: Any = None) -> Iterator[Shared]:
     """Bring it up on the local engine or another, wait until it scrapes and ships, give it, and take it down."""
     timeline = planned(examples, engine)
-    wanted = set(programs_of(timeline.stack, engine))
-    programs = find_all(sorted(wanted), cache_folder())
+    programs = find_all((engine or LocalEngine()).programs(timeline.stack), cache_folder())
     run = make_run("contract", runs=folder / "runs", clock=RunClock(SPEED), programs=programs)
     journal = Journal(run.folder / "journal.jsonl", run.clock)
     with closing(journal), (engine or LocalEngine()).up(timeline, run, journal) as live:

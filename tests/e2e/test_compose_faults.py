@@ -21,7 +21,7 @@ SAMPLE = ("kill", "pause", "model_raises", "net_refuse", "net_disconnect")
 SAMPLE += ("out_of_memory", "fd_exhaustion", "disk_full", "disk_slow")
 UNDER_LOAD = ("memory_pressure",)
 """Seen only while requests ask for memory: its drill plays it, scenarios/memory_pressure.yaml."""
-KINDS = [fault.kind for fault in faults.ALL]
+KINDS = list(faults.by_kind())
 ENGINE = ComposeEngine(variant="rsyslog")
 
 

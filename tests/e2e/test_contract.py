@@ -24,7 +24,7 @@ PARAMS = EXAMPLES | {  # as the reference stack names things
 }
 SAMPLE = ("kill", "pause", "model_raises", "net_partition", "silence", "fd_exhaustion", "disk_full")
 SAMPLE_POINTS = ("injected", "within heal")
-KINDS = [fault.kind for fault in faults.ALL]
+KINDS = list(faults.by_kind())
 
 
 def not_played() -> dict[str, str]:

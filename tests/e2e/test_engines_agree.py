@@ -36,7 +36,7 @@ def drills() -> dict[str, dict[str, str]]:
     """Return every drill of the suite -> engine -> why it cannot be played on it; empty where it can."""
     found: dict[str, dict[str, str]] = {}
     known, reference = catalogue(), load_stack("reference")
-    offered = {name: engine_named(name).handles(reference) for name in ENGINES}
+    offered = {name: engine_named(name).capabilities(reference) for name in ENGINES}
     for path in sorted((ROOT / "scenarios").glob("*.yaml")):
         if path.stem == "suite":
             continue
@@ -44,7 +44,7 @@ def drills() -> dict[str, dict[str, str]]:
         planned = plan(scenario, stack, known, None, float(SPEED)).faults
         found[path.stem] = {
             name: " ".join(
-                sentence for one in planned for sentence in faults.lacking(one.kind, one.params, stack, handles)
+                sentence for one in planned for sentence in faults.lacking(faults.make(one.kind, one.params), stack, handles)
             )
             for name, handles in offered.items()
         }

@@ -14,20 +14,15 @@ from tocsin.harness.declarations.stack import Stack
 
 EDGES = ["prometheus -> model", "prometheus -> alertmanager", "alertmanager -> pager", "shipper->elasticsearch"]
 
-HANDLES = frozenset({"start", "signal", "freeze", "run_in", "limit:memory", "limit:open_files", "disk:log", "slow:log"})
-HANDLES |= {"disconnect"}
-
-HOOKS = ("model_raises", "model_slow", "wrong_answers")
-HOOKS += ("nan_output", "wrong_version", "blocked_loop", "cold_start", "memory_leak", "clock_offset")
-HOOKS += ("metrics_hang", "metrics_error", "metrics_stale", "metrics_missing", "metrics_explode", "counter_backwards")
-HOOKS += ("log_malformed", "log_oversize", "log_rotate", "log_truncate", "log_stop")
-HOOKS += ("gpu_xid", "gpu_temperature", "gpu_throttling", "gpu_memory", "gpu_lost")
-HOOKS += ("exporter_stale/node", "exporter_error/node", "pager_error")
+DISKS = ("request-log", "shipper-spool")
+ABLE = frozenset({"start", "signal", "freeze", "run_in", "limit:memory", "limit:open_files", "disconnect"})
+ABLE |= {f"{able}:{disk}" for able in ("disk", "slow") for disk in DISKS}
+"""The capabilities of an engine that can do everything."""
 
 
 def fault_stack() -> Stack:
     """Return a stack with the usual roles, edges and the hook."""
-    names = ["model", "prometheus", "alertmanager", "pager", "elasticsearch", "shipper", "node"]
+    names = ["model", "prometheus", "alertmanager", "pager", "elasticsearch", "shipper", "node", "gpu"]
     roles: dict[str, Any] = {
         name: {"ports": {"http": 8000 + n}, "local": {"argv": ["x"], "health": {"http": "/ready"}}}
         for n, name in enumerate(names)
@@ -45,8 +40,8 @@ def fault_stack() -> Stack:
             "edges": EDGES,
             "signals": {"jobs": {}, "logs": logs, "accuracy": {"metric": "ml_model_accuracy", "label": "model_name"}},
             "payload": {"role": "model", "sample": "s", "features": ["f"], "path": "/", "body": "$row"},
-            "disks": {"log": {"role": "model", "path": "{work}/model/logs", "mib": 4}},
-            "hooks": {name: {"role": "model", "port": "control", "path": f"/faults/{name}"} for name in HOOKS},
+            "disks": {disk: {"role": "model", "path": "{work}/model/logs", "mib": 4} for disk in DISKS},
+            "hooks": {name: {"role": "model", "port": "control", "path": "/faults/{kind}"} for name in ("*", "*/*")},
         }
     )
 
@@ -59,7 +54,7 @@ class FakeLive:
         self.work, self.run_id, self.speed = Path("/nowhere"), "r", 30.0
         self.at, self.statuses, self.runs = at, statuses, runs
         self.done: list[tuple[Any, ...]] = []
-        self.handles = HANDLES
+        self.capabilities = ABLE
         self.seen: dict[str, float] = {}
         self.stopped = (0, 1)
         self.joined: tuple[str, ...] = ("default",)

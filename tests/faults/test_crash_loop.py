@@ -7,7 +7,6 @@ import pytest
 from tests.faults.fake_live import FakeLive, fault_stack
 from tests.faults.processes import live_process
 from tocsin.harness.faults import make
-from tocsin.harness.faults.crash_loop import CrashLoop
 
 FAULT = make("crash_loop", {"role": "model", "up": "1m", "down": "15s"})
 
@@ -47,4 +46,4 @@ def test_it_blinds_what_kill_blinds() -> None:
 @pytest.mark.parametrize("params", [{"up": 0}, {"down": -1}, {"up": "soon"}])
 def test_times_that_mean_nothing_are_refused(params: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="up|down"):
-        CrashLoop.Params.model_validate({"role": "model", **params})
+        make("crash_loop", {"role": "model", **params})

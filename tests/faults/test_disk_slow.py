@@ -9,7 +9,7 @@ from tests.faults.fake_live import FakeLive, fault_stack
 from tocsin.harness.core.errors import StackError
 from tocsin.harness.faults import disk_slow, make
 
-FAULT = make("disk_slow", {"disk": "log", "writes_per_s": 10})
+FAULT = make("disk_slow", {"disk": "request-log", "writes_per_s": 10})
 
 
 class Disk(FakeLive):
@@ -45,7 +45,7 @@ def test_the_time_that_a_block_takes_is_believed(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(disk_slow, "time", SimpleNamespace(monotonic=lambda: next(ticks)))
     live = Disk()
     seen = FAULT.witness(live)
-    assert (seen.state, seen.detail) == (state, f"a block for log takes {took_s * 1000:.0f} ms")
+    assert (seen.state, seen.detail) == (state, f"a block for request-log takes {took_s * 1000:.0f} ms")
     assert "of=/nowhere/logs/.tocsin-slow" in live.ran[0] and "oflag=dsync" in live.ran[0]
 
 

@@ -26,11 +26,11 @@ def test_two_scrapes_tell_whether_anything_moves(
 ) -> None:
     left = list(pages)
 
-    def page(live: LiveStack, role: str) -> tuple[int, str]:
+    def scrape(live: LiveStack, role: str) -> tuple[int, str]:
         assert role == "node"
         return left.pop(0)
 
-    monkeypatch.setattr(exporter_stale, "page", page)
+    monkeypatch.setattr(exporter_stale, "scrape", scrape)
     assert STALE.witness(FakeLive("127.0.0.1:1")).state == state and not left
 
 
@@ -46,7 +46,7 @@ def test_the_hook_bears_the_role_in_its_name() -> None:
         for fault in (STALE, ERROR):
             fault.inject(FakeLive(address))
             fault.heal(FakeLive(address))
-    stale, error = "/faults/exporter_stale/node", "/faults/exporter_error/node"
+    stale, error = "/faults/exporter_stale", "/faults/exporter_error"
     assert calls == [
         ("PUT", stale, {}),
         ("DELETE", stale, None),
@@ -54,5 +54,6 @@ def test_the_hook_bears_the_role_in_its_name() -> None:
         ("DELETE", error, None),
     ]
     assert STALE.blinds(fault_stack()) == ()
-    (sentence,) = faults.lacking("exporter_stale", {"role": "model"}, fault_stack())
-    assert "needs hook 'exporter_stale/model'" in sentence
+    bare = fault_stack().model_copy(update={"hooks": {}})
+    (sentence,) = faults.lacking(STALE, bare)
+    assert "needs hook 'exporter_stale/node'" in sentence

@@ -8,11 +8,12 @@ import pytest
 
 from tests.faults.fake_live import FakeLive, answering, fault_stack
 from tocsin.harness.core.errors import StackError
+from tocsin.harness.declarations.fault import Witness
 from tocsin.harness.declarations.signal_names import DriftSignal, RequestsSignal
 from tocsin.harness.faults import make, metrics_hang
-from tocsin.harness.faults.bases import edge, metrics_page
-from tocsin.harness.faults.bases.fault import Witness
+from tocsin.harness.faults.bases import metrics_page
 from tocsin.harness.faults.bases.metrics_page import samples, total
+from tocsin.harness.sidecars.proxy.ask_once import EdgeAnswer
 
 REQUESTS = RequestsSignal(metric="served_total", label="s", answered="a", failed="f", refused="r")
 PAGE = """# HELP served_total Requests
@@ -104,7 +105,7 @@ WAITED = [
 def test_a_page_that_hangs_is_told_from_a_service_that_does(
     how: Any, well: Any, state: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(metrics_hang, "ask", lambda *_: edge.Seen(how=how, took_s=0.6))
+    monkeypatch.setattr(metrics_hang, "ask_once", lambda *_: EdgeAnswer(how=how, took_s=0.6))
     monkeypatch.setattr(metrics_hang, "health", lambda *_: Witness(state=well, detail="health"))
     assert make("metrics_hang", {}).witness(FakeLive("127.0.0.1:1")).state == state
 

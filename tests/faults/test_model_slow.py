@@ -5,7 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 from tests.faults.fake_live import FakeLive, answering, fault_stack
-from tocsin.harness.faults import make, model_slow
+from tocsin.harness.faults import make
+from tocsin.harness.faults.bases import hook
 
 FAULT = make("model_slow", {"delay_ms": 20, "share": 0.5})
 
@@ -40,7 +41,7 @@ def test_the_witness_times_requests_as_a_client_does(
     took_s: tuple[float | None, ...], state: str, asked: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     live = Timed(*took_s)
-    monkeypatch.setattr(model_slow, "time", SimpleNamespace(perf_counter=lambda: live.now))
+    monkeypatch.setattr(hook, "time", SimpleNamespace(perf_counter=lambda: live.now))
     assert (FAULT.witness(live).state, live.asked) == (state, asked)
 
 

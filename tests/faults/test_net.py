@@ -9,7 +9,8 @@ from tests.faults.fake_live import FakeLive, answering, fault_stack
 from tests.sidecars.standing_proxy import EDGE, Standing, standing
 from tocsin.harness.core.errors import HealError, StackError
 from tocsin.harness.faults import make
-from tocsin.harness.faults.bases.edge import Seen, slowed
+from tocsin.harness.faults.bases.edge import slowed
+from tocsin.harness.sidecars.proxy.ask_once import EdgeAnswer
 
 FAULTS: list[tuple[str, dict[str, Any]]] = [
     ("net_latency", {"delay_ms": 200}),
@@ -90,19 +91,19 @@ def test_a_proxy_that_is_gone_is_an_error_of_the_stack_and_a_fault_that_cannot_b
 
 
 SLOWED = [
-    (Seen(how="answered", took_s=0.3), 0.2, "present"),
-    (Seen(how="answered", took_s=0.11), 0.2, "present"),
-    (Seen(how="answered", took_s=0.08), 0.2, "cannot_tell"),
-    (Seen(how="answered", took_s=0.02), 0.2, "absent"),
-    (Seen(how="silent", took_s=0.6), 5.0, "present"),
-    (Seen(how="silent", took_s=0.05), 0.2, "cannot_tell"),
-    (Seen(how="refused", took_s=0.6), 0.2, "cannot_tell"),
+    (EdgeAnswer(how="answered", took_s=0.3), 0.2, "present"),
+    (EdgeAnswer(how="answered", took_s=0.11), 0.2, "present"),
+    (EdgeAnswer(how="answered", took_s=0.08), 0.2, "cannot_tell"),
+    (EdgeAnswer(how="answered", took_s=0.02), 0.2, "absent"),
+    (EdgeAnswer(how="silent", took_s=0.6), 5.0, "present"),
+    (EdgeAnswer(how="silent", took_s=0.05), 0.2, "cannot_tell"),
+    (EdgeAnswer(how="refused", took_s=0.6), 0.2, "cannot_tell"),
 ]
 
 
 @pytest.mark.parametrize(("over", "by_s", "state"), SLOWED)
-def test_half_of_the_delay_shows_it_and_a_quarter_denies_it(over: Seen, by_s: float, state: str) -> None:
-    assert slowed(over, Seen(how="answered", took_s=0.0), by_s) == state
+def test_half_of_the_delay_shows_it_and_a_quarter_denies_it(over: EdgeAnswer, by_s: float, state: str) -> None:
+    assert slowed(over, EdgeAnswer(how="answered", took_s=0.0), by_s) == state
 
 
 BLINDS = [

@@ -12,9 +12,9 @@ import pytest
 
 from tests.faults.fake_live import FakeLive, fault_stack
 from tocsin.harness.core.errors import StackError
+from tocsin.harness.core.http import call
 from tocsin.harness.declarations.stack import Hook
 from tocsin.harness.faults import make
-from tocsin.harness.faults.bases.calls import call
 from tocsin.harness.sidecars.pager import FAULT_PATH, Pager
 
 
@@ -31,7 +31,7 @@ class Refusing:
         self.live.stack = self.live.stack.model_copy(update={"hooks": {"pager_error": hook}})
 
     def post(self, receiver: str) -> int:
-        return call("POST", self.live.at, f"/{receiver}", {"status": "firing", "alerts": []})[0]
+        return call("POST", self.live.at, f"/{receiver}", body={"status": "firing", "alerts": []})[0]
 
     def answered(self) -> list[int]:
         return [json.loads(line)["answered"] for line in self.record.read_text().splitlines()]
@@ -101,7 +101,7 @@ def test_a_pager_that_is_no_part_of_a_drill_refuses_to_refuse(tmp_path: Path) ->
 
 @pytest.mark.parametrize("given", [None, {}, {"status": 200, "share": 1, "receiver": None}])
 def test_the_pager_refuses_wrong_parameters(pager: Refusing, given: dict[str, Any] | None) -> None:
-    assert call("PUT", pager.live.at, FAULT_PATH, given)[0] == 422
+    assert call("PUT", pager.live.at, FAULT_PATH, body=given)[0] == 422
     assert pager.post("page") == 200
 
 

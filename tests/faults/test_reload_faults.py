@@ -95,4 +95,4 @@ def test_what_is_not_there_is_named(tmp_path: Path) -> None:
 def test_they_blind_nothing_and_need_a_signal() -> None:
     fault = make("routes_broken", {})
     assert fault.blinds(fault_stack()) == ()
-    assert fault.needs() == ("role:alertmanager", "handle:signal")
+    assert fault.needs() == ("role:alertmanager", "capability:signal")

@@ -18,9 +18,9 @@ from ruamel.yaml import YAML
 
 from tests.faults.test_all_faults import EXAMPLES
 from tocsin.harness import faults
+from tocsin.harness.core.http import call
+from tocsin.harness.declarations.fault import Witness
 from tocsin.harness.declarations.stack import Stack
-from tocsin.harness.faults.bases.calls import call
-from tocsin.harness.faults.bases.fault import Witness
 
 pytestmark = pytest.mark.e2e
 
@@ -92,7 +92,7 @@ class Live:
         return self
 
     def answers(self, count: int) -> list[tuple[int, str]]:
-        return [call("POST", self.address("model"), "/predict", {"features": ROW}) for _ in range(count)]
+        return [call("POST", self.address("model"), "/predict", body={"features": ROW}) for _ in range(count)]
 
     def probe(self, count: int) -> list[int]:
         return [status for status, _ in self.answers(count)]
@@ -148,7 +148,7 @@ def test_a_fault_is_seen_from_its_injection_to_its_heal(kind: str, live: Live) -
 @pytest.mark.parametrize("kind", CASES)
 def test_what_is_taken_back_at_once_is_not_witnessed(kind: str, live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "tocsin.harness.faults.bases.hook.call", lambda *_: (200, "{}")
+        "tocsin.harness.faults.bases.hook.call", lambda *_, **__: (200, "{}")
     )  # a hook that takes it, and does nothing
     fault = faults.make(kind, CASES[kind])
     fault.inject(live)

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from tests.faults.fake_live import FakeLive, answering, fault_stack
+from tocsin.harness.declarations.fault import Witness
 from tocsin.harness.declarations.live_stack import LiveStack
-from tocsin.harness.faults import blocked_loop, cold_start, make
-from tocsin.harness.faults.bases.fault import Witness
+from tocsin.harness.faults import blocked_loop, make
+from tocsin.harness.faults.bases import hook
 from tocsin.harness.faults.bases.role import blinded
 
 BLOCKED = make("blocked_loop", {"block_ms": 20, "every_ms": 100})
@@ -61,7 +62,7 @@ def test_the_witness_of_a_cold_start_times_requests(
     took_s: float | None, state: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     live = Slow(took_s)
-    monkeypatch.setattr(cold_start, "time", SimpleNamespace(perf_counter=lambda: live.now))
+    monkeypatch.setattr(hook, "time", SimpleNamespace(perf_counter=lambda: live.now))
     assert COLD.witness(live).state == state
 
 
@@ -76,7 +77,7 @@ def test_a_cold_start_is_a_restart_first(tmp_path: Path) -> None:
         ("PUT", "/faults/cold_start", {"delay_ms": 50, "requests": 500}),
         ("DELETE", "/faults/cold_start", None),
     ]
-    assert COLD.needs() == ("hook:cold_start", "handle:start")
+    assert COLD.needs() == ("hook:cold_start", "capability:start")
     assert COLD.blinds(fault_stack()) == blinded("model", fault_stack())
 
 

@@ -50,4 +50,4 @@ def test_a_start_that_was_not_slow_is_not_believed(tmp_path: Path) -> None:
 
 def test_it_blinds_what_kill_blinds_and_needs_a_freeze() -> None:
     assert FAULT.blinds(fault_stack()) == make("kill", {"role": "model"}).blinds(fault_stack())
-    assert "handle:freeze" in FAULT.needs()
+    assert "capability:freeze" in FAULT.needs()

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tocsin.harness.faults import ALL
-from tocsin.harness.faults.bases.reach import reach
+from tocsin.harness.declarations.fault import reach
+from tocsin.harness.faults import by_kind, make
 from tocsin.harness.planning.loader import load_stack
 
 TARGETS = [
@@ -23,15 +23,15 @@ TARGETS = [
 def test_what_a_fault_reaches(
     kind: str, params: dict[str, Any], targets: tuple[str, ...], roles: tuple[str, ...], restarts: bool
 ) -> None:
-    found = reach(kind, params, load_stack("reference"))
+    found = reach(make(kind, params), load_stack("reference"))
     assert (found.targets, found.roles, found.restarts) == (targets, roles, restarts)
 
 
 def test_a_hook_that_the_stack_does_not_have_reaches_nothing() -> None:
-    found = reach("model_raises", {"share": 0.5}, load_stack("null").model_copy(update={"hooks": {}}))
+    found = reach(make("model_raises", {"share": 0.5}), load_stack("null").model_copy(update={"hooks": {}}))
     assert found.targets == ()
 
 
 def test_no_fault_is_harmless_unless_it_says_so() -> None:
-    assert {fault.kind for fault in ALL if getattr(fault, "harmless", False)} == set()
-    assert {fault.kind for fault in ALL if getattr(fault, "separate", False)} == {"silence"}
+    assert [fault.kind for fault in by_kind().values() if fault.harmless] == []
+    assert [fault.kind for fault in by_kind().values() if fault.separate] == ["silence"]

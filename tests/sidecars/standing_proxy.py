@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tocsin.harness.engines.common.ports import choose_ports
+from tocsin.harness.sidecars.proxy.ask_once import EdgeAnswer, ask_once
 from tocsin.harness.sidecars.proxy.edge_control import call_control
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,6 +32,9 @@ class Standing:
 
     def state(self) -> dict[str, Any]:
         return call_control(self.control, EDGE)
+
+    def ask(self, path: str, within_s: float, padding: str = "") -> EdgeAnswer:
+        return ask_once(self.listens, path, within_s, padding)
 
 
 @contextmanager

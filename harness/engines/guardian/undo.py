@@ -78,8 +78,9 @@ def _roles_named(stack: Stack, fault: RecordedFault) -> list[str]:
     names: list[str] = []
     for need in needs:
         kind, _, name = need.partition(":")
-        if kind == "hook" and name in stack.hooks:
-            names.append(stack.hooks[name].role)
+        hook = stack.hook(name)
+        if kind == "hook" and hook is not None:
+            names.append(hook.role)
         elif kind == "edge":
             names += ends_of(name)
         else:

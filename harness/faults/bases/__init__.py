@@ -1,1 +1,1 @@
-"""The contract of a fault, and what faults of one sort share."""
+"""What faults of one sort share."""

@@ -1,39 +1,34 @@
-"""What faults of an exporter share: a hook for each kind and role, named `<kind>/<role>`."""
+"""Faults of an exporter: each of its roles has a hook of its own, named `<kind>/<role>`."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Mapping
 
 from tocsin.harness.declarations.live_stack import LiveStack
-from tocsin.harness.declarations.stack import Stack
-from tocsin.harness.faults.bases.hook import turn_off, turn_on
+from tocsin.harness.faults.bases.hook import HookFault
+from tocsin.harness.faults.bases.role import RoleParams
 
 
-class ExporterFault:
-    """Changes how an exporter answers scrapes; the witness, which scrapes it too, is left to say."""
+class ExporterParams(RoleParams):
+    """`role` of an exporter."""
 
-    kind: ClassVar[str]
+    example = {"role": "gpu"}
 
-    def __init__(self, params: Any) -> None:
-        self.params = params
+
+class ExporterFault(HookFault):
+    """Changes how an exporter answers scrapes; the witness scrapes it, too. What it tells or fails to tell is seen."""
+
+    params: ExporterParams
 
     @property
-    def hook(self) -> str:
-        """The hook it works through."""
+    def hook_name(self) -> str:
+        """The hook of this kind and role."""
         return f"{self.kind}/{self.params.role}"
 
     def needs(self) -> tuple[str, ...]:
         """Return the role and its hook."""
-        return (f"role:{self.params.role}", f"hook:{self.hook}")
+        return (f"role:{self.params.role}", *super().needs())
 
-    def blinds(self, stack: Stack) -> tuple[tuple[str, str], ...]:
-        """Return nothing: what an exporter tells, or fails to tell, is seen."""
-        return ()
-
-    def inject(self, live: LiveStack) -> None:
-        """Turn the hook on; StackError if the exporter does not take it."""
-        turn_on(live, self.hook, self.params.model_dump(exclude={"role"}))
-
-    def heal(self, live: LiveStack) -> None:
-        """Turn the hook off; HealError if an exporter that is up refuses."""
-        turn_off(live, self.hook)
+    def settings(self, live: LiveStack) -> Mapping[str, object]:
+        """Return the parameters without the role, which the hook's name holds."""
+        return self.params.model_dump(exclude={"role"})

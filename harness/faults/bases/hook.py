@@ -1,84 +1,95 @@
-"""What faults inside the service share: they are turned on and off through a hook that stack.yaml declares."""
+"""Faults inside a service: they are turned on and off over HTTP, through a hook that stack.yaml declares."""
 
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Mapping
-from typing import Any, ClassVar
 
 from tocsin.harness.core.errors import HealError, StackError
+from tocsin.harness.core.http import call
+from tocsin.harness.declarations.fault import Fault, Params, Witness, absent, cannot_tell, present
 from tocsin.harness.declarations.live_stack import LiveStack
 from tocsin.harness.declarations.stack import Hook, Stack
-from tocsin.harness.faults.bases.calls import call
-from tocsin.harness.faults.bases.fault import Params
 
 _MISSED = 0.01
+_SLOW = 0.8
 
 
 class NoParams(Params):
     """No parameters."""
 
 
-class HookFault:
-    """A fault with a hook of its own name, which takes its parameters as they stand; the witness is left to say."""
+class HookFault(Fault):
+    """A fault that a service plays on itself. The hook is named like the fault and takes its parameters as they are."""
 
-    kind: ClassVar[str]
-
-    def __init__(self, params: Any) -> None:
-        self.params = params
+    @property
+    def hook_name(self) -> str:
+        """The name of the hook in stack.yaml."""
+        return self.kind
 
     def needs(self) -> tuple[str, ...]:
-        """Return the hook it works through."""
-        return (f"hook:{self.kind}",)
-
-    def blinds(self, stack: Stack) -> tuple[tuple[str, str], ...]:
-        """Return nothing: a wrong, late or failing answer is counted and logged."""
-        return ()
+        """Return the hook."""
+        return (f"hook:{self.hook_name}",)
 
     def role(self, stack: Stack) -> str:
-        """Return the role whose hook it is; the one that serves where no hook says so."""
-        hook = stack.hooks.get(self.kind)
-        return hook.role if hook else stack.payload.role
+        """Return the role that has the hook, or the serving role if the stack has no such hook."""
+        hook = stack.hook(self.hook_name)
+        return stack.payload.role if hook is None else hook.role
+
+    def settings(self, live: LiveStack) -> Mapping[str, object]:
+        """Return the JSON object that turns the hook on: the parameters, unless a subclass translates them."""
+        return self.params.model_dump()
 
     def inject(self, live: LiveStack) -> None:
-        """Turn the hook on; StackError if the service does not take it."""
-        turn_on(live, self.kind, self.params.model_dump())
+        """Turn the hook on with PUT; StackError if the service does not take it."""
+        hook, address = self._hook(live)
+        name = f"Hook {self.hook_name} at {address}"
+        try:
+            status, text = call("PUT", address, hook.path, body=self.settings(live))
+        except OSError as error:
+            raise StackError(f"{name} does not answer: {error}.", hint="See the role's log.") from None
+        if not 200 <= status < 300:
+            raise StackError(f"{name} answered {status}: {text[:200]}", hint="Expected 2xx to PUT.")
 
     def heal(self, live: LiveStack) -> None:
-        """Turn the hook off; HealError if a service that is up refuses."""
-        turn_off(live, self.kind)
+        """Turn the hook off with DELETE. A role that is down has no fault left; HealError if one that is up refuses."""
+        hook, address = self._hook(live)
+        name = f"Hook {self.hook_name} at {address}"
+        try:
+            status, text = call("DELETE", address, hook.path)
+        except OSError as error:
+            if not live.alive(hook.role):
+                return
+            raise HealError(f"{name} cannot be turned off: {error}.") from None
+        if not (200 <= status < 300 or status == 404):
+            raise HealError(f"{name} answered {status} to DELETE: {text[:200]}")
+
+    def _hook(self, live: LiveStack) -> tuple[Hook, str]:
+        """Return the hook and the address of its port."""
+        hook = live.stack.hook(self.hook_name)
+        if hook is None:
+            raise StackError(f"Stack {live.stack.name!r} has no hook {self.hook_name!r}.", hint="See stack.yaml.")
+        return hook, live.address(hook.role, hook.port)
 
 
-def turn_on(live: LiveStack, name: str, params: Mapping[str, Any]) -> None:
-    """PUT the parameters to the hook; StackError if the service does not take them."""
-    hook, address = _hook(live, name)
-    try:
-        status, text = call("PUT", address, hook.path, params)
-    except OSError as error:
-        raise StackError(f"Hook {name} at {address} does not answer: {error}.", hint="See the role's log.") from None
-    if not 200 <= status < 300:
-        raise StackError(f"Hook {name} at {address} answered {status}: {text[:200]}", hint="Expected 2xx to PUT.")
-
-
-def turn_off(live: LiveStack, name: str) -> None:
-    """DELETE the hook. A service that is down has nothing left of it; HealError if one that is up refuses."""
-    hook, address = _hook(live, name)
-    try:
-        status, text = call("DELETE", address, hook.path)
-    except OSError as error:
-        if not live.alive(hook.role):
-            return
-        raise HealError(f"Hook {name} at {address} cannot be turned off: {error}.") from None
-    if not (200 <= status < 300 or status == 404):
-        raise HealError(f"Hook {name} at {address} answered {status} to DELETE: {text[:200]}")
-
-
-def enough_probes(share: float, *, fewest: int, most: int) -> int:
-    """Return how many requests miss a fault of this share once in a hundred looks, within limits."""
-    enough = 1 if share >= 1 else math.ceil(math.log(_MISSED) / math.log(1 - share))
+def enough_probes(share: float, *, fewest: int = 20, most: int = 200) -> int:
+    """Return how many requests miss a fault of this share in one look of a hundred, within limits."""
+    if share >= 1:
+        return fewest
+    enough = math.ceil(math.log(_MISSED) / math.log(1 - share))
     return min(max(enough, fewest), most)
 
 
-def _hook(live: LiveStack, name: str) -> tuple[Hook, str]:
-    hook = live.stack.hooks[name]
-    return hook, live.address(hook.role, hook.port)
+def time_answers(live: LiveStack, probes: int, delay_ms: float) -> Witness:
+    """Time single requests: one that takes four fifths of the delay shows the fault, none of `probes` its absence."""
+    slowest_ms = 0.0
+    for _ in range(probes):
+        began = time.perf_counter()
+        statuses = live.prober.probe(1)
+        slowest_ms = max(slowest_ms, 1000 * (time.perf_counter() - began))
+        if not statuses or not statuses[0]:
+            return cannot_tell("no answer")
+        if slowest_ms >= _SLOW * delay_ms:
+            return present(f"one answer took {slowest_ms:.0f} ms")
+    return absent(f"the slowest answer took {slowest_ms:.0f} ms")

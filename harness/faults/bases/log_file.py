@@ -1,4 +1,4 @@
-"""What faults of the request log share: requests are sent, and what was appended to its files meanwhile is read."""
+"""Faults of the request log: requests are sent, and what was appended to its files meanwhile is read."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ import os
 from abc import abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tocsin.harness.core.errors import StackError
+from tocsin.harness.declarations.fault import Witness, absent, cannot_tell, present
 from tocsin.harness.declarations.live_stack import LiveStack
 from tocsin.harness.declarations.signal_names import LogsSignal
-from tocsin.harness.faults.bases.fault import State, Witness
 from tocsin.harness.faults.bases.hook import HookFault
 
 _MOST_BYTES = 64 << 20
@@ -27,19 +26,27 @@ class Appended:
     answered: int
     lines: list[bytes]
 
+    @property
+    def doubt(self) -> str:
+        """Why the lines prove nothing: a request was not answered or nothing was written. Empty if they do."""
+        if self.answered < self.sent or not self.sent:
+            return f"{self.answered} of {self.sent} requests were answered 200"
+        return "" if self.lines else f"{self.sent} requests left no line"
+
 
 class LogFault(HookFault):
     """A fault of the request log. Lines are read where the service writes them, not where they are shipped to."""
 
     def appended(self, live: LiveStack, requests: int) -> Appended:
         """Send requests and return what was written meanwhile."""
-        before = {(found.st_dev, found.st_ino): found.st_size for _, found in log_files(live)}
+        before = {(stat.st_dev, stat.st_ino): stat.st_size for _, stat in log_files(live)}
         statuses = live.prober.probe(requests)
         lines: list[bytes] = []
-        for path, found in log_files(live):
+        for path, stat in log_files(live):
             with path.open("rb") as file:
-                file.seek(min(before.get((found.st_dev, found.st_ino), 0), found.st_size))
-                lines += [line for line in file.read(_MOST_BYTES).splitlines(keepends=True) if line.endswith(b"\n")]
+                file.seek(min(before.get((stat.st_dev, stat.st_ino), 0), stat.st_size))
+                written = file.read(_MOST_BYTES).splitlines(keepends=True)
+            lines += [line for line in written if line.endswith(b"\n")]
         return Appended(sent=len(statuses), answered=statuses.count(200), lines=lines)
 
 
@@ -47,17 +54,18 @@ class LogFileFault(LogFault):
     """Something done once to the log's files: the witness compares them with how they were before."""
 
     @abstractmethod
-    def picture(self, live: LiveStack) -> dict[str, str]:
-        """Return what tells each file: a key that stays -> what the fault changes."""
+    def fingerprints(self, live: LiveStack) -> dict[str, str]:
+        """Return inode -> what the fault changes of that file."""
 
     @abstractmethod
     def changed(self, before: dict[str, str], now: dict[str, str]) -> list[str]:
-        """Return a word for each file on which the fault shows."""
+        """Return a phrase for each file on which the fault shows."""
 
     def inject(self, live: LiveStack) -> None:
         """Write down how the files are, then do it."""
-        if not self._record(live).exists():
-            self._record(live).write_text(json.dumps(self.picture(live)), encoding="utf-8")
+        record = self._record(live)
+        if not record.exists():
+            record.write_text(json.dumps(self.fingerprints(live)), encoding="utf-8")
         super().inject(live)
 
     def heal(self, live: LiveStack) -> None:
@@ -67,27 +75,20 @@ class LogFileFault(LogFault):
 
     def witness(self, live: LiveStack) -> Witness:
         """A file differs from before: present; none does: absent. After the heal: lines are written."""
-        if not self._record(live).exists():
+        record = self._record(live)
+        if not record.exists():
             seen = self.appended(live, _PROBES)
             detail = f"{len(seen.lines)} lines were written for {seen.sent} requests"
-            return Witness(state="absent" if seen.lines else "cannot_tell", detail=detail)
-        before: dict[str, Any] = json.loads(self._record(live).read_text(encoding="utf-8"))
-        if found := self.changed(before, self.picture(live)):
-            return Witness(state="present", detail=", ".join(found))
-        state: State = "absent" if any(before.values()) else "cannot_tell"
-        return Witness(state=state, detail=f"{len(before)} files are as before")
+            return absent(detail) if seen.lines else cannot_tell(detail)
+        before: dict[str, str] = json.loads(record.read_text(encoding="utf-8"))
+        changed = self.changed(before, self.fingerprints(live))
+        if changed:
+            return present(", ".join(changed))
+        detail = f"{len(before)} files are as before"
+        return absent(detail) if any(before.values()) else cannot_tell(detail)
 
     def _record(self, live: LiveStack) -> Path:
         return live.work / f"{self.kind}-{self.role(live.stack)}"
-
-
-def unclear(seen: Appended) -> Witness | None:
-    """Return that nobody can tell when a request was not answered or nothing was written; else None."""
-    if seen.answered < seen.sent or not seen.sent:
-        return Witness(state="cannot_tell", detail=f"{seen.answered} of {seen.sent} requests were answered 200")
-    if not seen.lines:
-        return Witness(state="cannot_tell", detail=f"{seen.sent} requests left no line")
-    return None
 
 
 def logs_signal(live: LiveStack) -> LogsSignal:

@@ -1,18 +1,20 @@
-"""What faults of a `/metrics` page share: it is asked for as a scraper does, on a connection of its own."""
+"""Reads `/metrics` as a scraper does, and the base of faults of the service's page."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from prometheus_client.parser import text_string_to_metric_families
+
+from tocsin.harness.core.http import call
 from tocsin.harness.declarations.live_stack import LiveStack
 from tocsin.harness.declarations.stack import Stack
-from tocsin.harness.faults.bases.calls import call
 from tocsin.harness.faults.bases.hook import HookFault
 
 PATH = "/metrics"
 METRIC = r"^[a-zA-Z_:][a-zA-Z0-9_:]{0,99}$"
-"""What the name of a metric looks like."""
+"""The pattern of a metric's name."""
 _SAMPLE = re.compile(r"^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{.*\})? (\S+)(?: \d+)?$", re.MULTILINE)
 
 
@@ -28,16 +30,36 @@ class PageFault(HookFault):
 
     def scrape(self, live: LiveStack) -> tuple[int, str]:
         """Return status and page; OSError when nobody answers."""
-        return call("GET", live.address(self.role(live.stack)), PATH)
+        return scrape(live, self.role(live.stack))
+
+
+def scrape(live: LiveStack, role: str) -> tuple[int, str]:
+    """Return status and text of a role's metrics, asked on a new connection; OSError when nobody answers."""
+    return call("GET", live.address(role), PATH)
 
 
 def samples(page: str) -> Iterator[tuple[str, float]]:
     """Yield name and value of every sample on a page of Prometheus's text format."""
-    for found in _SAMPLE.finditer(page):
-        yield found[1], float(found[2])
+    for sample in _SAMPLE.finditer(page):
+        yield sample[1], float(sample[2])
+
+
+def values(page: str, metric: str) -> list[float]:
+    """Return the values of a metric, whatever their labels."""
+    return [value for name, value in samples(page) if name == metric]
 
 
 def total(page: str, metric: str) -> float | None:
     """Return the sum over all series of a metric, None when there is none."""
-    values = [value for name, value in samples(page) if name == metric]
-    return sum(values) if values else None
+    series = values(page, metric)
+    return sum(series) if series else None
+
+
+def labelled_samples(page: str, metric: str, **labels: str) -> list[tuple[Mapping[str, str], float]]:
+    """Return (labels, value) of the samples that carry these labels; none of a text that is no page of metrics."""
+    try:
+        families = list(text_string_to_metric_families(page))
+    except ValueError:
+        return []
+    series = (sample for family in families for sample in family.samples if sample.name == metric)
+    return [(sample.labels, float(sample.value)) for sample in series if labels.items() <= sample.labels.items()]

@@ -1,33 +1,30 @@
-"""What faults of a server's configuration share: a broken file in the run's rendered copy, and a reload by SIGHUP."""
+"""Faults of a server's configuration: a broken file in the run's rendered copy, and a reload by SIGHUP."""
 
 from __future__ import annotations
 
 import shutil
 import signal
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from tocsin.harness.core.errors import HealError, StackError
+from tocsin.harness.declarations.fault import Fault, Witness, cannot_tell, present_if
 from tocsin.harness.declarations.live_stack import LiveStack
-from tocsin.harness.declarations.stack import Stack
-from tocsin.harness.faults.bases.fault import Witness
-from tocsin.harness.faults.bases.scrape import page, samples
+from tocsin.harness.faults.bases.metrics_page import scrape, values
 
 KEPT = ".before-the-drill"
 """Added to the name of the good file meanwhile; no glob of a configuration matches it."""
 
 
-class ReloadFault(ABC):
-    """Breaks a file and has it reloaded: the server refuses it and goes on with what it had."""
+class ReloadFault(Fault):
+    """Breaks a file and has it reloaded: the server refuses it and goes on with what it had, so nothing is blind."""
 
-    kind: ClassVar[str]
     role: ClassVar[str]
     metric: ClassVar[str]
-    rubbish: ClassVar[str]
-
-    def __init__(self, params: Any) -> None:
-        self.params = params
+    """The server's metric of its last reload: 1 if it went well, else 0."""
+    broken: ClassVar[str]
+    """The content of the broken file."""
 
     @abstractmethod
     def file(self, live: LiveStack) -> Path:
@@ -35,20 +32,16 @@ class ReloadFault(ABC):
 
     def needs(self) -> tuple[str, ...]:
         """Return the role, and that it can be sent a signal."""
-        return (f"role:{self.role}", "handle:signal")
-
-    def blinds(self, stack: Stack) -> tuple[tuple[str, str], ...]:
-        """Return nothing: the server goes on with what it had."""
-        return ()
+        return (f"role:{self.role}", "capability:signal")
 
     def inject(self, live: LiveStack) -> None:
-        """Put rubbish in the file's place and reload; StackError if the server does not run."""
+        """Replace the file's content and reload; StackError if the server does not run."""
         if not self._kept(live):
             file = self.file(live)
             copy = file.with_name(f"{file.name}.copy")
             shutil.copy2(file, copy)
             copy.replace(file.with_name(file.name + self._suffix))
-            file.write_text(self.rubbish, encoding="utf-8")  # in place: a container may have mounted this very file
+            file.write_text(self.broken, encoding="utf-8")  # in place: a container may have mounted this very file
         if not live.signal(self.role, signal.SIGHUP):
             raise StackError(f"Role {self.role!r} does not run, so it reloads nothing.")
 
@@ -63,16 +56,16 @@ class ReloadFault(ABC):
 
     def witness(self, live: LiveStack) -> Witness:
         """Read the server's own metric of its last reload: 0 is present, 1 absent."""
-        status, text = page(live, self.role)
-        found = samples(text, self.metric) if status == 200 else []
-        if not found:
-            return Witness(state="cannot_tell", detail=f"{self.role} does not tell {self.metric} ({status})")
-        value = found[0][1]
-        return Witness(state="absent" if value else "present", detail=f"{self.metric} is {value:g}")
+        status, page = scrape(live, self.role)
+        reloads = values(page, self.metric)
+        if status != 200 or not reloads:
+            return cannot_tell(f"{self.role} does not tell {self.metric} ({status})")
+        return present_if(not reloads[0], f"{self.metric} is {reloads[0]:g}")
 
     @property
     def _suffix(self) -> str:
         return f"{KEPT}-{self.kind}"
 
     def _kept(self, live: LiveStack) -> list[Path]:
+        """Return the good files that were put aside."""
         return sorted((live.work / "config").rglob(f"*{self._suffix}"))

@@ -1,16 +1,16 @@
-"""What faults of a role share: what it blinds, and whether the role is well as its callers see it."""
+"""Faults of a whole role: what they blind, how the role is started again, and whether it is well to its callers."""
 
 from __future__ import annotations
 
 import socket
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
+from tocsin.harness.core.http import call
+from tocsin.harness.declarations.fault import Fault, Params, Witness, absent, cannot_tell, present
 from tocsin.harness.declarations.live_stack import LiveStack
 from tocsin.harness.declarations.references import Ref
-from tocsin.harness.declarations.stack import Stack
-from tocsin.harness.faults.bases.calls import call
-from tocsin.harness.faults.bases.fault import Params, Witness
+from tocsin.harness.declarations.stack import Stack, ends_of
 
 SEES = {
     "prometheus": ("metrics", "alerts", "notifications", "drift"),
@@ -18,6 +18,75 @@ SEES = {
     "pager": ("notifications",),
 }
 """What is seen through the monitoring's own roles: without Prometheus no alert arises, so none is notified."""
+_CONNECT_S = 2.0
+_HEALTH_S = 5.0
+
+
+class RoleParams(Params):
+    """`role` that is broken."""
+
+    role: Annotated[str, Ref(kind="role")]
+    example = {"role": "model"}
+
+
+class RoleFault(Fault):
+    """A fault of a whole role: what comes out of the role, or through it, is not seen meanwhile."""
+
+    params: RoleParams
+    capabilities: ClassVar[tuple[str, ...]] = ("start",)
+    """What the engine must be able to do (`tocsin.harness.declarations.fault.CAPABILITIES`)."""
+
+    def needs(self) -> tuple[str, ...]:
+        """Return the role, and what must be possible with it."""
+        return (f"role:{self.params.role}", *(f"capability:{name}" for name in self.capabilities))
+
+    def blinds(self, stack: Stack) -> tuple[tuple[str, str], ...]:
+        """Return the signals that come out of the role, or through it."""
+        return blinded(self.params.role, stack)
+
+    def heal(self, live: LiveStack) -> None:
+        """Start the role again on the same ports and wait until it is healthy, unless it runs."""
+        start_again(live, self.params.role)
+
+
+class LimitFault(RoleFault):
+    """A fault that limits what a role may use."""
+
+    def heal(self, live: LiveStack) -> None:
+        """Lift the limit, and start the role if it did not survive."""
+        live.limit(self.params.role)
+        super().heal(live)
+
+
+class NewProcessFault(RoleFault):
+    """A fault that replaces the role's process. When the old one began is written down before it is ended."""
+
+    def heal(self, live: LiveStack) -> None:
+        """Forget the old process; start the role if it does not run."""
+        self.record(live).unlink(missing_ok=True)
+        super().heal(live)
+
+    def witness(self, live: LiveStack) -> Witness:
+        """Another process than before runs, or none: present. After the heal, well: absent."""
+        record, role = self.record(live), self.params.role
+        if not record.exists():
+            return health(live, role)
+        began = live.usage(role).get("began")
+        if began is None:
+            return present(f"{role} does not run")
+        if repr(began) == record.read_text(encoding="ascii"):
+            return absent(f"{role} is the process that it was")
+        return present(f"{role} is a process that began later")
+
+    def record(self, live: LiveStack) -> Path:
+        """Return the file of the work folder that holds when the old process began."""
+        return live.work / f"{self.kind.replace('_', '-')}-{self.params.role}"
+
+    def remember(self, live: LiveStack) -> None:
+        """Write down when the process began, unless it is written already."""
+        record = self.record(live)
+        if not record.exists():
+            record.write_text(repr(live.usage(self.params.role).get("began")), encoding="ascii")
 
 
 def blinded(role: str, stack: Stack) -> tuple[tuple[str, str], ...]:
@@ -25,68 +94,58 @@ def blinded(role: str, stack: Stack) -> tuple[tuple[str, str], ...]:
     signals = list(SEES.get(role, ()))
     if role == stack.payload.role:
         signals += ["logs", "drift"]
-    far_end = stack.signals.logs.role if stack.signals.logs else None
-    if far_end and (role == far_end or (role, far_end) in _edges(stack)):
-        signals.append("logs")
+    if stack.signals.logs is not None:
+        store = stack.signals.logs.role
+        edges = {ends_of(edge) for edge in stack.all_edges}
+        if role == store or (role, store) in edges:
+            signals.append("logs")
     return tuple((signal, role) for signal in dict.fromkeys(signals))
 
 
-def _edges(stack: Stack) -> set[tuple[str, str]]:
-    halves = (edge.partition("->") for edge in stack.edges)
-    return {(caller.strip(), called.strip()) for caller, _, called in halves}
+def start_again(live: LiveStack, role: str) -> None:
+    """Start a role on the same ports and wait until it is healthy, unless it runs."""
+    if not live.alive(role):
+        live.restart(role)
 
 
-_CONNECT_S = 2.0
-
-
-class RoleParams(Params):
-    """`role` that is broken."""
-
-    role: Annotated[str, Ref(kind="role")]
-
-
-class RoleFault:
-    """A fault of a whole role: what comes out of the role, or through it, is not seen meanwhile."""
-
-    handles: ClassVar[tuple[str, ...]] = ("start",)
-    """What the engine must offer (`tocsin.harness.faults.bases.fault.HANDLES`)."""
-
-    def __init__(self, params: Any) -> None:
-        self.params = params
-
-    def needs(self) -> tuple[str, ...]:
-        """Return the role, and what must be possible with it."""
-        return (f"role:{self.params.role}", *(f"handle:{name}" for name in self.handles))
-
-    def blinds(self, stack: Stack) -> tuple[tuple[str, str], ...]:
-        """Return the signals that come out of the role, or through it."""
-        return blinded(self.params.role, stack)
+def health_path(stack: Stack, role: str) -> str | None:
+    """Return the path that tells a role's health, None if it has none that can be asked without more ado."""
+    path = stack.roles[role].health.http
+    if path is None or "{" in path:
+        return None
+    return path
 
 
 def health(live: LiveStack, role: str) -> Witness:
-    """Ask a role for its health: 200, or for one without an address that it runs, is `absent`; else `cannot_tell`."""
-    path = live.stack.roles[role].health.http
-    if path is None or "{" in path:
-        state = "absent" if live.alive(role) else "cannot_tell"
-        return Witness(state=state, detail=f"{role} {'runs' if state == 'absent' else 'does not run'}")  # type: ignore[arg-type]
+    """Ask a role for its health: 200 is `absent`, or that it runs if it has no address to ask; else `cannot_tell`."""
+    path = health_path(live.stack, role)
+    if path is not None:
+        well, detail = _ask_health(live, role, path, _HEALTH_S)
+        return absent(detail) if well else cannot_tell(detail)
+    return absent(f"{role} runs") if live.alive(role) else cannot_tell(f"{role} does not run")
+
+
+def unanswered(live: LiveStack, role: str, *, within_s: float = 1.0) -> str:
+    """Ask a role for its health on a new connection; return why there was no 200, or nothing if there was.
+
+    A role without an address to ask counts as unanswered when all its processes are frozen.
+    """
+    path = health_path(live.stack, role)
+    if path is not None:
+        well, detail = _ask_health(live, role, path, within_s)
+        return "" if well else detail
+    frozen, processes = live.frozen(role)
+    return f"{frozen} of {processes} processes of {role} are frozen" if frozen == processes else ""
+
+
+def _ask_health(live: LiveStack, role: str, path: str, within_s: float) -> tuple[bool, str]:
+    """Return whether the role answers 200, and a sentence of what it answers."""
     address = live.address(role)
     try:
-        status, _ = call("GET", address, path)
+        status, _ = call("GET", address, path, within_s=within_s)
     except OSError as error:
-        return Witness(state="cannot_tell", detail=f"{role} at {address}{path}: {error}")
-    return Witness(
-        state="absent" if status == 200 else "cannot_tell", detail=f"{role} at {address}{path} answers {status}"
-    )
-
-
-def unreachable(live: LiveStack, role: str) -> str:
-    """Connect to a role's address as its callers do; return what refuses, or nothing if somebody listens.
-
-    A role without an address to ask is asked whether it runs. OSError for anything else than refused.
-    """
-    if live.stack.roles[role].health.http is None:
-        return "" if live.alive(role) else f"{role} does not run"
-    return refusing(live, role)
+        return False, f"{role} at {address}{path}: {error}"
+    return status == 200, f"{role} at {address}{path} answers {status}"
 
 
 def refusing(live: LiveStack, role: str) -> str:
@@ -100,46 +159,15 @@ def refusing(live: LiveStack, role: str) -> str:
     return ""
 
 
-def unanswered(live: LiveStack, role: str, *, within_s: float = 1.0) -> str:
-    """Ask a role for its health on a connection of its own; return why there was no 200, or nothing if there was.
-
-    A role without an address to ask is asked whether all its processes are frozen.
-    """
-    path = live.stack.roles[role].health.http
-    if path is None or "{" in path:
-        stopped, all_of_it = live.frozen(role)
-        return f"{stopped} of {all_of_it} processes of {role} are frozen" if stopped == all_of_it else ""
-    try:
-        status, _ = call("GET", live.address(role), path, within_s=within_s)
-    except OSError as error:
-        return f"{role} at {live.address(role)}{path}: {error}"
-    return "" if status == 200 else f"{role} at {live.address(role)}{path} answers {status}"
-
-
 def gone(live: LiveStack, role: str) -> Witness:
-    """Refused: present. Else whether the role is well."""
+    """Connect to a role as its callers do: refused is present, else its health tells.
+
+    A role without an address to ask is gone if it does not run.
+    """
+    if live.stack.roles[role].health.http is None:
+        return absent(f"{role} runs") if live.alive(role) else present(f"{role} does not run")
     try:
-        refused = unreachable(live, role)
+        refused = refusing(live, role)
     except OSError as error:
-        return Witness(state="cannot_tell", detail=f"{role} at {live.address(role)}: {error}")
-    return Witness(state="present", detail=refused) if refused else health(live, role)
-
-
-def remembered(live: LiveStack, name: str, *, role: str) -> Path:
-    """Write down when a role's process began, unless it is written already; return the file in the work folder."""
-    place = live.work / name
-    if not place.exists():
-        place.write_text(repr(live.usage(role).get("began")), encoding="ascii")
-    return place
-
-
-def begun_later(live: LiveStack, place: Path, *, role: str) -> Witness:
-    """Compare the role's process with the one written down: another, or none, is present. Nothing written: health."""
-    if not place.exists():
-        return health(live, role)
-    began = live.usage(role).get("began")
-    if began is None:
-        return Witness(state="present", detail=f"{role} does not run")
-    if repr(began) == place.read_text(encoding="ascii"):
-        return Witness(state="absent", detail=f"{role} is the process that it was")
-    return Witness(state="present", detail=f"{role} is a process that began later")
+        return cannot_tell(f"{role} at {live.address(role)}: {error}")
+    return present(refused) if refused else health(live, role)

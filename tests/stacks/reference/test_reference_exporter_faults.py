@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, generate_latest, make_wsgi_app
 from tests.faults.fake_live import FakeLive
 from tocsin.harness.declarations.stack import Hook
 from tocsin.harness.faults import make
-from tocsin.harness.faults.bases.calls import call
+from tocsin.harness.core.http import call
 
 KINDS = ("gpu_xid", "gpu_temperature", "gpu_throttling", "gpu_memory", "gpu_lost")
 HOOKS = (*KINDS, "exporter_stale", "exporter_error")
@@ -129,7 +129,7 @@ WRONG = [
 
 @pytest.mark.parametrize(("method", "name", "body", "status"), WRONG)
 def test_what_the_control_path_refuses(exporter, method, name, body, status):
-    assert call(method, exporter.live.at, f"/-/faults/{name}", body)[0] == status
+    assert call(method, exporter.live.at, f"/-/faults/{name}", body=body)[0] == status
     assert exporter.switches.on == {}
 
 
@@ -138,7 +138,7 @@ def test_without_drills_there_is_no_such_path(monkeypatch):
 
     exporter = Exporter(drill=False)
     try:
-        call("PUT", exporter.live.at, "/-/faults/gpu_xid", {"gpu": 0, "code": 79})
+        call("PUT", exporter.live.at, "/-/faults/gpu_xid", body={"gpu": 0, "code": 79})
         assert make("gpu_xid", {}).witness(exporter.live).state == "absent"
     finally:
         exporter.close()
