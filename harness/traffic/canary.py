@@ -117,10 +117,10 @@ class CanarySender:
         with self._lock:
             request_id = f"{self._plan.run_id}-{_WORKER}-{next(self._seq)}"
             row = self._sample.row(int(self._rng.integers(len(self._sample.live))))
-        asking = self._sample.asking
+        protocol = self._sample.protocol
         exchange = Exchange(UNKNOWN, 0, intended, math.nan, math.nan)
         try:
-            exchange = client.send(request_id, CANARY.form(asking), CANARY.make(row, asking))
+            exchange = client.send(request_id, CANARY.form(protocol), CANARY.make(row, protocol))
         finally:
             self._record(request_id, intended, exchange)
         if exchange.status == 200:

@@ -15,8 +15,8 @@ from tocsin.harness.evidence.requests import KINDS
 from tocsin.harness.traffic.load_plan import TrafficPhase, TrafficPlan
 from tocsin.harness.traffic.pacers.replay import kept
 from tocsin.harness.traffic.payloads import Sample
-from tocsin.harness.traffic.payloads.payload_kind import Form
 from tocsin.harness.traffic.payloads.phase_content import BLOCK, content
+from tocsin.harness.traffic.payloads.request_protocol import Form
 
 FEEDBACK_INDEX = 500_000_000
 """The index of a feedback request is that of its prediction plus this."""

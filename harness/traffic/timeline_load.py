@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tocsin.harness.declarations.scenario import PlannedPhase, Timeline
+from tocsin.harness.declarations.timeline import PlannedPhase, Timeline
 from tocsin.harness.planning import locust_user_file
 from tocsin.harness.traffic.pacers.replay import Replay, find
 

@@ -14,7 +14,7 @@ import gevent
 
 from tocsin.harness.evidence.requests import OUTCOMES
 from tocsin.harness.traffic.locust.connection_pool import ConnectionPool
-from tocsin.harness.traffic.payloads.payload_kind import Form
+from tocsin.harness.traffic.payloads.request_protocol import Form
 from tocsin.harness.traffic.request_schedule import Due
 
 

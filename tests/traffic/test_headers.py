@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from tocsin.harness.core.errors import StackError
 from tocsin.harness.declarations.payload_spec import Payload, Shape
 from tocsin.harness.traffic.load_processes import CanaryProcess, TrafficProcess
-from tocsin.harness.traffic.payloads.request_protocol import asking, filled
+from tocsin.harness.traffic.payloads.request_protocol import filled, request_protocol
 
 TOKEN = "s3cr3t-8f2a"
 SHAPE = {"path": "/predict", "body": "$row", "features": ["f1", "f2", "f3"]}
@@ -18,9 +18,9 @@ HEADERS = {"Authorization": "Bearer ${env:DRILL_TOKEN}", "x-tenant": "a"}
 def test_headers_are_filled_from_the_environment_and_never_shown(monkeypatch):
     monkeypatch.setenv("DRILL_TOKEN", TOKEN)
     shape = Shape.model_validate({**SHAPE, "headers": HEADERS})
-    form = asking(shape).form
+    form = request_protocol(shape).form
     assert dict(form.headers) == {"authorization": f"Bearer {TOKEN}", "x-tenant": "a"}
-    assert TOKEN not in repr(form) + repr(asking(shape)) + shape.model_dump_json()
+    assert TOKEN not in repr(form) + repr(request_protocol(shape)) + shape.model_dump_json()
 
 
 def test_a_variable_that_is_not_set_is_a_mistake_that_names_it(monkeypatch):

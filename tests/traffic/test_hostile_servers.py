@@ -13,7 +13,7 @@ import pytest
 from tests.traffic.hostile import ALL, OK, Hostile, Server, answering
 from tocsin.harness.evidence.requests import OUTCOMES
 from tocsin.harness.traffic.clients.keepalive import KeepAlive
-from tocsin.harness.traffic.payloads.payload_kind import Form
+from tocsin.harness.traffic.payloads.request_protocol import Form
 
 _DRIVER = Path(__file__).with_name("pool_driver.py")
 _TIMEOUT_S = 0.4

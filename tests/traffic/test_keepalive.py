@@ -13,7 +13,7 @@ from tocsin.harness.declarations.payload_spec import Tls
 from tocsin.harness.evidence.requests import ANSWERED, DROPPED, FAILED, OUTCOMES, UNKNOWN
 from tocsin.harness.traffic.clients.keepalive import KeepAlive
 from tocsin.harness.traffic.clients.request_encoder import traceparent
-from tocsin.harness.traffic.payloads.payload_kind import Form
+from tocsin.harness.traffic.payloads.request_protocol import Form
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
 HANG, CLOSE = b"hang", b""

@@ -13,13 +13,13 @@ from tocsin.harness.evidence.requests import KINDS
 from tocsin.harness.traffic.payloads import ALL, DECLARATIONS, FaultyArgs, NormalArgs, declarations, parse_payload
 from tocsin.harness.traffic.payloads.faulty_kinds import FAULTY
 from tocsin.harness.traffic.payloads.mix import spread
-from tocsin.harness.traffic.payloads.request_protocol import asking
+from tocsin.harness.traffic.payloads.request_protocol import request_protocol
 
 ROW = [1, 2, 3]
 V2 = {"model": "m", "input": "x", "datatype": "FP32"}
-PLAIN = asking(Shape(path="/predict", body='{"inputs": [{"data": $row}]}', features=("a", "b", "c"), v2=V2))
-NAMED = asking(Shape(path="/score", body='{"a": "$a", "b": {"c": $b}, "c": [$c]}', features=("a", "b", "c")))
-TENSOR = asking(Shape(path="/predict", body="$row", features=("a", "b", "c"), v2=V2), "v2")
+PLAIN = request_protocol(Shape(path="/predict", body='{"inputs": [{"data": $row}]}', features=("a", "b", "c"), v2=V2))
+NAMED = request_protocol(Shape(path="/score", body='{"a": "$a", "b": {"c": $b}, "c": [$c]}', features=("a", "b", "c")))
+TENSOR = request_protocol(Shape(path="/predict", body="$row", features=("a", "b", "c"), v2=V2), "v2")
 BY_NAME = {kind.name: kind for kind in ALL}
 
 
@@ -119,7 +119,7 @@ def test_the_form_of_a_kind(name, change):
 @pytest.mark.parametrize("body", ['{"features": $row}', "$row", '[{"a": $row, "b": "text"}]'])
 @pytest.mark.parametrize("row", [(1,), (0.5, -1e300), tuple(range(100))])
 def test_broken_json_is_json_for_no_template(body, row):
-    how = asking(Shape(path="/", body=body, features=("a",)))
+    how = request_protocol(Shape(path="/", body=body, features=("a",)))
     with pytest.raises(ValueError):
         json.loads(make("broken_json", how, row))
 
@@ -148,7 +148,7 @@ def test_the_open_inference_protocol_asks_with_one_tensor():
         "inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 3], "data": [1, 2, 3]}]
     }
     with pytest.raises(StackError, match=r"declares no `payload.v2`"):
-        asking(Shape(path="/", body="$row", features=("a",)), "v2")
+        request_protocol(Shape(path="/", body="$row", features=("a",)), "v2")
 
 
 FOUR = ("broken_json", "wrong_shape", "nan", "oversize")

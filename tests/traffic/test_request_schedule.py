@@ -15,7 +15,7 @@ from tocsin.harness.evidence.requests import KINDS
 from tocsin.harness.traffic import request_schedule
 from tocsin.harness.traffic.load_plan import CanaryPlan, TrafficPlan, read_plan
 from tocsin.harness.traffic.payloads import load_sample
-from tocsin.harness.traffic.payloads.payload_kind import Form
+from tocsin.harness.traffic.payloads.request_protocol import Form
 from tocsin.harness.traffic.request_schedule import BLOCK, FEEDBACK_INDEX, Due, loads
 
 RAMP = {"t_s": [0, 4], "rate_per_s": [0, 2000]}

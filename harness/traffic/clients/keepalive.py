@@ -19,7 +19,7 @@ from tocsin.harness.evidence.requests import ANSWERED, FAILED, UNKNOWN
 from tocsin.harness.traffic.clients.exchange import NEVER_SENT, Exchange
 from tocsin.harness.traffic.clients.request_encoder import encode, head_of
 from tocsin.harness.traffic.clients.response_reader import InvalidResponse, ResponseReader
-from tocsin.harness.traffic.payloads.payload_kind import Form
+from tocsin.harness.traffic.payloads.request_protocol import Form
 
 __all__ = ["Exchange", "KeepAlive"]
 

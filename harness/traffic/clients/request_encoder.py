@@ -5,7 +5,7 @@ from __future__ import annotations
 from binascii import hexlify
 from hashlib import blake2b
 
-from tocsin.harness.traffic.payloads.payload_kind import Form
+from tocsin.harness.traffic.payloads.request_protocol import Form
 
 
 def head_of(form: Form, address: str) -> bytes:

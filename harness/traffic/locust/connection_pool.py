@@ -16,7 +16,7 @@ from tocsin.harness.traffic.clients.request_encoder import head_of
 from tocsin.harness.traffic.locust.connection import Connection
 from tocsin.harness.traffic.locust.request_outlet import Ended, Lane
 from tocsin.harness.traffic.locust.response_check import ResponseCheck
-from tocsin.harness.traffic.payloads.payload_kind import Form
+from tocsin.harness.traffic.payloads.request_protocol import Form
 from tocsin.harness.traffic.request_schedule import Due
 
 _SWEEPS_PER_TIMEOUT = 20

@@ -35,7 +35,7 @@ from tocsin.harness.traffic.clients.exchange import NEVER_SENT, Exchange
 from tocsin.harness.traffic.clients.request_encoder import traceparent
 from tocsin.harness.traffic.load_plan import TrafficPlan
 from tocsin.harness.traffic.locust.locust_clients import host_of, outcome_of, status_of, verify_of
-from tocsin.harness.traffic.payloads.payload_kind import Form
+from tocsin.harness.traffic.payloads.request_protocol import Form
 from tocsin.harness.traffic.request_schedule import Due
 
 _USER, _MORE = KINDS.index("user"), KINDS.index("user_more")

@@ -16,7 +16,7 @@ from tocsin.harness.traffic.clients.exchange import Exchange
 from tocsin.harness.traffic.clients.keepalive import KeepAlive
 from tocsin.harness.traffic.clients.request_encoder import traceparent
 from tocsin.harness.traffic.load_plan import TrafficPlan
-from tocsin.harness.traffic.payloads.payload_kind import Form
+from tocsin.harness.traffic.payloads.request_protocol import Form
 
 
 def outcome_of(error: BaseException | None, status: int) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from tocsin.harness.traffic.clients.exchange import Exchange
-from tocsin.harness.traffic.payloads.payload_kind import Form
+from tocsin.harness.traffic.payloads.request_protocol import Form
 from tocsin.harness.traffic.request_schedule import Due
 
 Lane = Callable[[Due], None]

@@ -10,7 +10,7 @@ from gevent.event import AsyncResult
 
 from tocsin.harness.traffic.clients.exchange import NEVER_SENT
 from tocsin.harness.traffic.locust.request_outlet import Ended, Lane
-from tocsin.harness.traffic.payloads.payload_kind import Form
+from tocsin.harness.traffic.payloads.request_protocol import Form
 from tocsin.harness.traffic.request_schedule import Due
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tocsin.harness.evidence.requests import KINDS
-from tocsin.harness.traffic.payloads.payload_kind import Form
+from tocsin.harness.traffic.payloads.request_protocol import Form
 from tocsin.harness.traffic.payloads.response_shape import missing_fields
 
 _GOOD = {KINDS.index(kind) for kind in ("normal", "shifted")}

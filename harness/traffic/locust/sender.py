@@ -24,7 +24,7 @@ from tocsin.harness.traffic.locust.request_outlet import Lane, RequestOutlet
 from tocsin.harness.traffic.locust.request_queue import RequestQueue
 from tocsin.harness.traffic.locust.response_check import ResponseCheck
 from tocsin.harness.traffic.locust.running_totals import RunningTotals
-from tocsin.harness.traffic.payloads.payload_kind import Form
+from tocsin.harness.traffic.payloads.request_protocol import Form
 from tocsin.harness.traffic.request_schedule import Due, PhaseRequests
 
 _FIRST_USERS = 50

@@ -8,8 +8,8 @@ from tocsin.harness.traffic.payloads.feedback import Feedback
 from tocsin.harness.traffic.payloads.mix import FaultyArgs
 from tocsin.harness.traffic.payloads.normal import CANARY, NORMAL
 from tocsin.harness.traffic.payloads.payload_args import FeedbackArgs, NormalArgs, PayloadArgs
-from tocsin.harness.traffic.payloads.payload_kind import Declaration, Form, PayloadKind
-from tocsin.harness.traffic.payloads.request_protocol import RequestProtocol
+from tocsin.harness.traffic.payloads.payload_kind import Declaration, PayloadKind
+from tocsin.harness.traffic.payloads.request_protocol import Form, RequestProtocol
 from tocsin.harness.traffic.payloads.row_sample import Sample, load_sample
 from tocsin.harness.traffic.payloads.shifted import ShiftArgs
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
@@ -29,29 +28,32 @@ CATALOGUE: Mapping[str, type[BaseModel]] = {
 """A key of a phase's `payload` -> the model of the whole payload: the first that is there decides. Empty is normal."""
 
 OF_USERS = {
-    name: Declaration(status=(), counted="maybe", logged="maybe")  # a user of one's own may ask for anything
+    name: Declaration(status=(), counted="maybe", logged="maybe")  # a custom user may ask for anything
     for name in ("user", "user_more")
 }
-"""Kinds that no payload makes: the requests of Locust users of one's own."""
+"""Kinds that no payload makes: the requests of custom Locust users."""
 
 
-def declarations(answers: Mapping[str, Otherwise] | None = None) -> dict[str, dict[str, Any]]:
+def declarations(answers: Mapping[str, Otherwise] | None = None) -> dict[str, dict[str, object]]:
     """Return kind -> what a good service does, ready for JSON; `answers` holds what a stack declares otherwise."""
-    declared = {**{kind.name: kind.declaration for kind in ALL}, **OF_USERS}
-    otherwise = {name: one.model_dump(mode="json", exclude_none=True) for name, one in (answers or {}).items()}
-    return {name: {**one.model_dump(mode="json"), **otherwise.get(name, {})} for name, one in declared.items()}
+    declared = {kind.name: kind.declaration.model_dump(mode="json") for kind in ALL}
+    declared |= {name: declaration.model_dump(mode="json") for name, declaration in OF_USERS.items()}
+    for name, otherwise in (answers or {}).items():
+        if name in declared:
+            declared[name] |= otherwise.model_dump(mode="json", exclude_none=True)
+    return declared
 
 
 DECLARATIONS = declarations()
 """Kind -> what a good service answers, counts and logs; written into the evidence."""
 
 
-def parse_payload(payload: Mapping[str, Any]) -> PayloadArgs:
+def parse_payload(payload: Mapping[str, object]) -> PayloadArgs:
     """Return the arguments of a phase's `payload`; StackError if it is none of CATALOGUE."""
     named = [key for key in ("shift", "faulty") if key in payload]
     if len(named) > 1:
         raise StackError(f"The payload {dict(payload)} holds both shift and faulty; a phase holds one of them.")
-    model = CATALOGUE[named[0]] if named else NormalArgs
+    model = CATALOGUE[named[0] if named else "protocol"]
     try:
         args = model.model_validate(dict(payload))
     except ValidationError as error:

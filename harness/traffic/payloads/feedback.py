@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from tocsin.harness.traffic.payloads.body_template import Template
-from tocsin.harness.traffic.payloads.payload_kind import Declaration, Form, PayloadKind, Row
-from tocsin.harness.traffic.payloads.request_protocol import RequestProtocol
+from tocsin.harness.traffic.payloads.body_template import Row, Template
+from tocsin.harness.traffic.payloads.payload_kind import Declaration, PayloadKind
+from tocsin.harness.traffic.payloads.request_protocol import Form, RequestProtocol
 
 NAMES = ("request_id", "label")
 """What the template of a feedback's body may name."""
@@ -27,8 +27,8 @@ class Feedback:
         return self.template.fill((request_id, truth))
 
 
-def _example(row: Row, asking: RequestProtocol) -> bytes:
-    """The rows of a feedback are a request id and a label, not features; Content makes its bodies."""
+def _example(row: Row, protocol: RequestProtocol) -> bytes:
+    """The rows of a feedback are a request id and a label, not features; PhaseContent makes its bodies."""
     return json.dumps({"request_id": "", "label": 0}).encode()
 
 

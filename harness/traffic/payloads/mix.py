@@ -1,4 +1,4 @@
-"""Kinds in a mix: each takes exactly its share of the requests, as evenly spread as can be."""
+"""A mix of kinds: each takes exactly its share of the requests, as evenly spread as possible."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ _NEED_V2 = frozenset(kind.name for kind in FAULTY if kind.needs_v2)
 
 
 def _weights(value: object) -> object:
-    return dict.fromkeys(value, 1.0) if isinstance(value, (list, tuple)) else value
+    if isinstance(value, (list, tuple)):
+        return dict.fromkeys(value, 1.0)
+    return value
 
 
 def _known(weights: Mapping[str, float]) -> Mapping[str, float]:

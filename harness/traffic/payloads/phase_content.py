@@ -1,4 +1,4 @@
-"""What a phase sends, request by request: kind, form and body of each, worked out block by block.
+"""Works out what a phase sends, block by block: kind, form and body of each request.
 
 The same seed, phase and number give the same request, whoever asks and however many share the work.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
@@ -18,10 +17,11 @@ from tocsin.harness.traffic.payloads.body_template import Template
 from tocsin.harness.traffic.payloads.feedback import NAMES, Feedback
 from tocsin.harness.traffic.payloads.mix import FaultyArgs, spread
 from tocsin.harness.traffic.payloads.payload_args import PayloadArgs
-from tocsin.harness.traffic.payloads.payload_kind import Form, PayloadKind
-from tocsin.harness.traffic.payloads.phase_shift import PhaseShift, chosen
-from tocsin.harness.traffic.payloads.request_protocol import RequestProtocol, asking
+from tocsin.harness.traffic.payloads.payload_kind import PayloadKind
+from tocsin.harness.traffic.payloads.phase_shift import PhaseShift, ShiftedBlock
+from tocsin.harness.traffic.payloads.request_protocol import Form, RequestProtocol, request_protocol
 from tocsin.harness.traffic.payloads.row_sample import Sample
+from tocsin.harness.traffic.payloads.shift_functions import chosen
 from tocsin.harness.traffic.payloads.shifted import ShiftArgs
 
 BLOCK = 4096
@@ -52,13 +52,17 @@ class PhaseContent:
 
     def __init__(self, args: PayloadArgs, sample: Sample, *, seed: Sequence[int], speed: float) -> None:
         self._args, self._sample, self._seed = args, sample, tuple(seed)
-        self._asking = asking(sample.shape, args.protocol)
+        self._protocol = request_protocol(sample.shape, args.protocol)
         self._kinds = {kind.name: kind for kind in ALL}
         self._cache: dict[int, bytes] = {}
         self.feedback = _feedback(args, sample, speed)
-        self._shifting = PhaseShift(args, sample, speed) if isinstance(args, ShiftArgs) else None
-        used = ("normal", *args.faulty) if isinstance(args, FaultyArgs) else ("normal",)
-        by_kind = {name: _form(self._kinds[name], self._asking) for name in used}
+        self._shift: PhaseShift | None = None
+        if isinstance(args, ShiftArgs):
+            self._shift = PhaseShift(args, sample, speed)
+        used = ["normal"]
+        if isinstance(args, FaultyArgs):
+            used += args.faulty
+        by_kind = {name: _form(self._kinds[name], self._protocol) for name in used}
         self.forms: tuple[Form, ...] = tuple(dict.fromkeys(by_kind.values()))
         self._form_of = np.zeros(len(KINDS), dtype=np.uint8)  # shifted rows are sent as normal ones are
         for name, form in by_kind.items():
@@ -69,25 +73,29 @@ class PhaseContent:
 
         `first` is a multiple of BLOCK, and only the last batch is shorter than BLOCK.
         """
-        rows, shifts, told = np.random.default_rng([*self._seed, first]).spawn(3)
+        for_rows, for_shift, for_feedback = np.random.default_rng([*self._seed, first]).spawn(3)
         count = len(at_s)
-        places = rows.integers(len(self._sample.live), size=count)
+        places = for_rows.integers(len(self._sample.live), size=count)
         kinds = np.zeros(count, dtype=np.uint8)
         if isinstance(self._args, FaultyArgs):
             kinds = np.array([NUMBER[name] for name in spread(self._args, count, first)], dtype=np.uint8)
         share = self.feedback.share if self.feedback else 0.0
-        feedback = chosen(share * (kinds == NUMBER["normal"]), told)
-        truth = None if self._sample.labels is None else self._sample.labels[places]
-        changed = None
-        if self._shifting:
-            made = self._shifting.shift(places, feedback, at_s, shifts)
-            kinds, places, truth, changed = made.kinds, made.places, made.truth, made.rows
-        body = self._bodies(kinds, places) if changed is None else changed.bodies(self._asking.template)
-        return Batch(kinds=kinds, forms=self._form_of[kinds], truth=truth, body=body, feedback=feedback)
+        feedback = chosen(share * (kinds == NUMBER["normal"]), for_feedback)
+        block = ShiftedBlock(kinds=kinds, places=places, truth=self._sample.truth(places), rows=None)
+        if self._shift:
+            block = self._shift.shift(places, feedback, at_s, for_shift)
+        if block.rows is None:
+            body = self._bodies(block.kinds, block.places)
+        else:
+            body = block.rows.bodies(self._protocol.template)
+        forms = self._form_of[block.kinds]
+        return Batch(kinds=block.kinds, forms=forms, truth=block.truth, body=body, feedback=feedback)
 
-    def delivered(self) -> list[dict[str, Any]]:
+    def delivered(self) -> list[dict[str, object]]:
         """Return the shift made in all batches so far, feature by feature, beside the declared one."""
-        return self._shifting.delivered() if self._shifting else []
+        if self._shift is None:
+            return []
+        return self._shift.delivered()
 
     def _bodies(self, kinds: np.ndarray, places: np.ndarray) -> Callable[[int], bytes]:
         """Return what makes the bodies of unchanged rows: good ones are kept, faulty ones made each time."""
@@ -97,18 +105,18 @@ class PhaseContent:
         def body(i: int) -> bytes:
             place = live[i]
             if numbers[i] not in good:
-                return self._kinds[KINDS[numbers[i]]].make(self._sample.row(place), self._asking)
-            found = cache.get(place)
-            if found is None:
-                found = self._asking.template.fill(self._sample.row(place))
+                return self._kinds[KINDS[numbers[i]]].make(self._sample.row(place), self._protocol)
+            cached = cache.get(place)
+            if cached is None:
+                cached = self._protocol.template.fill(self._sample.row(place))
                 if len(cache) < _CACHED_BODIES:
-                    cache[place] = found
-            return found
+                    cache[place] = cached
+            return cached
 
         return body
 
 
-def content(payload: Mapping[str, Any], sample: Sample, *, seed: Sequence[int], speed: float = 1.0) -> PhaseContent:
+def content(payload: Mapping[str, object], sample: Sample, *, seed: Sequence[int], speed: float = 1.0) -> PhaseContent:
     """Return what a phase with this `payload` sends; StackError if it is wrong or the sample cannot give it."""
     return PhaseContent(parse_payload(payload), sample, seed=seed, speed=speed)
 
@@ -118,15 +126,15 @@ def _feedback(args: PayloadArgs, sample: Sample, speed: float) -> Feedback | Non
         return None
     shape = sample.shape.feedback
     if shape is None or sample.labels is None:
-        lacking = "no `payload.feedback`" if shape is None else "rows without labels"
+        lacking = {True: "no `payload.feedback`", False: "rows without labels"}[shape is None]
         raise StackError(f"No truth can be sent: the stack declares {lacking}.", hint="Correct stack.yaml.")
-    form = replace(asking(sample.shape).form, path=shape.path)
+    form = replace(request_protocol(sample.shape).form, path=shape.path)
     template = Template(shape.body, NAMES)
-    template.fill(("", 0))  # a name that is neither is told now
+    template.fill(("", 0))  # raises now if the body names anything else
     return Feedback(share=args.feedback.share, delay_s=args.feedback.delay / speed, form=form, template=template)
 
 
-def _form(kind: PayloadKind, asking: RequestProtocol) -> Form:
-    if kind.needs_v2 and asking.v2 is None:
+def _form(kind: PayloadKind, protocol: RequestProtocol) -> Form:
+    if kind.needs_v2 and protocol.v2 is None:
         raise StackError(f"{kind.name} needs a stack that declares `payload.v2`.", hint="Declare it in stack.yaml.")
-    return kind.form(asking)
+    return kind.form(protocol)

@@ -1,10 +1,9 @@
-"""One phase's shift at work: which rows are sent, what is changed in them, and how much of it was really done."""
+"""Applies one phase's shift: which rows are sent, what is changed in them, and how much of it was achieved."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -18,6 +17,8 @@ from tocsin.harness.traffic.payloads.shifted import ShiftArgs
 _SHIFTED, _MISSING, _NAN = (KINDS.index(name) for name in ("shifted", "missing", "nan"))
 _SLICE = 256
 _VALUE, _NULL, _LEFT_OUT, _NOT_A_NUMBER = range(4)
+_IN_PLACE = {"missing": _MISSING, "nan": _NAN}
+"""Shifts that send something else in place of a value -> the kind of the requests that they hit."""
 _INSTEAD = {_NULL: None, _LEFT_OUT: ABSENT, _NOT_A_NUMBER: float("nan")}
 
 
@@ -31,7 +32,7 @@ class ChangedRows:
 
     def bodies(self, template: Template) -> Callable[[int], bytes]:
         """Return what makes the body of row i; rows are read in slices, so that no request waits for all of them."""
-        ready: dict[int, list[list[Any]]] = {}
+        ready: dict[int, list[list[object]]] = {}
 
         def body(i: int) -> bytes:
             number = i // _SLICE
@@ -42,7 +43,7 @@ class ChangedRows:
 
         return body
 
-    def _lists(self, part: slice) -> list[list[Any]]:
+    def _lists(self, part: slice) -> list[list[object]]:
         lists = self.sample.lists(self.rows[part])
         if self.marks is not None:
             for i, place in np.argwhere(self.marks[part]).tolist():
@@ -75,56 +76,68 @@ class PhaseShift:
         if args.shift in ("label", "concept"):
             self._classes = self._labels_of(sample)
 
-    def shift(self, places: np.ndarray, told: np.ndarray, at_s: np.ndarray, rng: np.random.Generator) -> ShiftedBlock:
-        """Shift one block of live rows. `told` says for which the truth is sent: a concept shift concerns no others."""
+    def shift(
+        self, places: np.ndarray, with_feedback: np.ndarray, at_s: np.ndarray, rng: np.random.Generator
+    ) -> ShiftedBlock:
+        """Shift one block of live rows. A concept shift changes the truth of `with_feedback` only."""
         strength = self._args.strength(at_s, self._speed)
         self._requests += len(places)
         kinds = np.full(len(places), _SHIFTED, dtype=np.uint8)
         if self._args.shift == "label":
             places = self._relabelled(places, strength, rng)
-        truth = None if self._sample.labels is None else self._sample.labels[places]
-        if self._args.shift == "label":
-            return ShiftedBlock(kinds=kinds, places=places, truth=truth, rows=None)
+        truth, changed = self._sample.truth(places), None
         if self._args.shift == "concept":
-            return ShiftedBlock(kinds=kinds, places=places, truth=self._turned(truth, told, strength, rng), rows=None)
-        rows, marks = self._sample.live[places].astype(np.float64), None
-        if self._args.shift in OF_VALUES:
-            self._change(rows, strength, rng)
-        else:
-            marks = self._mark(rows, strength, rng)
-            kinds[marks.any(axis=1)] = _NAN if self._args.shift == "nan" else _MISSING
-        return ShiftedBlock(
-            kinds=kinds, places=places, truth=truth, rows=ChangedRows(rows=rows, marks=marks, sample=self._sample)
-        )
+            truth = self._turned(truth, with_feedback, strength, rng)
+        elif self._args.shift in OF_VALUES:
+            changed = self._change(places, strength, rng)
+        elif self._args.shift in _IN_PLACE:
+            changed, marked = self._mark(places, strength, rng)
+            kinds[marked] = _IN_PLACE[self._args.shift]
+        return ShiftedBlock(kinds=kinds, places=places, truth=truth, rows=changed)
 
-    def delivered(self) -> list[dict[str, Any]]:
+    def delivered(self) -> list[dict[str, object]]:
         """Return declared and achieved size per feature; achieved is None before any of it was in force."""
-        about = {"shift": self._args.shift, "requests": self._requests}
         return [
             {
-                **about,
+                "shift": self._args.shift,
+                "requests": self._requests,
                 "feature": name or None,
                 "declared": size,
-                "achieved": self._done[name] / self._full[name] if self._full[name] else None,
+                "achieved": self._achieved(name),
             }
             for name, size in self._args.sizes.items()
         ]
 
-    def _change(self, rows: np.ndarray, strength: np.ndarray, rng: np.random.Generator) -> None:
+    def _achieved(self, name: str) -> float | None:
+        if not self._full[name]:
+            return None
+        return self._done[name] / self._full[name]
+
+    def _change(self, places: np.ndarray, strength: np.ndarray, rng: np.random.Generator) -> ChangedRows:
+        rows = self._sample.live[places].astype(np.float64)
         for name, feature in self._features.items():
             place = self._sample.place(name)
             dose = Dose(size=self._args.sizes[name], strength=strength, rng=rng, at_sd=self._args.at_sd or 0.0)
             rows[:, place], done, full = OF_VALUES[self._args.shift](rows[:, place], feature, dose)
             self._count(name, done, full)
+        return ChangedRows(rows=rows, marks=None, sample=self._sample)
 
-    def _mark(self, rows: np.ndarray, strength: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def _mark(
+        self, places: np.ndarray, strength: np.ndarray, rng: np.random.Generator
+    ) -> tuple[ChangedRows, np.ndarray]:
+        """Return the rows, and which of them have a value that is replaced."""
+        rows = self._sample.live[places].astype(np.float64)
         marks = np.zeros(rows.shape, dtype=np.uint8)
-        absent = _LEFT_OUT if self._args.sent_as == "absent" else _NULL
+        mark = _NULL
+        if self._args.shift == "nan":
+            mark = _NOT_A_NUMBER
+        elif self._args.sent_as == "absent":
+            mark = _LEFT_OUT
         for name, size in self._args.sizes.items():
             hits = chosen(size * strength, rng)
-            marks[hits, self._sample.place(name)] = _NOT_A_NUMBER if self._args.shift == "nan" else absent
+            marks[hits, self._sample.place(name)] = mark
             self._count(name, float(hits.sum()), float(strength.sum()))
-        return marks
+        return ChangedRows(rows=rows, marks=marks, sample=self._sample), np.any(marks, axis=1)
 
     def _relabelled(self, places: np.ndarray, strength: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Draw rows anew, so that the label's share moves from its own to the declared one."""
@@ -138,13 +151,13 @@ class PhaseShift:
         return drawn
 
     def _turned(
-        self, truth: np.ndarray | None, told: np.ndarray, strength: np.ndarray, rng: np.random.Generator
+        self, truth: np.ndarray | None, with_feedback: np.ndarray, strength: np.ndarray, rng: np.random.Generator
     ) -> np.ndarray:
-        """Replace the declared share of the truths that are told by the next class."""
+        """Replace the declared share of the truths that are sent by the next class."""
         assert truth is not None
-        hits = chosen(self._args.sizes[""] * strength * told, rng)
+        hits = chosen(self._args.sizes[""] * strength * with_feedback, rng)
         following = self._classes[(np.searchsorted(self._classes, truth) + 1) % len(self._classes)]
-        self._count("", float(hits.sum()), float((strength * told).sum()))
+        self._count("", float(hits.sum()), float((strength * with_feedback).sum()))
         turned: np.ndarray = np.where(hits, following, truth)
         return turned
 
@@ -153,7 +166,7 @@ class PhaseShift:
         self._full[name] += full
 
     def _labels_of(self, sample: Sample) -> np.ndarray:
-        classes = np.unique(sample.labels) if sample.labels is not None else np.empty(0, dtype=np.int64)
+        classes = np.unique([] if sample.labels is None else sample.labels).astype(np.int64)
         if len(classes) < 2:
             raise StackError(
                 f"A {self._args.shift} shift needs rows of at least two classes; the sample has {len(classes)}.",

@@ -1,18 +1,40 @@
-"""How a stack is asked: the template and the form of a good request, by protocol."""
+"""What a good request looks like, by protocol: the template of its body, and its form (path, method, headers)."""
 
 from __future__ import annotations
 
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
 
 from tocsin.harness.core.errors import StackError
 from tocsin.harness.declarations.payload_spec import V2, Shape
 from tocsin.harness.traffic.payloads.body_template import Template
-from tocsin.harness.traffic.payloads.payload_kind import Form
 
 _VARIABLE = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+Manner = Literal["plain", "slow_body", "abort", "truncated"]
+"""How a request is sent. plain: at once and whole. slow_body: the head at once, the body in pieces over `slow_s`.
+abort: the head with the whole length, half of the body, then the connection is cut (reset), and no answer is read.
+truncated: the same, but only the sending side is closed, and an answer is awaited."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Form:
+    """What a request is beside its body. A plan has few of them, so that a sender can encode each head once.
+
+    `headers` are further ones, lower case; they may hold secrets and are never shown or written down.
+    `slow_s` is in wall seconds, and of use only to `slow_body`. No content type: the header is left out.
+    """
+
+    path: str
+    method: str = "POST"
+    content_type: str = "application/json"
+    manner: Manner = "plain"
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    slow_s: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,8 +46,10 @@ class RequestProtocol:
     v2: V2 | None = None
 
 
-def asking(shape: Shape, protocol: str = "plain", environment: Mapping[str, str] = os.environ) -> RequestProtocol:
-    """Return how to ask by `protocol` (plain or v2); StackError if the stack or the environment lacks something."""
+def request_protocol(
+    shape: Shape, protocol: str = "plain", environment: Mapping[str, str] = os.environ
+) -> RequestProtocol:
+    """Return the request of `protocol` (plain or v2); StackError if the stack or the environment lacks something."""
     headers = tuple((name.lower(), filled(text, environment)) for name, text in shape.headers.items())
     if protocol == "plain":
         form = Form(path=shape.path, headers=headers)
@@ -38,7 +62,9 @@ def asking(shape: Shape, protocol: str = "plain", environment: Mapping[str, str]
 
 def infer_path(model: str, version: str | None = None) -> str:
     """Return the path of the Open Inference Protocol, version 2, for a model."""
-    return f"/v2/models/{model}/versions/{version}/infer" if version else f"/v2/models/{model}/infer"
+    if version is None:
+        return f"/v2/models/{model}/infer"
+    return f"/v2/models/{model}/versions/{version}/infer"
 
 
 def v2_body(v2: V2, features: int) -> str:
@@ -50,12 +76,12 @@ def v2_body(v2: V2, features: int) -> str:
 def filled(text: str, environment: Mapping[str, str] = os.environ) -> str:
     """Return `text` with each `${env:NAME}` replaced; StackError if a variable is not set. The result is secret."""
 
-    def value(found: re.Match[str]) -> str:
-        if found[1] not in environment:
+    def value(variable: re.Match[str]) -> str:
+        if variable[1] not in environment:
             raise StackError(
-                f"The header {text!r} needs the environment variable {found[1]}, which is not set.",
-                hint=f"Set {found[1]} where the traffic runs.",
+                f"The header {text!r} needs the environment variable {variable[1]}, which is not set.",
+                hint=f"Set {variable[1]} where the traffic runs.",
             )
-        return environment[found[1]]
+        return environment[variable[1]]
 
     return _VARIABLE.sub(value, text)

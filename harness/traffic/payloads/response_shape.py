@@ -1,10 +1,11 @@
-"""Whether an answer has the shape that stack.yaml declares: a 200 that holds no prediction is no answer."""
+"""Whether an answer has the fields that stack.yaml declares: a 200 that holds no prediction is no answer."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+
+from tocsin.harness.core.json_pointer import find
 
 
 def missing_fields(body: bytes, response: Mapping[str, str]) -> tuple[str, ...]:
@@ -15,16 +16,4 @@ def missing_fields(body: bytes, response: Mapping[str, str]) -> tuple[str, ...]:
         document = json.loads(body)
     except (ValueError, RecursionError):
         return tuple(response)
-    return tuple(name for name, pointer in response.items() if _at(document, pointer) is None)
-
-
-def _at(document: Any, pointer: str) -> Any:
-    for part in pointer.split("/")[1:]:
-        key = part.replace("~1", "/").replace("~0", "~")
-        if isinstance(document, dict):
-            document = document.get(key)
-        elif isinstance(document, list) and key.isdigit() and int(key) < len(document):
-            document = document[int(key)]
-        else:
-            return None
-    return document
+    return tuple(name for name, pointer in response.items() if find(document, pointer) is None)

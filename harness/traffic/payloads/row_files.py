@@ -1,4 +1,4 @@
-"""Rows of the user's own: CSV, JSONL or Parquet, by the name's ending, as named columns."""
+"""Reads rows from the user's CSV, JSONL or Parquet file, chosen by the suffix, as named columns."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import csv
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from tocsin.harness.core.errors import StackError
 
-Columns = dict[str, list[Any]]
+Columns = dict[str, list[object]]
 """Column name -> values: numbers, text, True and False, or None for missing."""
 
 
@@ -43,7 +42,7 @@ def _csv(path: Path, names: Sequence[str]) -> Columns:
     with path.open(newline="", encoding="utf-8") as file:
         rows = csv.reader(file)
         header = next(rows, [])
-        columns: Columns = {name: [] for name in header}
+        columns: dict[str, list[str]] = {name: [] for name in header}
         for number, row in enumerate(rows, 2):
             if row and len(row) != len(header):
                 raise ValueError(f"line {number} has {len(row)} fields, the header {len(header)}")
@@ -52,11 +51,11 @@ def _csv(path: Path, names: Sequence[str]) -> Columns:
     return {name: _typed(texts) for name, texts in columns.items()}
 
 
-def _typed(texts: list[str]) -> list[Any]:
+def _typed(texts: list[str]) -> list[object]:
     """Read a column as whole numbers, else as numbers, else as text; an empty field is missing."""
     for number in (int, float):
         try:
-            return [number(text) if text else None for text in texts]
+            return [None if not text else number(text) for text in texts]
         except ValueError:
             continue
     return [text or None for text in texts]

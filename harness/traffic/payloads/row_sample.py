@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from pydantic import ValidationError
@@ -16,8 +15,8 @@ from tocsin.harness.core.errors import StackError
 from tocsin.harness.declarations.payload_spec import Shape
 from tocsin.harness.traffic.payloads.body_template import Template, placeholders
 from tocsin.harness.traffic.payloads.payload_kind import in_one_line
-from tocsin.harness.traffic.payloads.request_protocol import RequestProtocol, asking
-from tocsin.harness.traffic.payloads.row_files import Columns, read_table
+from tocsin.harness.traffic.payloads.request_protocol import RequestProtocol, request_protocol
+from tocsin.harness.traffic.payloads.row_files import READERS, Columns, read_table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +30,7 @@ class Sample:
     live: np.ndarray
     shape: Shape
     whole: tuple[bool, ...]
-    levels: Mapping[str, tuple[Any, ...]]
+    levels: Mapping[str, tuple[object, ...]]
     labels: np.ndarray | None = None
 
     @property
@@ -40,14 +39,20 @@ class Sample:
         return self.shape.features
 
     @cached_property
-    def asking(self) -> RequestProtocol:
-        """How the stack is asked by its plain protocol."""
-        return asking(self.shape)
+    def protocol(self) -> RequestProtocol:
+        """The stack's plain protocol."""
+        return request_protocol(self.shape)
 
     @property
     def template(self) -> Template:
-        """The plain protocol's request."""
-        return self.asking.template
+        """The body of a plain request."""
+        return self.protocol.template
+
+    def truth(self, places: np.ndarray) -> np.ndarray | None:
+        """Return the classes of live rows, None if they are not known."""
+        if self.labels is None:
+            return None
+        return np.take(self.labels, places)
 
     def place(self, feature: str) -> int:
         """Return the column of a feature; StackError if there is none of that name."""
@@ -55,62 +60,77 @@ class Sample:
             raise StackError(f"The sample has no feature {feature!r}; it has {', '.join(self.features)}.")
         return self.features.index(feature)
 
-    def lists(self, rows: np.ndarray) -> list[list[Any]]:
+    def lists(self, rows: np.ndarray) -> list[list[object]]:
         """Return rows as they are sent: whole numbers without a point, text for its place in `levels`, None for nan."""
         columns = [self._column(place, rows[:, place]) for place in range(rows.shape[1])]
         return [list(row) for row in zip(*columns, strict=True)]
 
-    def row(self, place: int) -> list[Any]:
+    def row(self, place: int) -> list[object]:
         """Return one live row as it is sent."""
         if np.issubdtype(self.live.dtype, np.integer):
-            whole: list[Any] = self.live[place].tolist()
-            return whole
+            return list(self.live[place].tolist())
         return self.lists(self.live[place : place + 1])[0]
 
-    def _column(self, place: int, values: np.ndarray) -> list[Any]:
-        levels = self.levels.get(self.features[place])
+    def _column(self, place: int, values: np.ndarray) -> list[object]:
         absent = np.isnan(values)
+        present = self._present(place, values[~absent])
         if not absent.any():
-            column = values.astype(np.int64).tolist() if levels or self.whole[place] else values.tolist()
-            return [levels[code] for code in column] if levels else column
-        kept = iter(self._column(place, values[~absent]))
+            return present
+        kept = iter(present)
         return [None if missing else next(kept) for missing in absent.tolist()]
 
+    def _present(self, place: int, values: np.ndarray) -> list[object]:
+        levels = self.levels.get(self.features[place])
+        if levels:
+            return [levels[code] for code in values.astype(np.int64).tolist()]
+        if self.whole[place]:
+            return list(values.astype(np.int64).tolist())
+        return list(values.tolist())
 
-def load_sample(path: Path, payload: Mapping[str, Any], reference: Path | None = None) -> Sample:
+
+def load_sample(path: Path, payload: Mapping[str, object], reference: Path | None = None) -> Sample:
     """Read the rows of an `.npz` or a table; `payload` has the fields of stack.Shape. StackError if they misfit."""
     shape = _shape(payload)
-    if path.suffix.lower() not in (".csv", ".jsonl", ".ndjson", ".parquet"):
+    if path.suffix.lower() not in READERS:
         return _stored(path, shape)
-    names = (*shape.features, *((shape.label,) if shape.label else ()))
+    names, labels = shape.features, None
+    if shape.label:
+        names = (*names, shape.label)
     rows = read_table(path, names)
-    yardstick = read_table(reference, shape.features) if reference else rows
-    levels = {name: levels for name in shape.features if (levels := _levels([*rows[name], *yardstick[name]]))}
+    yardstick = rows
+    if reference:
+        yardstick = read_table(reference, shape.features)
+    levels = {name: _levels([*rows[name], *yardstick[name]]) for name in shape.features}
     live = _matrix(rows, shape.features, levels)
-    whole = tuple(
-        shape.integers or all(value is None or type(value) is int for value in rows[name]) for name in shape.features
-    )
-    if all(whole) and not levels and not np.isnan(live).any():
+    whole = tuple(shape.integers or _all_whole(rows[name]) for name in shape.features)
+    if all(whole) and not any(levels.values()) and not np.isnan(live).any():
         live = live.astype(np.int64)
-    return Sample(
-        live=live,
-        reference=_matrix(yardstick, shape.features, levels) if reference else live,
-        shape=shape,
-        whole=whole,
-        levels=levels,
-        labels=_labels(rows[shape.label], path) if shape.label else None,
-    )
+    if shape.label:
+        labels = _labels(rows[shape.label], path)
+    reference_rows = live
+    if reference:
+        reference_rows = _matrix(yardstick, shape.features, levels)
+    levels = {name: values for name, values in levels.items() if values}
+    return Sample(live=live, reference=reference_rows, shape=shape, whole=whole, levels=levels, labels=labels)
 
 
-def _shape(payload: Mapping[str, Any]) -> Shape:
+def _all_whole(values: Sequence[object]) -> bool:
+    return all(value is None or type(value) is int for value in values)
+
+
+def _shape(payload: Mapping[str, object]) -> Shape:
     try:
         shape = Shape.model_validate(dict(payload))
     except ValidationError as error:
         raise StackError(f"The payload of the stack is wrong: {in_one_line(error)}.") from None
     names = placeholders(shape.body)
     strange = [name for name in names if name not in ("row", *shape.features)]
-    if not names or strange:
-        wrong = f"has ${', $'.join(strange)}, which is no feature" if strange else 'has no $row and no "$name"'
+    wrong = ""
+    if strange:
+        wrong = f"has ${', $'.join(strange)}, which is no feature"
+    elif not names:
+        wrong = 'has no $row and no "$name"'
+    if wrong:
         raise StackError(f"The request body {shape.body!r} {wrong}.", hint="Correct `payload.body` in stack.yaml.")
     try:
         Template(shape.body, shape.features).document([0] * len(shape.features))
@@ -138,38 +158,39 @@ def _stored(path: Path, shape: Shape) -> Sample:
                 f"{path}: `{name}` has shape {rows.shape}; expected rows x {len(shape.features)} features.",
                 hint="Correct `payload.features` or the sample in stack.yaml.",
             )
-    whole = shape.integers or np.issubdtype(live.dtype, np.integer)
-    return Sample(
-        reference=reference,
-        live=live,
-        shape=shape,
-        whole=(bool(whole),) * len(shape.features),
-        levels={},
-        labels=None if labels is None else labels.astype(np.int64),
-    )
+    if labels is not None:
+        labels = labels.astype(np.int64)
+    whole = (bool(shape.integers or np.issubdtype(live.dtype, np.integer)),) * len(shape.features)
+    return Sample(reference=reference, live=live, shape=shape, whole=whole, levels={}, labels=labels)
 
 
-def _levels(values: Sequence[Any]) -> tuple[Any, ...]:
+def _levels(values: Sequence[object]) -> tuple[object, ...]:
     """Return the distinct values of a column that holds anything but plain numbers, in a fixed order; else nothing.
 
     Whole numbers beyond 2**53 are names rather than numbers: a float would change them.
     """
-    if all(value is None or type(value) is float or type(value) is int and abs(value) <= 2**53 for value in values):
+    if all(_is_plain_number(value) for value in values):
         return ()
     return tuple(sorted({value for value in values if value is not None}, key=lambda value: (str(type(value)), value)))
 
 
-def _matrix(columns: Columns, names: Sequence[str], levels: Mapping[str, tuple[Any, ...]]) -> np.ndarray:
+def _is_plain_number(value: object) -> bool:
+    if type(value) is int:
+        return abs(value) <= 2**53
+    return value is None or type(value) is float
+
+
+def _matrix(columns: Columns, names: Sequence[str], levels: Mapping[str, tuple[object, ...]]) -> np.ndarray:
     matrix = np.empty((len(columns[names[0]]), len(names)))
     for place, name in enumerate(names):
-        code = {level: float(number) for number, level in enumerate(levels.get(name, ()))}
-        values = columns[name]
-        matrix[:, place] = [np.nan if value is None else code[value] if code else value for value in values]
+        codes: dict[object, float] = {level: float(number) for number, level in enumerate(levels.get(name, ()))}
+        codes[None] = np.nan
+        matrix[:, place] = np.array([codes.get(value, value) for value in columns[name]], dtype=np.float64)
     return matrix
 
 
-def _labels(values: Sequence[Any], path: Path) -> np.ndarray:
+def _labels(values: Sequence[object], path: Path) -> np.ndarray:
     try:
-        return np.array([int(value) for value in values], dtype=np.int64)
+        return np.array([int(value) for value in values], dtype=np.int64)  # type: ignore[call-overload]
     except (TypeError, ValueError):
         raise StackError(f"{path}: the column of `payload.label` holds no whole numbers.") from None

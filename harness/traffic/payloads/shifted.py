@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import AfterValidator, Field, model_validator
@@ -31,12 +31,13 @@ SIZES: Mapping[str, str] = {
 
 _NOT_BY_FEATURE = ("label", "concept")
 _OWN = {"outliers": "at_sd", "missing": "sent_as", "label": "label"}
+_GIVEN = {True: "it stands beside each feature", False: "or a size beside each feature"}
 _LIMITS = {"by_sd": (-100.0, 100.0), "factor": (0.0, 100.0), "share": (0.0, 1.0)}
 
 Size = Annotated[float, Field(allow_inf_nan=False)]
 
 
-def _distinct(names: Any) -> Any:
+def _distinct(names: object) -> object:
     if isinstance(names, tuple) and len(set(names)) != len(names):
         raise ValueError("a feature is named twice; name each once")
     return names
@@ -108,8 +109,7 @@ class ShiftArgs(PayloadArgs):
         elif self.shift not in _NOT_BY_FEATURE and not self.features:
             yield f"{self.shift} needs features, at least 1"
         if (getattr(self, mine) is None) != by_feature:
-            given = "it stands beside each feature" if by_feature else "or a size beside each feature"
-            yield f"{self.shift} needs {mine}, {given}, and not both"
+            yield f"{self.shift} needs {mine}, {_GIVEN[by_feature]}, and not both"
         allowed = {mine, _OWN.get(self.shift)}
         yield from (
             f"{self.shift} takes no {name}"

@@ -25,11 +25,11 @@ from tocsin.harness.traffic.clients.keepalive import KeepAlive
 from tocsin.harness.traffic.clients.request_encoder import encode, head_of
 from tocsin.harness.traffic.payloads import ALL, Form, PayloadKind, load_sample
 from tocsin.harness.traffic.payloads.faulty_kinds import FAULTY
-from tocsin.harness.traffic.payloads.request_protocol import RequestProtocol, asking
+from tocsin.harness.traffic.payloads.request_protocol import RequestProtocol, request_protocol
 
 STACK = load_stack("reference")
 SAMPLE = load_sample(STACK.folder / STACK.payload.rows, STACK.payload.shape)
-PROTOCOLS: dict[str, RequestProtocol] = {name: asking(SAMPLE.shape, name) for name in ("plain", "v2")}
+PROTOCOLS: dict[str, RequestProtocol] = {name: request_protocol(SAMPLE.shape, name) for name in ("plain", "v2")}
 KINDS = {kind.name: kind for kind in ALL}
 CASES = [(kind.name, protocol) for protocol in PROTOCOLS for kind in FAULTY]
 _CLASSES = {"success": "answered", "error": "failed", "rejected": "refused"}
