@@ -20,61 +20,70 @@ from tocsin.harness.evidence.evidence import Evidence
 from tocsin.harness.evidence.firings import where_it_went
 from tocsin.harness.evidence.interval import Interval
 from tocsin.harness.evidence.notifications import Notification
+from tocsin.harness.judging.alert_checks import alert_labels, streams_for_delivery
 from tocsin.harness.judging.check import Check, Finding, failed, passed, unknown
 
 
 def judge(evidence: Evidence, args: Fire) -> Finding:
     """Compare the first firing sample, or the first delivery answered 2xx, with the bound."""
     bound = onset_bound(evidence, args)
-    name = format_alert(args.alert, args.labels)
     early = _active_before(evidence, args, bound)
     if early:
-        return unknown(f"{early} was already active when {_place(args)} began, so nothing shows what set it off.")
-    fired = _fired(evidence, args, bound)
-    if fired is None or fired.start > bound.deadline:
-        if fired is None and not _recorded(evidence, args, bound):
-            return unknown(f"{name} was not firing when the record ended, before the {bound} was over.")
-        late = f"firing only {bound.when(fired.start)}" if fired else f"not firing {bound.when(bound.deadline)}"
-        return failed(f"{name} {late} ({bound}){_instead(evidence, args, bound, fired)}.")
-    story = f"{name} firing {bound.when(fired.start)}"
+        place = args.during or args.phase or "play"
+        return unknown(f"{early} was already active when {place} began, so nothing shows what set it off.")
+    episode = _first_episode(evidence, args, bound)
+    if episode is None or episode.start > bound.deadline:
+        return _not_in_time(evidence, args, bound, episode)
+    story = f"{format_alert(args.alert, args.labels)} firing {bound.when(episode.start)}"
     figures = {
-        "firing_s": round(bound.after_s(fired.start), 3),
+        "firing_s": round(bound.after_s(episode.start), 3),
         "bound_s": bound.total_s,
         "fixed_s": dict(bound.fixed_s),
     }
     if args.delivered_to is None:
         return passed(f"{story} ({bound}).", **figures)
-    return _delivery(evidence, args, bound, fired, story, figures)
+    return _delivery(evidence, args, bound, episode, story, figures)
 
 
 def window(evidence: Evidence, args: Fire) -> Interval:
     """From where nothing may be active yet to the answer: the firing or the delivery, else the end of the bound."""
     bound = onset_bound(evidence, args)
-    fired = _fired(evidence, args, bound)
-    at: float | None = fired.start if fired else None
-    if fired and args.delivered_to is not None:
-        told = [one.at for one in _attempts(evidence, args, fired) if one.delivered]
-        at = told[0] if told else None
-    return Interval(start=bound.begun, end=min(at if at is not None else bound.deadline, bound.deadline))
+    episode = _first_episode(evidence, args, bound)
+    answers = [bound.deadline]
+    if episode is not None and args.delivered_to is None:
+        answers.append(episode.start)
+    elif episode is not None:
+        answers += [attempt.at for attempt in _attempts(evidence, args, episode) if attempt.delivered]
+    return Interval(start=bound.begun, end=min(answers))
+
+
+def _not_in_time(evidence: Evidence, args: Fire, bound: Bound, late: Episode | None) -> Finding:
+    name, unloaded = format_alert(args.alert, args.labels), _unloaded(evidence, args)
+    if late is not None:
+        return failed(f"{name} firing only {bound.when(late.start)} ({bound}){unloaded}.")
+    if not _recorded(evidence, args, bound):
+        return unknown(f"{name} was not firing when the record ended, before the {bound} was over.")
+    instead = unloaded or _seen_instead(evidence, args, bound)
+    return failed(f"{name} not firing {bound.when(bound.deadline)} ({bound}){instead}.")
 
 
 def _delivery(
-    evidence: Evidence, args: Fire, bound: Bound, fired: Episode, story: str, figures: Mapping[str, object]
+    evidence: Evidence, args: Fire, bound: Bound, episode: Episode, story: str, figures: Mapping[str, object]
 ) -> Finding:
-    attempts = _attempts(evidence, args, fired)
-    told = [one for one in attempts if one.delivered]
-    if told:
-        after_s = bound.after_s(told[0].at)
-        answer = passed if told[0].at <= bound.deadline else failed
-        late = "" if told[0].at <= bound.deadline else "only "
-        text = f"{story}, delivered to {args.delivered_to} {late}at {rounded(after_s)} s ({bound})."
-        return answer(text, **figures, delivered_s=round(after_s, 3))
+    attempts = _attempts(evidence, args, episode)
+    delivered = [attempt.at for attempt in attempts if attempt.delivered]
+    if delivered:
+        after_s = bound.after_s(delivered[0])
+        figures = {**figures, "delivered_s": round(after_s, 3)}
+        if delivered[0] <= bound.deadline:
+            return passed(f"{story}, delivered to {args.delivered_to} at {rounded(after_s)} s ({bound}).", **figures)
+        return failed(f"{story}, delivered to {args.delivered_to} only at {rounded(after_s)} s ({bound}).", **figures)
     if not _recorded(evidence, args, bound):
         return unknown(f"{story}; the record ended before the {bound} for its delivery was over.", **figures)
     if attempts:
-        codes = ", ".join(sorted({str(one.answered) for one in attempts}))
+        codes = ", ".join(sorted({str(attempt.answered) for attempt in attempts}))
         return failed(f"{story}, but {len(attempts)} attempts at {args.delivered_to} were answered {codes}.", **figures)
-    instead = where_it_went(evidence, args.alert, args.labels, fired)
+    instead = where_it_went(evidence, args.alert, args.labels, episode)
     return failed(f"{story}, but never delivered to {args.delivered_to} ({bound}): {instead}.", **figures)
 
 
@@ -83,23 +92,21 @@ def _active_before(evidence: Evidence, args: Fire, bound: Bound) -> str:
     since = bound.begun - missed_evaluation_s(evidence, args.alert)
     for series in evidence.metrics.select("ALERTS", alertname=args.alert, **args.labels):
         if np.any((series.t > since) & (series.t < bound.begun)):
-            labels = {k: v for k, v in series.labels.items() if k not in ("__name__", "alertname", "alertstate")}
-            return f"{format_alert(args.alert, labels)} ({series.labels.get('alertstate', 'active')})"
+            return f"{format_alert(args.alert, alert_labels(series))} ({series.labels.get('alertstate', 'active')})"
     return ""
 
 
-def _fired(evidence: Evidence, args: Fire, bound: Bound) -> Episode | None:
-    episodes = [one for one in evidence.alerts.episodes(args.alert, args.labels) if one.start is not None]
-    return min((one for one in episodes if one.start >= bound.begun), key=lambda one: one.start, default=None)
+def _first_episode(evidence: Evidence, args: Fire, bound: Bound) -> Episode | None:
+    episodes = evidence.alerts.episodes(args.alert, args.labels)
+    begun = [episode for episode in episodes if episode.start >= bound.begun]
+    return min(begun, key=lambda episode: episode.start, default=None)
 
 
-def _attempts(evidence: Evidence, args: Fire, fired: Episode) -> list[Notification]:
-    earliest = fired.start - clock_slack_s(evidence)
-    return [
-        one
-        for one in evidence.notifications
-        if one.receiver == args.delivered_to and one.at >= earliest and one.names(args.alert, args.labels, "firing")
-    ]
+def _attempts(evidence: Evidence, args: Fire, episode: Episode) -> list[Notification]:
+    """Return what Alertmanager sent of the alert to the named receiver, answered well or not."""
+    earliest = episode.start - clock_slack_s(evidence)
+    sent = [one for one in evidence.notifications if one.receiver == args.delivered_to and one.at >= earliest]
+    return [one for one in sent if one.names(args.alert, args.labels, "firing")]
 
 
 def _recorded(evidence: Evidence, args: Fire, bound: Bound) -> bool:
@@ -107,35 +114,35 @@ def _recorded(evidence: Evidence, args: Fire, bound: Bound) -> bool:
     return last is not None and last + missed_evaluation_s(evidence, args.alert) >= bound.deadline
 
 
-def _instead(evidence: Evidence, args: Fire, bound: Bound, fired: Episode | None) -> str:
-    """Say what was seen instead of the alert firing in time."""
+def _unloaded(evidence: Evidence, args: Fire) -> str:
+    """Say that no loaded rule file defines the alert; empty if one does, or if the run kept no list of rules."""
     rules = [rule for rule in evidence.run["alerts"] if rule["name"] == args.alert]
-    if evidence.run["alerts"] and not any(rule["loaded"] for rule in rules):
-        where = f" ({rules[0]['file']} does, and is not loaded)" if rules else ""
-        return f": no loaded rule file defines {args.alert}{where}"
-    if fired is not None:
+    if not evidence.run["alerts"] or any(rule["loaded"] for rule in rules):
         return ""
+    sentence = f": no loaded rule file defines {args.alert}"
+    if rules:
+        sentence += f" ({rules[0]['file']} does, and is not loaded)"
+    return sentence
+
+
+def _seen_instead(evidence: Evidence, args: Fire, bound: Bound) -> str:
+    """Say what was seen instead of the alert firing in time."""
     pending = evidence.metrics.select("ALERTS", alertname=args.alert, alertstate="pending", **args.labels)
-    since = [float(one.t[one.t >= bound.begun][0]) for one in pending if np.any(one.t >= bound.begun)]
-    if since:
-        return f": pending from {rounded(bound.after_s(min(since)))} s on, never firing"
-    others = [one for one in evidence.alerts.episodes(args.alert) if one.start >= bound.begun]
+    times = [at for series in pending for at in series.t[series.t >= bound.begun][:1].tolist()]
+    if times:
+        return f": pending from {rounded(bound.after_s(min(times)))} s on, never firing"
+    others = [episode for episode in evidence.alerts.episodes(args.alert) if episode.start >= bound.begun]
     if others:
         return f": {format_alert(args.alert, others[0].labels)} was firing, with other labels"
     return ": it was never seen, not even pending"
 
 
-def _place(args: Fire) -> str:
-    return args.during or args.phase or "play"
-
-
 CHECK = Check(
-    id="alerts/fire",
     summary="The alert fires within the bound and, if a receiver is named, is delivered to it within the bound.",
     args=Fire,
     judge=judge,
     streams=("alerts",),
-    more_streams=lambda args: ("notifications",) if args.delivered_to else (),
+    more_streams=streams_for_delivery,
     window=window,
     files=("metrics/", "notifications.jsonl"),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from pydantic import Field, model_validator
 
@@ -33,71 +33,78 @@ class Grouped(Args):
     @property
     def names(self) -> tuple[str, ...]:
         """The names, given either way."""
-        return self.alerts or ((self.alert,) if self.alert else ())
+        if self.alert is not None:
+            return (self.alert,)
+        return self.alerts
 
 
-Told = Mapping[str, list[Notification]]
+Messages = Mapping[str, Sequence[Notification]]
 """Alert in words -> the messages that held it as firing."""
 
 
 def judge(evidence: Evidence, args: Grouped) -> Finding:
     """Find the messages of each alert that began to fire there; they must be few, and of one group."""
-    seen = {name: firings(evidence, args, name) for name in args.names}
-    silent = [name for name, one in seen.items() if not one.begun]
+    fired = {name: firings(evidence, args, name) for name in args.names}
+    silent = [name for name, of_name in fired.items() if not of_name.begun]
     if silent:
         return unknown(f"{', '.join(silent)} did not begin to fire there, so there was nothing to group.")
-    if args.alert is not None and len({frozenset(one.labels.items()) for one in seen[args.alert].begun}) < 2:
+    if args.alert is not None and len({frozenset(one.labels.items()) for one in fired[args.alert].begun}) < 2:
         return unknown(f"Only one {args.alert} fired, so there was nothing to group.")
-    told = _told(evidence, args, seen)
-    lost = [name for name, messages in told.items() if not messages]
+    messages = _messages(evidence, args, fired)
+    lost = [name for name, of_name in messages.items() if not of_name]
     if lost:
-        whom = f" to {args.to}" if args.to else ""
-        return failed(f"{', '.join(lost)} fired, but was never delivered{whom}, grouped or not.")
-    return _one_group(args, told)
+        receiver = ""
+        if args.to:
+            receiver = f" to {args.to}"
+        return failed(f"{', '.join(lost)} fired, but was never delivered{receiver}, grouped or not.")
+    return _one_group(args, messages)
 
 
 def window(evidence: Evidence, args: Grouped) -> Interval:
     """Where the arguments point, until the last of the alerts that fired there has ended."""
     reaches = [firings(evidence, args, name).reach for name in args.names]
-    return Interval(start=reaches[0].start, end=max(one.end for one in reaches))
+    return Interval(start=reaches[0].start, end=max(reach.end for reach in reaches))
 
 
-def _told(evidence: Evidence, args: Grouped, seen: Mapping[str, Firings]) -> Told:
-    found = {}
-    for name, fired in seen.items():
-        reach = with_next_evaluation(evidence, Interval(start=fired.begun[0].start, end=fired.reach.end), name)
-        for episode in fired.begun:
-            labels = episode.labels if args.alert else {}
-            messages = notices(evidence, name, labels, reach, receiver=args.to)
-            found[format_alert(name, labels)] = messages
-    return found
+def _messages(evidence: Evidence, args: Grouped, fired: Mapping[str, Firings]) -> Messages:
+    messages = {}
+    for name, of_name in fired.items():
+        reach = Interval(start=of_name.begun[0].start, end=of_name.reach.end)
+        reach = with_next_evaluation(evidence, reach, name)
+        for episode in of_name.begun:
+            labels: Mapping[str, str] = {}
+            if args.alert is not None:
+                labels = episode.labels
+            messages[format_alert(name, labels)] = notices(evidence, name, labels, reach, receiver=args.to)
+    return messages
 
 
-def _one_group(args: Grouped, told: Told) -> Finding:
-    groups = {one.group for messages in told.values() for one in messages}
-    wrong = [one for messages in told.values() for one in messages if args.by and set(one.group_labels) != set(args.by)]
+def _one_group(args: Grouped, messages: Messages) -> Finding:
+    count = len(messages)
+    sent = [message for of_alert in messages.values() for message in of_alert]
+    wrong = [message for message in sent if args.by and set(message.group_labels) != set(args.by)]
     if wrong:
         has = ", ".join(sorted(wrong[0].group_labels)) or "nothing"
         return failed(f"{wrong[0].receiver} was told in a group by {has}, not by {', '.join(args.by)}.")
+    groups = {message.group for message in sent}
     if len(groups) > 1:
-        where = "; ".join(
-            f"{name} at {', '.join(sorted({one.receiver for one in messages}))}" for name, messages in told.items()
-        )
-        return failed(f"{len(told)} alerts arrived in {len(groups)} groups, not in one: {where}.", groups=len(groups))
-    first = {id(messages[0]): messages[0] for messages in told.values()}
-    if len(first) > args.at_most:
-        late = [name for name, messages in told.items() if messages[0].at > min(one.at for one in first.values())]
-        return failed(
-            f"{len(told)} alerts took {len(first)} notices, at most {args.at_most}: {', '.join(late)} came later.",
-            notices=len(first),
-        )
-    (receiver, _), *_ = groups
-    count = "one notice" if len(first) == 1 else f"{len(first)} notices"
-    return passed(f"{len(told)} alerts arrived in {count} of one group at {receiver}.", notices=len(first))
+        receivers = {name: sorted({message.receiver for message in of_alert}) for name, of_alert in messages.items()}
+        where = "; ".join(f"{name} at {', '.join(names)}" for name, names in receivers.items())
+        return failed(f"{count} alerts arrived in {len(groups)} groups, not in one: {where}.", groups=len(groups))
+    firsts = {id(of_alert[0]): of_alert[0] for of_alert in messages.values()}
+    if len(firsts) > args.at_most:
+        first_at = min(message.at for message in firsts.values())
+        late = ", ".join(name for name, of_alert in messages.items() if of_alert[0].at > first_at)
+        story = f"{count} alerts took {len(firsts)} notices, at most {args.at_most}: {late} came later."
+        return failed(story, notices=len(firsts))
+    notices_sent = "one notice"
+    if len(firsts) > 1:
+        notices_sent = f"{len(firsts)} notices"
+    story = f"{count} alerts arrived in {notices_sent} of one group at {sent[0].receiver}."
+    return passed(story, notices=len(firsts))
 
 
 CHECK = Check(
-    id="alerts/grouped",
     summary="Alerts that fire together arrive in one group, told at once.",
     args=Grouped,
     judge=judge,

@@ -20,11 +20,11 @@ def judge(evidence: Evidence, args: Order) -> Finding:
     """Compare the first firing samples. Groups are evaluated at offsets of their own: one evaluation is no order."""
     starts = {}
     for name in (args.first, args.then):
-        seen = firings(evidence, args, name)
-        if seen.episodes and not seen.begun:
+        fired = firings(evidence, args, name)
+        if fired.begun:
+            starts[name] = fired.begun[0].start
+        elif fired.episodes:
             return unknown(f"{name} was already firing, so nothing shows the order.")
-        if seen.begun:
-            starts[name] = seen.begun[0].start
     if args.then not in starts:
         return unknown(f"{args.then} never fired, so there was no order.")
     if args.first not in starts:
@@ -42,7 +42,6 @@ def judge(evidence: Evidence, args: Order) -> Finding:
 
 
 CHECK = Check(
-    id="alerts/order",
     summary="The alert of the cause fires before that of the symptom, or within one evaluation of it.",
     args=Order,
     judge=judge,

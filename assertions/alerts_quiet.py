@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from tocsin.assertions.alerts_resolve import Resolve
 from tocsin.harness.declarations.alert_plan import Fire
-from tocsin.harness.declarations.references import AlertName, Args, PhaseName
+from tocsin.harness.declarations.references import AlertName, Args, Entry, PhaseName
 from tocsin.harness.evidence.check_bounds import (
     fault_interval,
     format_alert,
@@ -26,31 +27,31 @@ from tocsin.harness.evidence.evidence import Evidence
 from tocsin.harness.evidence.interval import Interval
 from tocsin.harness.evidence.metrics import Series
 from tocsin.harness.evidence.stream_coverage import rules_failed
+from tocsin.harness.judging.alert_checks import alert_labels, watchdog_alert
 from tocsin.harness.judging.check import Check, Finding, failed, passed, unknown
+from tocsin.harness.judging.wording import plural
 
 LINGER_S = 600.0
 """Production seconds an expected alert may outlast its cause, unbounded by alerts/resolve; its `within` if longer."""
 
-_OWN = ("__name__", "alertname", "alertstate")
 
-
-class May(BaseModel):
-    """An alert that may fire: by name, with labels (others are free), anywhere or in one phase."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    alert: AlertName
-    labels: Mapping[str, str] = {}
-    phase: PhaseName | None = Field(default=None, alias="in")
-
-
-class Scope(BaseModel):
-    """Alerts that the closed world is about: by name, by labels, or both."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class Scope(Entry):
+    """Alerts by name, by labels (others are free), or both."""
 
     alert: AlertName | None = None
     labels: Mapping[str, str] = {}
+
+    def fits(self, series: Series) -> bool:
+        """Tell whether a series of ALERTS is one of these alerts."""
+        named = self.alert in (None, series.labels["alertname"])
+        return named and self.labels.items() <= alert_labels(series).items()
+
+
+class May(Scope):
+    """An alert that may fire: by name, with labels (others are free), anywhere or in one phase."""
+
+    alert: AlertName
+    phase: PhaseName | None = Field(default=None, alias="in")
 
 
 class Quiet(Args):
@@ -65,64 +66,76 @@ class Quiet(Args):
 
 @dataclass(frozen=True, kw_only=True)
 class _Permit:
-    alert: str
-    labels: Mapping[str, str]
+    """Alerts that may fire in an interval."""
+
+    alerts: Scope
     when: Interval
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Fired:
+    """What fired: names of alerts that were expected or held back, and (first time, sentence) of all others."""
+
+    expected: set[str] = field(default_factory=set)
+    held_back: set[str] = field(default_factory=set)
+    unexpected: list[tuple[float, str]] = field(default_factory=list)
 
 
 def judge(evidence: Evidence, args: Quiet) -> Finding:
     """Look at every firing sample of the window, and of settle if the alert was active when play ended."""
-    watchdog = evidence.signals.watchdog.alert if evidence.signals.watchdog else ""
-    place = scope_interval(evidence, args)
-    beats = sum(len(_within(one, place)) for one in _firing(evidence) if one.labels["alertname"] == watchdog)
+    watchdog, place = watchdog_alert(evidence), scope_interval(evidence, args)
+    every = evidence.metrics.select("ALERTS", alertstate="firing")
+    beats = sum(len(_times(series, place)) for series in every if series.labels["alertname"] == watchdog)
     if not beats:
         return unknown("ALERTS holds no sample of the Watchdog, so its silence about other alerts means nothing.")
-    permits = [*_expected(evidence), *_allowed(evidence, args)]
-    offences: list[tuple[float, str]] = []
-    expected: set[str] = set()
-    held: set[str] = set()
-    for series in _firing(evidence):
-        if series.labels["alertname"] == watchdog or not _in_scope(args, series):
-            continue
-        times = _within(series, _reach(evidence, series, place))
-        unexpected = _outside(times, _permitted(series, permits))
-        loud = _outside(unexpected, _held(evidence, series))
-        if len(loud):
-            offences.append((float(loud[0]), _sentence(evidence, series, loud)))
-        elif len(times):
-            (held if len(unexpected) else expected).add(series.labels["alertname"])
-    if offences:
-        told = "; ".join(text for _, text in sorted(offences))
-        count = f"{len(offences)} alert{'s' * (len(offences) > 1)} fired that nothing expects"
-        return failed(f"{count}: {told}.", unexpected=len(offences), expected=len(expected | held))
+    scopes = list(_entries(args.scope, Scope))
+    others = [series for series in every if series.labels["alertname"] != watchdog]
+    judged = [series for series in others if not scopes or any(scope.fits(series) for scope in scopes)]
+    fired = _sorted_out(evidence, judged, [*_expected(evidence), *_allowed(evidence, args)], place)
+    count = len(fired.expected | fired.held_back)
+    if fired.unexpected:
+        sentences = "; ".join(sentence for _, sentence in sorted(fired.unexpected))
+        story = f"{plural(len(fired.unexpected), 'alert')} fired that nothing expects: {sentences}."
+        return failed(story, unexpected=len(fired.unexpected), expected=count)
     broken = rules_failed(evidence, place)
     if broken:
         return unknown(f"{broken}, so their silence means nothing.")
-    return passed(_calm(args, expected, held, beats), expected=len(expected | held), evaluations=beats)
+    return passed(f"{_calm(args, fired)} ({beats} evaluations).", expected=count, evaluations=beats)
 
 
-def _in_scope(args: Quiet, series: Series) -> bool:
-    name, labels = series.labels["alertname"], _labels(series)
-    scopes = [Scope(alert=one) if isinstance(one, str) else one for one in args.scope]
-    return not scopes or any(one.alert in (None, name) and one.labels.items() <= labels.items() for one in scopes)
+def _sorted_out(evidence: Evidence, every: Iterable[Series], permits: Sequence[_Permit], place: Interval) -> _Fired:
+    fired = _Fired()
+    for series in every:
+        times = _times(series, _reach(evidence, series, place))
+        unexpected = _outside(times, [permit.when for permit in permits if permit.alerts.fits(series)])
+        loud = _outside(unexpected, _held_back(evidence, series))
+        if len(loud):
+            fired.unexpected.append((float(loud[0]), _sentence(evidence, series, loud)))
+        elif len(unexpected):
+            fired.held_back.add(series.labels["alertname"])
+        elif len(times):
+            fired.expected.add(series.labels["alertname"])
+    return fired
 
 
-def _calm(args: Quiet, expected: set[str], held: set[str], beats: int) -> str:
+def _calm(args: Quiet, fired: _Fired) -> str:
     """Say what fired rightly: what was expected or allowed, and what Alertmanager held back."""
-    what = "expected or allowed" if args.may else "expected"
-    parts = [f"Only what is {what} fired: {', '.join(sorted(expected))}"] if expected else []
-    if held:
-        quiet = "silenced or inhibited" if expected else "Only what was silenced or inhibited fired"
-        parts.append(f"{quiet}: {', '.join(sorted(held))}")
-    where = " in scope" if args.scope else ""
-    return f"{'; '.join(parts) or f'No alert{where} fired'} ({beats} evaluations)."
+    expected = "Only what is expected fired: " + ", ".join(sorted(fired.expected))
+    if args.may:
+        expected = expected.replace("is expected", "is expected or allowed")
+    held_back = "silenced or inhibited: " + ", ".join(sorted(fired.held_back))
+    if fired.expected and fired.held_back:
+        return f"{expected}; {held_back}"
+    if fired.expected:
+        return expected
+    if fired.held_back:
+        return f"Only what was {held_back.replace(':', ' fired:', 1)}"
+    if args.scope:
+        return "No alert in scope fired"
+    return "No alert fired"
 
 
-def _firing(evidence: Evidence) -> list[Series]:
-    return evidence.metrics.select("ALERTS", alertstate="firing")
-
-
-def _within(series: Series, place: Interval) -> np.ndarray:
+def _times(series: Series, place: Interval) -> np.ndarray:
     return series.t[(series.t >= place.start) & (series.t <= place.end) & (series.v > 0)]
 
 
@@ -134,88 +147,90 @@ def _reach(evidence: Evidence, series: Series, place: Interval) -> Interval:
         return place
     last = Interval(start=play.end - missed_evaluation_s(evidence, series.labels["alertname"]), end=play.end)
     same = {name: value for name, value in series.labels.items() if name not in ("__name__", "alertstate")}
-    active_at_end = any(len(_within(one, last)) for one in evidence.metrics.select("ALERTS", **same))
-    return Interval(start=place.start, end=settled[-1].at) if active_at_end else place
+    if any(len(_times(state, last)) for state in evidence.metrics.select("ALERTS", **same)):
+        return Interval(start=place.start, end=settled[-1].at)
+    return place
 
 
-def _permitted(series: Series, permits: list[_Permit]) -> list[Interval]:
-    name, labels = series.labels["alertname"], _labels(series)
-    return [one.when for one in permits if one.alert == name and one.labels.items() <= labels.items()]
-
-
-def _held(evidence: Evidence, series: Series) -> list[Interval]:
+def _held_back(evidence: Evidence, series: Series) -> list[Interval]:
     """Return when Alertmanager silenced or inhibited exactly this alert."""
-    labels = _labels(series)
-    episodes = [one for one in evidence.alerts.episodes(series.labels["alertname"], labels) if one.labels == labels]
-    return [when for one in episodes for when in (*one.silenced, *one.inhibited)]
+    labels = alert_labels(series)
+    episodes = evidence.alerts.episodes(series.labels["alertname"], labels)
+    same = [episode for episode in episodes if episode.labels == labels]
+    return [interval for episode in same for interval in (*episode.silenced, *episode.inhibited)]
 
 
-def _outside(times: np.ndarray, excuses: list[Interval]) -> np.ndarray:
+def _outside(times: np.ndarray, excuses: Iterable[Interval]) -> np.ndarray:
     for excuse in excuses:
         times = times[(times < excuse.start) | (times > excuse.end)]
     return times
 
 
-def _allowed(evidence: Evidence, args: Quiet) -> list[_Permit]:
-    """Return what `may` permits; one without a phase, anywhere."""
-    anywhere = Interval(start=-np.inf, end=np.inf)
-    permits = []
-    for one in args.may:
-        may = May(alert=one) if isinstance(one, str) else one
-        when = phase_interval(evidence, may.phase) if may.phase else anywhere
-        permits.append(_Permit(alert=may.alert, labels=may.labels, when=when))
-    return permits
+_Scope = TypeVar("_Scope", bound=Scope)
 
 
-def _expected(evidence: Evidence) -> list[_Permit]:
-    """Return what each alerts/fire of the scenario permits, from its cause to the end of its alerts/resolve."""
+def _entries(entries: Iterable[str | _Scope], model: type[_Scope]) -> Iterator[_Scope]:
+    """Yield the entries, one that is a name alone as the alert of that name."""
+    for entry in entries:
+        if isinstance(entry, str):
+            yield model(alert=entry)
+        else:
+            yield entry
+
+
+def _allowed(evidence: Evidence, args: Quiet) -> Iterator[_Permit]:
+    """Yield what `may` permits; one without a phase, anywhere."""
+    for may in _entries(args.may, May):
+        when = Interval(start=-np.inf, end=np.inf)
+        if may.phase:
+            when = phase_interval(evidence, may.phase)
+        yield _Permit(alerts=may, when=when)
+
+
+def _expected(evidence: Evidence) -> Iterator[_Permit]:
+    """Yield what each alerts/fire of the scenario permits, from its cause to the end of its alerts/resolve."""
     expect = evidence.scenario.expect
-    resolves = [Resolve.model_validate(one.args) for one in expect if one.check == "alerts/resolve"]
-    permits = []
-    for fire in (Fire.model_validate(one.args) for one in expect if one.check == "alerts/fire"):
+    resolves = [line.arguments(Resolve) for line in expect if line.check == "alerts/resolve"]
+    for fire in [line.arguments(Fire) for line in expect if line.check == "alerts/fire"]:
         start = onset_bound(evidence, fire).begun
         when = Interval(start=start, end=_until(evidence, fire, start, resolves))
-        permits.append(_Permit(alert=fire.alert, labels=fire.labels, when=when))
-    return permits
+        yield _Permit(alerts=Scope(alert=fire.alert, labels=fire.labels), when=when)
 
 
-def _until(evidence: Evidence, fire: Fire, start: float, resolves: list[Resolve]) -> float:
+def _until(evidence: Evidence, fire: Fire, start: float, resolves: Sequence[Resolve]) -> float:
     """Return the deadline of the first alerts/resolve that speaks of the same alert after `start`, else linger."""
     bounds = []
-    for one in resolves:
-        clash = any(one.labels.get(name, value) != value for name, value in fire.labels.items())
-        unseen = one.during is not None and injected_fault(evidence, one.during).gone_at is None
-        if one.alert == fire.alert and not clash and not unseen:
-            bounds.append(relief_bound(evidence, one))
-    later = [one for one in bounds if one.since >= start]
+    for resolve in resolves:
+        clash = any(resolve.labels.get(name, value) != value for name, value in fire.labels.items())
+        unseen = resolve.during is not None and injected_fault(evidence, resolve.during).gone_at is None
+        if resolve.alert == fire.alert and not clash and not unseen:
+            bounds.append(relief_bound(evidence, resolve))
+    later = [bound for bound in bounds if bound.since >= start]
     if later:
-        first = min(one.since for one in later)
-        return max(one.deadline for one in later if one.since == first)
+        first = min(bound.since for bound in later)
+        return max(bound.deadline for bound in later if bound.since == first)
     fixed_s = sum(onset_bound(evidence, fire).fixed_s.values())
     return _cause_end(evidence, fire) + (max(LINGER_S, fire.within) + fixed_s) / evidence.speed
 
 
 def _cause_end(evidence: Evidence, fire: Fire) -> float:
-    place = None if fire.during is None else fault_interval(evidence, injected_fault(evidence, fire.during))
-    return (place or phase_interval(evidence, fire.phase)).end
+    if fire.during is not None:
+        active = fault_interval(evidence, injected_fault(evidence, fire.during))
+        if active is not None:
+            return active.end
+    return phase_interval(evidence, fire.phase).end
 
 
 def _sentence(evidence: Evidence, series: Series, loud: np.ndarray) -> str:
     first, last = float(loud[0]), float(loud[-1])
-    play = phase_interval(evidence, None)
-    phases = [name for name, when in evidence.phases.items() if when.start <= first <= when.end]
-    where = f"in {phases[-1]}" if phases else "in settle"
-    at_s, for_s = (first - play.start) * evidence.speed, (last - first) * evidence.speed
-    name = format_alert(series.labels["alertname"], _labels(series))
-    return f"{name} from {rounded(at_s)} s ({where}) for {rounded(for_s)} s"
-
-
-def _labels(series: Series) -> dict[str, str]:
-    return {name: value for name, value in series.labels.items() if name not in _OWN}
+    at_s = (first - phase_interval(evidence, None).start) * evidence.speed
+    phases = [name for name, interval in evidence.phases.items() if interval.start <= first <= interval.end]
+    where = ["settle", *phases][-1]
+    name = format_alert(series.labels["alertname"], alert_labels(series))
+    return f"{name} from {rounded(at_s)} s (in {where}) for {rounded((last - first) * evidence.speed)} s"
 
 
 CHECK = Check(
-    id="alerts/quiet",
     summary="Nothing fires but what an alerts/fire of the drill expects, is silenced, inhibited or listed in `may`.",
     args=Quiet,
     judge=judge,

@@ -194,7 +194,6 @@ def _flat(text: str) -> str:
 
 
 CHECK = Check(
-    id="dashboards/alive",
     summary="Every panel of the dashboards shows data in health, and the named ones move under the fault.",
     args=Alive,
     judge=judge,

@@ -71,7 +71,6 @@ def _due(evidence: Evidence, place: Interval) -> float:
 
 
 CHECK = Check(
-    id="drift/flat",
     summary="No drift is detected in any feature but those in `except`.",
     args=Flat,
     judge=judge,

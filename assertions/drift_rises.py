@@ -64,7 +64,6 @@ def _rise(found: list[Series], bound: Bound) -> float | None:
 
 
 CHECK = Check(
-    id="drift/rises",
     summary="The feature's drift is detected within the bound, and was not before.",
     args=Rises,
     judge=judge,

@@ -192,7 +192,6 @@ def _free(count: int) -> str:
 
 
 CHECK = Check(
-    id="latency/metric_agrees",
     summary="The service's latency histogram holds what its clients waited for, bucket by bucket, and nothing else.",
     args=Agrees,
     judge=judge,

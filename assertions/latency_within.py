@@ -109,7 +109,6 @@ def _more(needed: int | None, args: Within) -> str:
 
 
 CHECK = Check(
-    id="latency/within",
     summary="A quantile of the latency from the intended time is below a bound, with a sample that is large enough.",
     args=Within,
     judge=judge,

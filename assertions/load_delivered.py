@@ -239,7 +239,6 @@ def _advice(reached: Sequence[tuple[str, str]]) -> str:
 
 
 CHECK = Check(
-    id="load/delivered",
     summary="The traffic sent what its arrivals ask for, in each phase and second, in time and spaced as asked.",
     args=Delivered,
     judge=judge,

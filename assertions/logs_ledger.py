@@ -127,7 +127,6 @@ def _first(ids: np.ndarray) -> str:
 
 
 CHECK = Check(
-    id="logs/ledger",
     summary="Every answered request is logged and comes out of the pipeline exactly once, with the client's status.",
     args=Ledger,
     judge=judge,

@@ -121,7 +121,6 @@ def _why(rows: np.ndarray, gap: np.ndarray, kills: list[FaultRecord]) -> str:
 
 
 CHECK = Check(
-    id="metrics/agree",
     summary="The request counter grew, per label value, by what the clients were answered.",
     args=Agree,
     judge=judge,

@@ -50,7 +50,6 @@ def _drills(count: int) -> str:
 
 
 CHECK = SuiteCheck(
-    id="rules/covered",
     summary="Every alert that is loaded fires in at least one drill of the suite.",
     args=Covered,
     judge=judge,

@@ -111,7 +111,6 @@ def _unknown_metrics(evidence: Evidence, args: Valid) -> Iterator[str]:
 
 
 CHECK = Check(
-    id="rules/valid",
     summary="promtool and amtool accept the files, every alert is routed, every metric that a rule reads exists.",
     args=Valid,
     judge=judge,

@@ -105,7 +105,6 @@ def _told(rows: np.ndarray) -> str:
 
 
 CHECK = Check(
-    id="service/answers",
     summary="Every request is answered with a status that its payload kind declares.",
     args=Answers,
     judge=judge,

@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tocsin.harness.declarations.references import AlertName, Bounded, ReceiverName
+from tocsin.harness.declarations.references import AlertBound
 
 
-class Fire(Bounded):
+class Fire(AlertBound):
     """The arguments of `alerts/fire`: the alert, labels it must carry (others are free), the bound, and who is told."""
-
-    alert: AlertName
-    labels: Mapping[str, str] = {}
-    delivered_to: ReceiverName | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

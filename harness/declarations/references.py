@@ -1,7 +1,8 @@
-"""Typed references of checks and faults: arguments that name a phase, a fault, an alert, a feature, a receiver or a role."""
+"""Bases of the arguments of checks, and types for arguments that name something: a phase, a fault, an alert, ..."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
@@ -18,17 +19,9 @@ class Ref:
 
 
 PhaseName = Annotated[str, Ref(kind="phase")]
-
-
 FaultName = Annotated[str, Ref(kind="fault")]
-
-
 AlertName = Annotated[str, Ref(kind="alert")]
-
-
 FeatureName = Annotated[str, Ref(kind="feature")]
-
-
 ReceiverName = Annotated[str, Ref(kind="receiver")]
 
 
@@ -51,6 +44,23 @@ class Bounded(Args):
 
     counts_from: ClassVar[Literal["begin", "end"]] = "begin"
     within: Seconds = Field(gt=0)
+
+
+class AlertArgs(Args):
+    """Arguments about one alert: its name, and labels it must carry; others are free."""
+
+    alert: AlertName
+    labels: Mapping[str, str] = {}
+
+
+class AlertBound(AlertArgs, Bounded):
+    """Arguments about one alert with a bound, and the receiver who must be told; None: nobody in particular."""
+
+    delivered_to: ReceiverName | None = None
+
+
+class Entry(Frozen):
+    """Base of an entry in a list among a check's arguments."""
 
 
 class SuiteArgs(Frozen):

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from tocsin.harness.declarations.references import Args, SuiteArgs
 from tocsin.harness.declarations.scenario import Scenario
+from tocsin.harness.evidence.check_bounds import scope_interval
 from tocsin.harness.evidence.evidence import Evidence
 from tocsin.harness.evidence.interval import Interval
 
 NEVER_BEGAN = "Play never began"
 """How the reason of every verdict begins when nothing was played."""
+
+A = TypeVar("A", bound=Args)
+S = TypeVar("S", bound=SuiteArgs)
 
 
 class Answer(StrEnum):
@@ -30,7 +34,7 @@ class Finding:
 
     answer: Answer
     reason: str
-    figures: Mapping[str, Any] = field(default_factory=dict)
+    figures: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +49,7 @@ class Verdict:
     answer: Answer
     reason: str
     files: tuple[str, ...] = ()
-    figures: Mapping[str, Any] = field(default_factory=dict)
+    figures: Mapping[str, object] = field(default_factory=dict)
     line: int = 0
     waived: bool = False
     waiver: str = ""
@@ -56,38 +60,44 @@ class Verdict:
         return Answer.PASS if self.waived else self.answer
 
 
-def passed(reason: str, **figures: Any) -> Finding:
+def passed(reason: str, **figures: object) -> Finding:
     """Return a finding that passes."""
     return Finding(answer=Answer.PASS, reason=reason, figures=figures)
 
 
-def failed(reason: str, **figures: Any) -> Finding:
+def failed(reason: str, **figures: object) -> Finding:
     """Return a finding that fails."""
     return Finding(answer=Answer.FAIL, reason=reason, figures=figures)
 
 
-def unknown(reason: str, **figures: Any) -> Finding:
+def unknown(reason: str, **figures: object) -> Finding:
     """Return a finding that cannot tell."""
     return Finding(answer=Answer.UNKNOWN, reason=reason, figures=figures)
 
 
+def no_more_streams(args: Args) -> tuple[str, ...]:
+    """Return that no argument needs a stream of its own."""
+    return ()
+
+
 @dataclass(frozen=True, kw_only=True)
-class Check:
+class Check(Generic[A]):
     """One question. The judge asks `judge` only when load was delivered (if `needs_load`) and `streams` saw the window.
 
-    `window` tells which part of the run the answer rests on (epoch seconds); by default where the arguments point.
-    `more_streams` names the streams that only some arguments need.
+    `id` is the name of its file and set when it is found: `alerts_fire.py` holds `alerts/fire`. `window` tells which
+    part of the run the answer rests on (epoch seconds); by default where the arguments point. `more_streams` names the
+    streams that only some arguments need.
     """
 
-    id: str
     summary: str
-    args: type[Args]
-    judge: Callable[[Evidence, Any], Finding]
+    args: type[A]
+    judge: Callable[[Evidence, A], Finding]
     streams: tuple[str, ...]
     needs_load: bool = True
-    window: Callable[[Evidence, Any], Interval] | None = None
-    more_streams: Callable[[Any], tuple[str, ...]] | None = None
+    window: Callable[[Evidence, A], Interval] = scope_interval
+    more_streams: Callable[[A], tuple[str, ...]] = no_more_streams
     files: tuple[str, ...] = ()
+    id: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,10 +109,15 @@ class Drills:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SuiteCheck:
-    """One question about several drills together."""
+class SuiteCheck(Generic[S]):
+    """One question about several drills together; it stands in a suite.yaml."""
 
-    id: str
     summary: str
-    args: type[SuiteArgs]
-    judge: Callable[[Drills, Any], Finding]
+    args: type[S]
+    judge: Callable[[Drills, S], Finding]
+    id: str = ""
+
+
+AnyCheck: TypeAlias = Check[Any]
+"""A check whose argument model the reader does not know."""
+AnySuiteCheck: TypeAlias = SuiteCheck[Any]

@@ -10,11 +10,10 @@ from pydantic import Field
 
 from tocsin.harness.core.base_model import Frozen
 from tocsin.harness.core.errors import Mistake, UsageError
-from tocsin.harness.declarations.references import SuiteArgs
 from tocsin.harness.declarations.scenario import Expectation, Scenario
 from tocsin.harness.evidence.evidence import Evidence
-from tocsin.harness.judging.check import Drills, Finding, SuiteCheck, Verdict, unknown
-from tocsin.harness.judging.verdicts import began_on, verdict
+from tocsin.harness.judging.check import AnySuiteCheck, Drills, Finding, Verdict, unknown
+from tocsin.harness.judging.verdicts import began_on, find, verdict
 from tocsin.harness.planning.diagnostics import Names, pieces, references
 from tocsin.harness.planning.loader import expectations, read_page
 
@@ -31,7 +30,7 @@ class Suite(Frozen):
     expect: tuple[Expectation, ...] = Field(min_length=1)
 
 
-def read_suite(path: Path, checks: Mapping[str, SuiteCheck], alerts: Iterable[str]) -> Suite:
+def read_suite(path: Path, checks: Mapping[str, AnySuiteCheck], alerts: Iterable[str]) -> Suite:
     """Read a suite file; UsageError holds every mistake. `alerts` are the names that it may use."""
     page = read_page(path)
     mistakes: list[Mistake] = []
@@ -51,30 +50,27 @@ def read_suite(path: Path, checks: Mapping[str, SuiteCheck], alerts: Iterable[st
 
 
 def judge_suite(
-    suite: Suite, played: Sequence[Evidence], unplayed: Sequence[Scenario], checks: Mapping[str, SuiteCheck]
+    suite: Suite, played: Sequence[Evidence], unplayed: Sequence[Scenario], checks: Mapping[str, AnySuiteCheck]
 ) -> tuple[Verdict, ...]:
     """Return a verdict for each line; its waiver is judged by the day on which the last drill began."""
     drills = Drills(played=tuple(played), unplayed=tuple(unplayed))
-    days = [day for one in played if (day := began_on(one)) is not None]
-    return tuple(verdict(line, _finding(line, drills, checks), max(days, default=None)) for line in suite.expect)
+    days = [day for day in map(began_on, played) if day is not None]
+    return tuple(verdict(line, _find(line, drills, checks), max(days, default=None)) for line in suite.expect)
 
 
-def coverage(played: Sequence[Evidence], unplayed: Sequence[Scenario], checks: Mapping[str, SuiteCheck]) -> str:
+def coverage(played: Sequence[Evidence], unplayed: Sequence[Scenario], checks: Mapping[str, AnySuiteCheck]) -> str:
     """Return which alerts fired in at least one drill, in one sentence; empty if nothing tells."""
     drills = Drills(played=tuple(played), unplayed=tuple(unplayed))
-    found = _finding(Expectation(check=COVERAGE, args={}), drills, checks)
-    return found.reason if found.figures else ""
+    finding = _find(Expectation(check=COVERAGE, args={}), drills, checks)
+    if not finding.figures:
+        return ""
+    return finding.reason
 
 
-def _finding(line: Expectation, drills: Drills, checks: Mapping[str, SuiteCheck]) -> Finding:
-    """Judge one line; a check that crashes has no answer."""
-    check = checks.get(line.check)
-    if check is None:
-        return unknown(f"There is no check {line.check} in this version.")
-    if not drills.played:
-        return unknown("No drill was played.")
-    try:
-        args: SuiteArgs = check.args.model_validate(line.args)
-        return check.judge(drills, args)
-    except Exception as error:
-        return unknown(f"The check crashed: {type(error).__name__}: {' '.join(str(error).split())}")
+def _find(line: Expectation, drills: Drills, checks: Mapping[str, AnySuiteCheck]) -> Finding:
+    def ask(check: AnySuiteCheck) -> Finding:
+        if not drills.played:
+            return unknown("No drill was played.")
+        return check.judge(drills, line.arguments(check.args))
+
+    return find(line, checks, ask)

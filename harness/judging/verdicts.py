@@ -3,17 +3,42 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
+from typing import TypeVar
 
+from pydantic import ValidationError
+
+from tocsin.harness.core.errors import EvidenceError
 from tocsin.harness.declarations.scenario import Expectation
 from tocsin.harness.evidence.evidence import Evidence
-from tocsin.harness.judging.check import Answer, Finding, Verdict
+from tocsin.harness.judging.check import Answer, Finding, Verdict, unknown
+from tocsin.harness.judging.wording import one_line
+
+C = TypeVar("C")
+
+
+def find(line: Expectation, checks: Mapping[str, C], ask: Callable[[C], Finding]) -> Finding:
+    """Return what the check of a line finds. The one place that catches everything: a check that crashes is unknown."""
+    check = checks.get(line.check)
+    if check is None:
+        return unknown(f"There is no check {line.check} in this version.")
+    try:
+        return ask(check)
+    except EvidenceError as error:
+        sentence = str(error).rstrip(".")
+        return unknown(f"{sentence[:1].upper()}{sentence[1:]}.")
+    except ValidationError as error:
+        return unknown(f"The arguments do not fit this version of the check: {one_line(str(error))}")
+    except Exception as error:
+        return unknown(f"The check crashed: {type(error).__name__}: {one_line(str(error))}")
 
 
 def title(line: Expectation) -> str:
     """Return a line of `expect` as the scenario writes it: `alerts/fire {alert: HighErrorRate, within: 4m}`."""
-    return f"{line.check} {_flow(line.args)}" if line.args else line.check
+    if not line.args:
+        return line.check
+    return f"{line.check} {_flow(line.args)}"
 
 
 def verdict(line: Expectation, finding: Finding, day: date | None, files: tuple[str, ...] = ()) -> Verdict:
@@ -37,7 +62,9 @@ def began_on(evidence: Evidence) -> date | None:
     started = evidence.run.get("started_at")
     if started:
         return datetime.fromisoformat(str(started)).astimezone(UTC).date()
-    return datetime.fromtimestamp(evidence.journal[0].at, UTC).date() if evidence.journal else None
+    if evidence.journal:
+        return datetime.fromtimestamp(evidence.journal[0].at, UTC).date()
+    return None
 
 
 def _waiver(line: Expectation, finding: Finding, day: date | None) -> tuple[bool, str]:
@@ -60,4 +87,6 @@ def _flow(value: object) -> str:
         return "{" + ", ".join(f"{key}: {_flow(part)}" for key, part in value.items()) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(_flow(part) for part in value) + "]"
-    return value if isinstance(value, str) else json.dumps(value, default=str)
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, default=str)

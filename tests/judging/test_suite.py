@@ -41,13 +41,13 @@ def test_a_suite_file_is_read(tmp_path):
     ("change", "line", "expected"),
     [
         (("version: 1", "version: 2"), 1, "expected 1"),
-        (("rules/covered", "rules/coverd"), 3, "one of: rules/covered"),
-        (("rules/covered", "alerts/quiet"), 3, "one of: rules/covered"),  # a drill's own check
-        (("[Slow]", "[Slwo]"), 3, "Did you mean `Slow`?"),
-        (("{may", "{my"), 3, "Did you mean `may`?"),
+        (("rules/covered", "rules/coverd"), 3, "did you mean `rules/covered`?"),
+        (("rules/covered", "alerts/quiet"), 3, "unknown check `alerts/quiet`"),  # a drill's own check
+        (("[Slow]", "[Slwo]"), 3, "did you mean `Slow`?"),
+        (("{may", "{my"), 3, "did you mean `may`?"),
         (('reason: "being written"', ""), 4, "`reason`"),
         (("2099-01-31", "2099-02-31"), 4, "a date such as 2027-01-31"),
-        (("expect:", "expects:"), 2, "no such key|Did you mean `expect`?"),
+        (("expect:", "expects:"), 2, "no such key|did you mean `expect`?"),
     ],
 )
 def test_mistakes_of_a_suite_file(tmp_path, change, line, expected):

@@ -1,0 +1,64 @@
+"""What the checks of alerts share: names and labels, where an alert fired, and whether it paged while held back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tocsin.harness.declarations.references import AlertArgs, AlertBound
+from tocsin.harness.evidence.check_bounds import format_alert, rounded
+from tocsin.harness.evidence.evidence import Evidence
+from tocsin.harness.evidence.firings import firings, notices_while_muted, time_in_play
+from tocsin.harness.evidence.interval import Interval
+from tocsin.harness.evidence.metrics import Series
+from tocsin.harness.judging.check import Finding, failed, passed, unknown
+
+_OF_ALERTS = ("__name__", "alertname", "alertstate")
+
+
+def watchdog_alert(evidence: Evidence) -> str:
+    """Return the name of the alert that always fires, empty if the stack names none."""
+    if evidence.signals.watchdog is None:
+        return ""
+    return evidence.signals.watchdog.alert
+
+
+def alert_labels(series: Series) -> dict[str, str]:
+    """Return the labels that an alert has from its rule: a series of ALERTS without its name and state."""
+    return {name: value for name, value in series.labels.items() if name not in _OF_ALERTS}
+
+
+def firing_window(evidence: Evidence, args: AlertArgs) -> Interval:
+    """Return where the arguments point, until the alert that fired there has ended."""
+    return firings(evidence, args, args.alert, args.labels).reach
+
+
+def streams_for_delivery(args: AlertBound) -> tuple[str, ...]:
+    """Return that the notifications are needed where a receiver is named."""
+    if args.delivered_to:
+        return ("notifications",)
+    return ()
+
+
+def held_back(
+    evidence: Evidence, args: AlertArgs, held: Sequence[Interval], how: str, around: str = "", **figures: object
+) -> Finding:
+    """Return whether nobody was told while Alertmanager held an alert back; `how` it did, `around`: what else was told.
+
+    `figures` are added to those of a pass.
+    """
+    name = format_alert(args.alert, args.labels)
+    told = notices_while_muted(evidence, args.alert, args.labels, held)
+    if told is None:
+        longest_s = max(interval.seconds for interval in held) * evidence.speed
+        return unknown(f"{name} was {how} for {rounded(longest_s)} s only, too short to show that nobody is told.")
+    if told:
+        where = f"{told[0].receiver} {time_in_play(evidence, told[0].at)}"
+        return failed(f"{name} was {how}, and yet {where} was told.", notices=len(told))
+    held_s = total_s(evidence, held)
+    story = f"{name} was {how} for {rounded(held_s)} s and nobody was told{around}."
+    return passed(story, held_s=round(held_s, 3), **figures)
+
+
+def total_s(evidence: Evidence, intervals: Sequence[Interval]) -> float:
+    """Return how long several intervals are together, production seconds."""
+    return sum(interval.seconds for interval in intervals) * evidence.speed

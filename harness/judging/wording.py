@@ -1,0 +1,32 @@
+"""Phrases that several verdicts share: counts with their nouns, lists that are cut short, text on one line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def plural(count: int, noun: str) -> str:
+    """Return a count with its noun: `1 notice`, `3 notices`."""
+    if count == 1:
+        return f"1 {noun}"
+    return f"{count} {noun}s"
+
+
+def times(count: int) -> str:
+    """Return `once` or `3 times`."""
+    if count == 1:
+        return "once"
+    return f"{count} times"
+
+
+def first_few(sentences: Sequence[str], most: int, separator: str) -> str:
+    """Return the first `most` sentences, joined, and how many more there are: `a; b (and 3 more)`."""
+    shown = separator.join(sentences[:most])
+    if len(sentences) > most:
+        return f"{shown} (and {len(sentences) - most} more)"
+    return shown
+
+
+def one_line(text: str) -> str:
+    """Return a text with every run of white space as one space."""
+    return " ".join(text.split())
