@@ -1,4 +1,4 @@
-"""The two consoles: results go to stdout, everything on the way there to stderr. Nothing else in Tocsin prints."""
+"""Prints: results go to stdout, messages on the way there to stderr. Nothing else in Tocsin prints."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+    from rich.table import Table
 
 PIPED_WIDTH = 100
 """Columns when the output is not a terminal."""
@@ -18,9 +19,18 @@ def console(stream: IO[str] | None = None) -> Console:
     from rich.console import Console
 
     target = stream or sys.stdout
-    return Console(
-        file=target, highlight=False, markup=False, emoji=False, width=None if target.isatty() else PIPED_WIDTH
-    )
+    width = None if target.isatty() else PIPED_WIDTH
+    return Console(file=target, highlight=False, markup=False, emoji=False, width=width)
+
+
+def plain_table(*columns: str) -> Table:
+    """Return a table without lines, whose cells are wrapped and never cut."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
 
 
 def show(*results: RenderableType) -> None:
@@ -38,7 +48,7 @@ def show(*results: RenderableType) -> None:
 
 
 def say(sentence: str) -> None:
-    """Print one sentence about what goes on to stderr."""
+    """Print one sentence about the progress to stderr."""
     try:
         sys.stderr.write(sentence + "\n")
     except (BrokenPipeError, ValueError):
@@ -47,10 +57,10 @@ def say(sentence: str) -> None:
 
 
 def _flush(stream: IO[str]) -> None:
-    """Flush; when the reader has gone away, the drill and its exit code go on without it."""
+    """Flush. When the reader has gone away, the drill goes on without it and keeps its exit code."""
     try:
         stream.flush()
     except BrokenPipeError:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)
+        devnull = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(devnull, stream.fileno())
+        os.close(devnull)

@@ -44,7 +44,7 @@ def doctor(
     if kind == "compose":
         return _compose(found, variant or None, pull, runs)
     cache = cache_folder()
-    seen = look_up_all(engine_registry.programs_of(found), cache)
+    seen = look_up_all(found.programs, cache)
     resources = _resources(engine_registry.memory_mib_of(found), cache, runs)
     show(_table(seen, resources), f"\nThe cache of programs is {cache}.")
     moves = _moves(seen, resources)

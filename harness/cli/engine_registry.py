@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import tocsin.harness
 
 if TYPE_CHECKING:
     from tocsin.harness.declarations.stack import Stack
+    from tocsin.harness.engines.contract import Engine
 
 ROOT = Path(tocsin.harness.__file__).resolve().parent.parent
 ENGINES = {
@@ -17,11 +18,9 @@ ENGINES = {
     "compose": "Docker Compose on an engine of this machine; compose:VARIANT picks a variant of the stack.",
     "external": "A system that runs already, at addresses of stack.yaml; starts nothing, breaks nothing without leave.",
 }
-AROUND_PLAY_S = {"local": 12, "compose": 20, "external": 12}
-"""Engine -> wall seconds that starting, settling and collecting take beside play, roughly: of the reference stack."""
 
 
-def engine(name: str) -> Any:
+def engine(name: str) -> Engine:
     """Return the engine of that name, `compose:VARIANT` with its variant; UsageError if there is none."""
     from tocsin.harness.core.errors import Mistake, UsageError
     from tocsin.harness.planning.diagnostics import did_you_mean
@@ -53,18 +52,6 @@ def engine(name: str) -> Any:
     from tocsin.harness.engines.local.engine import LocalEngine
 
     return LocalEngine()
-
-
-def programs_of(stack: Stack, engine: Any = None) -> tuple[str, ...]:
-    """Return the names of the programs that the stack's roles run, sorted; an engine may need others, or none."""
-    if (needed := getattr(engine, "programs", None)) is not None:
-        return tuple(needed(stack))
-    return tuple(sorted({role.local.program for role in stack.roles.values() if role.local and role.local.program}))
-
-
-def around_play_s(engine: Any = None) -> int:
-    """Return the wall seconds that an engine, the local one if none is named, takes beside play, roughly."""
-    return AROUND_PLAY_S[getattr(engine, "name", "local")]
 
 
 def memory_mib_of(stack: Stack) -> int:

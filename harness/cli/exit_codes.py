@@ -44,7 +44,7 @@ _WrongCommand: type[Exception] = next(base for base in typer.BadParameter.__mro_
 class Signals:
     """While entered, SIGINT raises KeyboardInterrupt, SIGTERM and SIGHUP Terminated; a second signal is only answered.
 
-    A signal that the caller had set to be ignored (nohup, a shell's background job) stays ignored.
+    A third one is raised again. A signal that the caller ignores (nohup, a background job) stays ignored.
     """
 
     def __init__(self) -> None:
@@ -64,13 +64,15 @@ class Signals:
     def _received(self, number: int, frame: FrameType | None) -> None:
         self._count += 1
         if self._count == 2:
-            os.write(2, f"{interrupt_notice.sentence()}\n".encode())  # a print could meet itself half-way
+            os.write(2, f"{interrupt_notice.sentence()}\n".encode())  # a print could interrupt another print
             return
-        raise (KeyboardInterrupt if number == signal.SIGINT else Terminated)(signal.Signals(number).name)
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt("SIGINT")
+        raise Terminated(signal.Signals(number).name)
 
 
 def guarded(action: Callable[[], object]) -> int:
-    """Call `action` and return the exit code of whatever happens. Nothing gets past it as a traceback."""
+    """Call `action` and return the exit code of whatever happens. No traceback reaches the terminal."""
     try:
         with Signals():
             returned = action()
@@ -78,55 +80,59 @@ def guarded(action: Callable[[], object]) -> int:
         return ended.exit_code
     except BaseException as error:
         return explained(error)
-    return returned if isinstance(returned, int) else PASS
+    if isinstance(returned, int):
+        return returned
+    return PASS
 
 
 def explained(error: BaseException, folder: Path | None = None) -> int:
     """Say on stderr what went wrong and return its exit code. A crash leaves its traceback in `folder`."""
-    if isinstance(error, Terminated):
-        say("tocsin: terminated.")
-        return TERMINATED
-    if isinstance(error, (KeyboardInterrupt, typer.Abort)):
-        say("tocsin: interrupted.")
-        return INTERRUPTED
     if isinstance(error, UsageError):
         _list_mistakes(error)
         return USAGE
-    if isinstance(error, TocsinError):
-        say(f"tocsin: {error}")
-        return error.exit_code
-    if isinstance(error, _WrongCommand):
-        say(f"tocsin: {_wrong_command(error)}")
-        return USAGE
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else BROKEN
-    if isinstance(error, OSError) and (sentence := _refused_by_system(error)):
+    known = _known(error)
+    if known is not None:
+        sentence, code = known
         say(f"tocsin: {sentence}")
-        return UNKNOWN
+        return code
     say(f"tocsin: internal error: {_one_line(error)}. The traceback is in {_write_traceback(error, folder)}.")
     return BROKEN
+
+
+def _known(error: BaseException) -> tuple[str, int] | None:
+    """Return the sentence and the exit code of an error that is no bug of ours, None for any other."""
+    if isinstance(error, Terminated):
+        return "terminated.", TERMINATED
+    if isinstance(error, (KeyboardInterrupt, typer.Abort)):
+        return "interrupted.", INTERRUPTED
+    if isinstance(error, TocsinError):
+        return str(error), error.exit_code
+    if isinstance(error, _WrongCommand):
+        return _wrong_command(error), USAGE
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"No space is left{_at(error)}. Free some, or name another place with --runs or TMPDIR.", UNKNOWN
+    if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"{error.strerror}{_at(error)}. Name another place, or change its permissions.", UNKNOWN
+    return None
 
 
 def _list_mistakes(error: UsageError) -> None:
     for mistake in error.mistakes:
         say(str(mistake))
     count = len(error.mistakes)
-    say(f"tocsin: {count} mistake{'s' if count != 1 else ''}; nothing was started.")
+    mistakes = "1 mistake" if count == 1 else f"{count} mistakes"
+    say(f"tocsin: {mistakes}; nothing was started.")
 
 
 def _wrong_command(error: BaseException) -> str:
     sentence = getattr(error, "format_message", lambda: str(error))().rstrip()
+    if not sentence.endswith((".", "?")):
+        sentence += "."
     context = getattr(error, "ctx", None)
-    path = context.command_path if context is not None else "tocsin"
-    return f"{sentence}{'' if sentence.endswith(('.', '?')) else '.'} Try `{path} --help`."
-
-
-def _refused_by_system(error: OSError) -> str:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"No space is left{_at(error)}. Free some, or name another place with --runs or TMPDIR."
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return f"{error.strerror}{_at(error)}. Name another place, or correct who may use this one."
-    return ""
+    path = "tocsin" if context is None else context.command_path
+    return f"{sentence} Try `{path} --help`."
 
 
 def _at(error: OSError) -> str:
@@ -134,8 +140,10 @@ def _at(error: OSError) -> str:
 
 
 def _one_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0].rstrip('.')}" if lines else type(error).__name__
+    kind, text = type(error).__name__, str(error).strip()
+    if not text:
+        return kind
+    return f"{kind}: {text.splitlines()[0].rstrip('.')}"
 
 
 def _write_traceback(error: BaseException, folder: Path | None) -> Path:

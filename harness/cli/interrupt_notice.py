@@ -1,4 +1,4 @@
-"""What a drill would leave behind if its command ended now: named for whoever presses Ctrl-C a second time."""
+"""What a drill would leave behind if its command ended now: said on a second Ctrl-C."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tocsin.harness.engines.common.run_folders import Run
 
-ENDING = "Already ending, about 10 s: a stack that is up is healed and taken down. "
-"""What a second signal is answered first."""
-NOBODY = "A third signal leaves that to the guardian."
+ENDING = "Already ending, which takes about 10 s: faults are healed and the stack is taken down. "
+"""How the answer to a second signal begins."""
+GUARDIAN = "A third signal leaves that to the guardian."
 
 
 class _Now:
@@ -35,24 +35,34 @@ def sentence() -> str:
     """Return in one line what would be left behind, who undoes it and within what time; from the guard's record."""
     run = _Now.run
     if run is None or not run.work.is_dir():
-        return ENDING + NOBODY
-    from tocsin.harness.engines.guardian.guard_record import GUARD_FILE, GuardRecord
+        return ENDING + GUARDIAN
+    engine = _engine(run.work)
+    if not engine:
+        state, work_left = "No stack is up yet.", f"removes the folder {run.work}"
+    elif engine == "external":
+        state, work_left = f"The stack {_Now.stack} is external and stays up; {_unhealed(run.work)}.", "heals"
+    else:
+        state, work_left = f"The stack {_Now.stack} is up; {_unhealed(run.work)}.", "heals and takes it down"
+    guardian = f"the guardian (pid {run.guard.process.pid})"
+    return f"{ENDING}{state} After a third signal, {guardian} {work_left} within {_within_s(engine):g} s."
+
+
+def _within_s(engine: str) -> float:
     from tocsin.harness.engines.guardian.guardian import WITHIN_S
     from tocsin.harness.engines.guardian.takedown import ENGINE_S
 
-    left, engine = GuardRecord(run.work / GUARD_FILE).unhealed(), _engine(run.work)
-    faults = ", ".join(f"{one.name} ({one.kind or 'fault'})" for one in left)
-    broken = f"not yet healed: {faults}" if faults else "no fault is unhealed"
-    within_s = WITHIN_S + (ENGINE_S if engine == "compose" else 0.0)
-    by = f"the guardian (pid {run.guard.process.pid}) within {within_s:g} s"
-    if not engine:
-        return f"{ENDING}No stack is up yet; a third signal leaves the folder {run.work} to {by}."
-    if engine == "external":
-        return f"{ENDING}The stack {_Now.stack} is not ours and stays. After a third signal, {broken}; undone by {by}."
-    return (
-        f"{ENDING}A third signal would leave behind the stack {_Now.stack}, which is up, and {broken}; "
-        f"that is undone and taken down by {by}."
-    )
+    if engine == "compose":
+        return WITHIN_S + ENGINE_S
+    return WITHIN_S
+
+
+def _unhealed(work: Path) -> str:
+    from tocsin.harness.engines.guardian.guard_record import GUARD_FILE, GuardRecord
+
+    faults = [f"{fault.name} ({fault.kind or 'fault'})" for fault in GuardRecord(work / GUARD_FILE).unhealed()]
+    if not faults:
+        return "no fault is unhealed"
+    return f"not yet healed: {', '.join(faults)}"
 
 
 def _engine(work: Path) -> str:

@@ -7,69 +7,73 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tocsin.harness.cli.options import JUnit, Only
+from tocsin.harness.cli.options import JUnit, Only, RunDirs
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tocsin.harness.evidence.evidence import Evidence
     from tocsin.harness.report.summary import Summary
 
 
 def judge(
-    run_dirs: Annotated[
-        list[Path], typer.Argument(metavar="RUN_DIR...", help="Run directories, such as runs/tour/latest.")
-    ],
+    run_dirs: RunDirs,
     only: Only = None,
     junit: JUnit = None,
     json: Annotated[bool, typer.Option("--json", help="Print the verdicts as JSON instead of a table.")] = False,
     suite: Annotated[
         Path | None,
-        typer.Option("--suite", metavar="FILE", help="Also judge what this suite.yaml asks of all of them together."),
+        typer.Option("--suite", metavar="FILE", help="Also judge what this suite.yaml asks of all runs together."),
     ] = None,
 ) -> int:
     """Judge run directories again, offline.
 
-    Needs no server, changes nothing in them, and tells what differs from their verdicts.json.
+    Needs no server, changes nothing in the run directories, and says what differs from their verdicts.json.
     """
     from tocsin.harness.cli.console import say, show
-    from tocsin.harness.cli.play_drill import judged
+    from tocsin.harness.cli.play_drill import judged, unloaded
     from tocsin.harness.core.errors import worst
-    from tocsin.harness.report import verdict_table
-    from tocsin.harness.report import verdicts_json as as_json
+    from tocsin.harness.evidence.evidence import read_evidence
+    from tocsin.harness.report import junit_xml, verdict_table, verdicts_json
 
-    summaries = [judged(one.resolve() if one.exists() else one, only) for one in run_dirs]
+    summaries: list[Summary] = []
+    evidences: list[Evidence] = []
+    for folder in run_dirs:
+        evidence = read_evidence(resolved(folder))
+        summaries.append(judged(evidence, only))
+        evidences.append(unloaded(evidence))
     if json:
-        typer.echo(as_json.several(summaries), nl=False)
+        typer.echo(verdicts_json.several(summaries), nl=False)
     for summary in summaries:
         if not json:
             show(verdict_table.drill(summary))
         if only is None:
-            say(_compared(as_json.same(summary, summary.folder / "verdicts.json")))
-    together = _together(summaries, suite, only, quiet=json)
-    every = [*summaries, *([together] if together else [])]
+            say(_compared(verdicts_json.same(summary, summary.folder / "verdicts.json")))
+    together = _together(evidences, suite, only, quiet=json)
+    if together is not None:
+        summaries.append(together)
     if junit is not None:
-        from tocsin.harness.report import junit_xml as as_junit
-
-        junit.write_text(as_junit.document(every), encoding="utf-8")
-    return worst([summary.code for summary in every])
+        junit.write_text(junit_xml.document(summaries), encoding="utf-8")
+    return worst([summary.code for summary in summaries])
 
 
-def _together(summaries: list[Summary], file: Path | None, only: str | None, *, quiet: bool) -> Summary | None:
-    """Judge the suite file, and say which alerts fired in at least one of several runs; `quiet`: on stderr."""
-    from tocsin.harness.cli.console import say, show
-    from tocsin.harness.cli.suite_checks import read, together
-    from tocsin.harness.evidence.evidence import read_evidence
-    from tocsin.harness.report import verdict_table
+def resolved(folder: Path) -> Path:
+    """Return a run directory's own path, so that the link `latest` is told by the run that it points to."""
+    if folder.exists():
+        return folder.resolve()
+    return folder
 
-    folders = [summary.folder for summary in summaries]
-    alerts = (str(rule["name"]) for folder in folders for rule in read_evidence(folder).run["alerts"])
-    suite = read(file, alerts) if file is not None else None
-    if suite is None and len(folders) < 2:
+
+def _together(evidences: Sequence[Evidence], file: Path | None, only: str | None, *, quiet: bool) -> Summary | None:
+    """Judge the suite file, or say which alerts fired in at least one of several runs."""
+    from tocsin.harness.cli.suite_checks import read, show_together
+
+    suite = None
+    if file is not None:
+        suite = read(file, (str(rule["name"]) for evidence in evidences for rule in evidence.run["alerts"]))
+    elif len(evidences) < 2:
         return None
-    told, summary = together(suite, folders, (), only)
-    if quiet:
-        say(f"Rules: {told}")
-    else:
-        show(f"\nRules: {told}" if summary is None else verdict_table.together(summary))
-    return summary
+    return show_together(suite, evidences, (), only, quiet=quiet)
 
 
 def _compared(differences: list[str] | None) -> str:

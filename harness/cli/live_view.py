@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from tocsin.harness.cli.console import say
 from tocsin.harness.core.clock import format_duration
@@ -15,13 +14,15 @@ if TYPE_CHECKING:
     from rich.live import Live
     from rich.panel import Panel
 
+    from tocsin.harness.runner.play import Progress
+
 HEARTBEAT_S = 10.0
 
 
 class View(Protocol):
     """Receives updates from the stages, from any thread, and shows them while entered."""
 
-    def __call__(self, update: Mapping[str, Any]) -> None:
+    def __call__(self, progress: Progress) -> None:
         """Take in an update; keys left out keep their last value."""
 
     def __enter__(self) -> View: ...
@@ -36,55 +37,61 @@ class State:
         self.name = name
         self.speed = speed
         self.began = time.monotonic()
-        self._known: dict[str, Any] = {}
+        self._known: Progress = {}
 
-    def update(self, news: Mapping[str, Any]) -> None:
-        """Take in an update; one replacement of the whole, so that readers in other threads need no lock."""
-        self._known = {**self._known, **news}
+    def update(self, progress: Progress) -> None:
+        """Take in an update. It replaces the whole state, so that readers in other threads need no lock."""
+        self._known = {**self._known, **progress}
 
     def since_s(self) -> float:
-        """Wall seconds since the drill began."""
+        """Return the wall seconds since the drill began."""
         return time.monotonic() - self.began
 
-    def progress(self) -> str:
-        """Where the drill stands, and what is left in both clocks while it plays."""
-        known = self._known
-        length_s = known.get("length_s")
-        if known.get("stage", "play") != "play" or not length_s:
-            return f"{known.get('stage', 'starting')}, {self.note()}".rstrip(", ")
-        elapsed_s = min(float(known.get("elapsed_s") or 0.0), float(length_s))
-        left_s = float(length_s) - elapsed_s
-        whole, left, wall = (format_duration(round(value)) for value in (length_s, left_s, left_s / self.speed))
-        phase = known.get("phase") or "play"
-        return f"{phase}: {format_duration(round(elapsed_s))} of {whole} played, {left} left ({wall} on the wall)"
+    @property
+    def playing(self) -> bool:
+        """Whether load is on."""
+        return self._known.get("stage", "play") == "play"
+
+    def position(self) -> str:
+        """Where the drill stands, and while it plays, what is left of it in both clocks."""
+        length_s = self._known.get("length_s")
+        if not self.playing or not length_s:
+            words = [self._known.get("stage", "starting"), self._known.get("note", "")]
+            return ", ".join(filter(None, words))
+        elapsed_s = min(self._known.get("elapsed_s", 0.0), length_s)
+        left_s = length_s - elapsed_s
+        times = [format_duration(round(time_s)) for time_s in (elapsed_s, length_s, left_s, left_s / self.speed)]
+        elapsed, length, left, wall = times
+        phase = self._known.get("phase") or "play"
+        return f"{phase}: {elapsed} of {length} played, {left} left ({wall} of wall time)"
 
     def load(self) -> str:
-        """Rate and errors while load is on: `rate` is the generator's last report."""
-        rate = self._known.get("rate") or {}
-        if self._known.get("stage", "play") != "play" or not rate:
+        """Rate and errors while load is on, from the generator's last report."""
+        rate = self._known.get("rate")
+        if not self.playing or not rate:
             return ""
+        words = f"{rate.get('sent_per_s', 0):.0f} requests/s, {rate.get('errors_5xx', 0)} answered 5xx"
         lost = rate.get("failed", 0) + rate.get("unknown", 0)
-        told = [f"{rate.get('sent_per_s', 0):.0f} requests/s", f"{rate.get('errors_5xx', 0)} answered 5xx"]
-        return ", ".join([*told, f"{lost} without an answer"] if lost else told)
+        if lost:
+            words += f", {lost} without an answer"
+        return words
 
     def broken(self) -> str:
-        """The faults that are in now."""
-        return ", ".join(str(fault) for fault in self._known.get("faults") or ())
+        """The faults that are in force now."""
+        return ", ".join(self._known.get("faults", ()))
 
     def firing(self) -> str:
         """The alerts that fire now."""
-        return ", ".join(str(alert) for alert in self._known.get("firing") or ())
-
-    def note(self) -> str:
-        """The last remark of a stage."""
-        return str(self._known.get("note") or "")
+        return ", ".join(self._known.get("firing", ()))
 
     def line(self) -> str:
         """All of it in one line."""
-        broken = f"fault: {self.broken()}" if self.broken() else ""
-        firing = f"firing: {self.firing()}" if self.firing() else ""
-        parts = [part for part in (self.progress(), self.load(), broken, firing) if part]
-        return f"[{self.since_s():4.0f} s] {self.name}: {'; '.join(parts)}"
+        parts = [self.position(), self.load()]
+        if self.broken():
+            parts.append(f"fault: {self.broken()}")
+        if self.firing():
+            parts.append(f"firing: {self.firing()}")
+        return f"[{self.since_s():4.0f} s] {self.name}: {'; '.join(filter(None, parts))}"
 
 
 class Heartbeat:
@@ -93,14 +100,14 @@ class Heartbeat:
     def __init__(self, state: State, every_s: float = HEARTBEAT_S) -> None:
         self._state = state
         self._every_s = every_s
-        self._place: object = None
+        self._place: tuple[str | None, str | None] | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
-    def __call__(self, update: Mapping[str, Any]) -> None:
+    def __call__(self, progress: Progress) -> None:
         """Take in an update."""
-        self._state.update(update)
-        place = (update.get("stage"), update.get("phase"))
+        self._state.update(progress)
+        place = (progress.get("stage"), progress.get("phase"))
         if place != self._place:
             self._place = place
             say(self._state.line())
@@ -125,9 +132,9 @@ class Screen:
         self._state = state
         self._live: Live | None = None
 
-    def __call__(self, update: Mapping[str, Any]) -> None:
+    def __call__(self, progress: Progress) -> None:
         """Take in an update."""
-        self._state.update(update)
+        self._state.update(progress)
 
     def __enter__(self) -> Screen:
         from rich.live import Live
@@ -150,7 +157,7 @@ class Screen:
         from rich.text import Text
 
         state = self._state
-        body = Text(state.progress())
+        body = Text(state.position())
         if state.load():
             body.append(f"\n{state.load()}")
         if state.broken():

@@ -24,13 +24,12 @@ def ls(
     WORD is one of scenarios, checks, faults, payloads, arrivals, users, stacks, engines.
     """
     from tocsin.harness.cli.console import show
-    from tocsin.harness.cli.options import mistake
-    from tocsin.harness.core.errors import PASS, UsageError
+    from tocsin.harness.cli.mistakes import usage_error
+    from tocsin.harness.core.errors import PASS
     from tocsin.harness.planning.diagnostics import did_you_mean
 
     if word is not None and word not in SECTIONS:
-        hint = did_you_mean(word, SECTIONS)
-        raise UsageError([mistake("tocsin ls", "WORD", word, f"one of: {', '.join(SECTIONS)}", hint)])
+        raise usage_error("WORD", word, f"one of: {', '.join(SECTIONS)}", did_you_mean(word, SECTIONS))
     words = SECTIONS if word is None else [word]
     for title, rows in (section for name in words for section in SECTIONS[name]()):
         show(_table(title, rows))
@@ -55,9 +54,9 @@ def _checks() -> list[Section]:
 
 
 def _faults() -> list[Section]:
-    from tocsin.harness.faults import ALL
+    from tocsin.harness.faults import by_kind
 
-    return [("faults", sorted((fault.kind, fault.summary) for fault in ALL))]
+    return [("faults", sorted((kind, fault.summary) for kind, fault in by_kind().items()))]
 
 
 def _payloads() -> list[Section]:

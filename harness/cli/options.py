@@ -1,19 +1,18 @@
-"""The options that several verbs share, and how their values are checked."""
+"""The options that several verbs share, or that are long, each declared once and checked."""
 
 from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-
-if TYPE_CHECKING:
-    from tocsin.harness.core.errors import Mistake
 
 Scenarios = Annotated[
     list[Path], typer.Argument(metavar="SCENARIO|FOLDER", help="Scenario files, or folders of them (a suite).")
 ]
+RunDirs = Annotated[list[Path], typer.Argument(metavar="RUN_DIR...", help="Run directories, such as runs/tour/latest.")]
+Stack = Annotated[str, typer.Option("--stack", metavar="NAME|DIR", help="The stack.")]
 StackName = Annotated[
     str | None,
     typer.Option("--stack", metavar="NAME|DIR", help="Stack to use instead of the one the scenario names."),
@@ -47,18 +46,27 @@ Speed = Annotated[
 ]
 Seed = Annotated[int | None, typer.Option("--seed", metavar="N", help="Seed to use instead of the scenario's.")]
 Runs = Annotated[Path, typer.Option("--runs", metavar="DIR", help="Where run directories are made.")]
-Only = Annotated[str | None, typer.Option("--only", metavar="GLOB", help="Judge only checks like this: 'alerts/*'.")]
-JUnit = Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Write all verdicts as JUnit XML, too.")]
+Only = Annotated[str | None, typer.Option("--only", metavar="GLOB", help="Judge only matching checks: 'alerts/*'.")]
+JUnit = Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Also write all verdicts as JUnit XML.")]
+Timeout = Annotated[
+    str | None,
+    typer.Option("--timeout", metavar="T", help="End a drill after T of wall time (5m, 90s); its answer is unknown."),
+]
 AllowFaults = Annotated[
-    bool, typer.Option("--allow-faults", help="Break what stack.yaml's allow_faults lists on a stack that is not ours.")
+    bool, typer.Option("--allow-faults", help="On an external stack: inject the faults that its allow_faults lists.")
 ]
 AllowPages = Annotated[
-    bool, typer.Option("--allow-pages", help="Play although people may be paged by a stack that is not ours.")
+    bool, typer.Option("--allow-pages", help="On an external stack: play although people may be paged.")
 ]
-
-
-def mistake(place: object, where: str, value: object, expected: str, hint: str = "") -> Mistake:
-    """Return one thing wrong on the command line; `place` is the option, file or folder that it is about."""
-    from tocsin.harness.core.errors import Mistake
-
-    return Mistake(file=str(place), line=0, where=where, value=str(value), expected=expected, hint=hint)
+KeepGoing = Annotated[
+    bool, typer.Option("--keep-going", help="Play on without a signal's canary; only its checks are unknown.")
+]
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", metavar="N", min=1, max=64, help="Send the load from N processes of this machine."),
+]
+RemoteWorkerCount = Annotated[
+    int,
+    typer.Option("--remote-workers", metavar="N", min=0, max=64, help="Also wait for N `tocsin worker` elsewhere."),
+]
+Bind = Annotated[str, typer.Option("--bind", metavar="HOST[:PORT]", help="Where to listen for workers elsewhere.")]

@@ -1,24 +1,28 @@
-"""Plays one prepared drill from its run directory to its reports. Whatever happens, it returns what is known."""
+"""Plays one planned drill from its run directory to its reports. Whatever happens, it returns what is known."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tocsin.harness.cli.console import say
 from tocsin.harness.cli.exit_codes import explained
 from tocsin.harness.cli.interrupt_notice import under_way
 from tocsin.harness.cli.live_view import view
-from tocsin.harness.cli.prepare import Drill, lacking
+from tocsin.harness.cli.prepare import PlannedDrill, lacking
 from tocsin.harness.cli.sweep import sentences
 from tocsin.harness.core.errors import INTERRUPTED, TERMINATED, NotPlayable, worst
+from tocsin.harness.evidence.evidence import Evidence
 from tocsin.harness.report.summary import Summary, summarise
 
 if TYPE_CHECKING:
     from tocsin.harness.engines.common.run_folders import Run
+    from tocsin.harness.engines.contract import Engine
+    from tocsin.harness.provisioning.program_lookup import Program
+    from tocsin.harness.traffic.worker_pool import RemoteWorkers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,25 +31,25 @@ class Options:
 
     command: tuple[str, ...]
     runs: Path
-    engine: Any
-    programs: Mapping[str, Any]
+    engine: Engine
+    programs: Mapping[str, Program]
     only: str | None = None
     timeout_s: float | None = None
     keep_going: bool = False
-    remote: Any = None
-    """Traffic workers elsewhere, tocsin.harness.traffic.worker_pool.RemoteWorkers; None for none."""
+    remote: RemoteWorkers
 
 
 @dataclass(frozen=True, kw_only=True)
 class Played:
-    """What became of a drill: its exit code, and its summary or a sentence why there is none.
+    """What became of a drill: its exit code, and its summary and evidence, or a sentence why there is none.
 
     `skipped`: a drill of a suite that cannot be played here; its code does not count.
     """
 
-    drill: Drill
+    drill: PlannedDrill
     code: int
     summary: Summary | None = None
+    evidence: Evidence | None = None
     sentence: str = ""
     skipped: bool = False
 
@@ -55,43 +59,52 @@ class Played:
         return self.code in (INTERRUPTED, TERMINATED)
 
 
-def play(drill: Drill, options: Options) -> Played:
+def play(drill: PlannedDrill, options: Options) -> Played:
     """Play, judge and report one drill on a fresh stack."""
     from tocsin.harness.core.clock import RunClock
     from tocsin.harness.engines.common.run_folders import make_run
 
     folder: Path | None = None
     try:
-        if missing := lacking(drill, options.engine):
-            error = NotPlayable(f"{drill.name} cannot be played here: {' '.join(missing)}")
-            code = error.exit_code if drill.in_suite else explained(error)
-            return Played(drill=drill, code=code, sentence=str(error), skipped=drill.in_suite)
+        missing = lacking(drill, options.engine)
+        if missing:
+            return _not_playable(drill, missing)
         run = make_run(drill.name, runs=options.runs, clock=RunClock(drill.timeline.speed), programs=options.programs)
         folder = run.folder
         for sentence in sentences(run.swept):
             say(sentence)
         try:
             with under_way(run, drill.timeline.stack.name):
-                _stages(drill, options, run)
+                evidence = _stages(drill, options, run)
         finally:
             run.close()
-        summary = judged(folder, options.only)
+        summary = judged(evidence, options.only)
         write(summary)
         if summary.ended not in (INTERRUPTED, TERMINATED):
-            picture(summary)
-    except BaseException as whatever:
-        return Played(drill=drill, code=explained(whatever, folder), sentence=str(whatever) or type(whatever).__name__)
-    return Played(drill=drill, code=worst([summary.code, summary.ended]), summary=summary)
+            picture(evidence)
+    except BaseException as error:
+        return Played(drill=drill, code=explained(error, folder), sentence=str(error) or type(error).__name__)
+    code = worst([summary.code, summary.ended])
+    return Played(drill=drill, code=code, summary=summary, evidence=unloaded(evidence))
 
 
-def _stages(drill: Drill, options: Options, run: Run) -> None:
+def _not_playable(drill: PlannedDrill, missing: list[str]) -> Played:
+    """Return a drill that cannot be played here; in a suite that is listed, by itself it is an error."""
+    error = NotPlayable(f"{drill.name} cannot be played here: {' '.join(missing)}")
+    code = error.exit_code
+    if not drill.in_suite:
+        code = explained(error)
+    return Played(drill=drill, code=code, sentence=str(error), skipped=drill.in_suite)
+
+
+def _stages(drill: PlannedDrill, options: Options, run: Run) -> Evidence:
     from tocsin.harness.core.journal import Journal
     from tocsin.harness.runner.pipeline import run_drill
 
     journal = Journal(run.folder / "journal.jsonl", run.clock)
     try:
         with view(drill.name, drill.timeline.speed) as watch:
-            run_drill(
+            return run_drill(
                 drill.timeline,
                 options.engine,
                 run,
@@ -106,14 +119,17 @@ def _stages(drill: Drill, options: Options, run: Run) -> None:
         journal.close()
 
 
-def judged(folder: Path, only: str | None = None) -> Summary:
-    """Judge a run directory; EvidenceError if it cannot be read."""
+def judged(evidence: Evidence, only: str | None = None) -> Summary:
+    """Judge the evidence of one drill by every check of this installation."""
     from tocsin.assertions import ALL
-    from tocsin.harness.evidence.evidence import read_evidence
     from tocsin.harness.judging.judge import judge
 
-    evidence = read_evidence(folder)
     return summarise(evidence, judge(evidence, {check.id: check for check in ALL}, only=only))
+
+
+def unloaded(evidence: Evidence) -> Evidence:
+    """Return the same evidence without the streams that were read, so that a suite does not fill the memory."""
+    return replace(evidence)
 
 
 def write(summary: Summary) -> None:
@@ -127,14 +143,13 @@ def write(summary: Summary) -> None:
         say(f"tocsin: The reports could not be written: {error}.")
 
 
-def picture(summary: Summary) -> None:
-    """Draw what the dashboards showed into the run directory; a drill is worth no less without."""
-    from tocsin.harness.evidence.evidence import read_evidence
+def picture(evidence: Evidence) -> None:
+    """Draw what the dashboards showed into the run directory. A failure is only mentioned."""
     from tocsin.harness.provisioning.programs import cache_folder
     from tocsin.harness.report import contact_sheet
 
     os.environ.setdefault("MPLCONFIGDIR", str(cache_folder() / "matplotlib"))  # its list of fonts, not in the home
     try:
-        contact_sheet.draw(read_evidence(summary.folder))
+        contact_sheet.draw(evidence)
     except Exception as error:  # what was recorded stays, and can be drawn again
         say(f"tocsin: The panels could not be drawn: {type(error).__name__}: {error}.")

@@ -1,22 +1,28 @@
-"""From a command line to timelines: finds the files, loads and plans all of them, and gathers every mistake first."""
+"""From a command line to timelines: finds the files, plans all of them, and refuses what may not be played."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from tocsin.harness.cli.engine_registry import folder_named, scenario_files
-from tocsin.harness.core.errors import Mistake, UsageError
-from tocsin.harness.declarations.scenario import Catalogue, Timeline
+from tocsin.harness.cli.mistakes import Mistakes
+from tocsin.harness.declarations.scenario import Catalogue
+from tocsin.harness.declarations.timeline import Timeline
 from tocsin.harness.planning.diagnostics import did_you_mean
+from tocsin.harness.planning.loader import load
+from tocsin.harness.planning.timeline import plan
+
+if TYPE_CHECKING:
+    from tocsin.harness.engines.contract import Engine
 
 
 @dataclass(frozen=True, kw_only=True)
-class Drill:
+class PlannedDrill:
     """A scenario ready to be played. `in_suite`: it was found in a folder, not named by itself."""
 
     path: Path
@@ -37,85 +43,64 @@ def drills(
     seed: int | None,
     speed: float,
     workers: int | None = None,
-) -> tuple[Drill, ...]:
+) -> tuple[PlannedDrill, ...]:
     """Load and plan every scenario named or found in a folder; UsageError holds the mistakes of all of them.
 
     `workers` replaces the number of traffic workers that a scenario asks for.
     """
-    from tocsin.harness.planning.loader import load
-    from tocsin.harness.planning.timeline import plan
-
-    made: list[Drill] = []
-    mistakes: list[Mistake] = []
+    planned: list[PlannedDrill] = []
+    mistakes = Mistakes()
     for path, in_suite in _files(paths, mistakes).items():
-        try:
-            scenario, found = load(path, catalogue, stack, seed)
+        with mistakes:
+            scenario, loaded_stack = load(path, catalogue, stack, seed)
             if workers is not None:
                 traffic = scenario.traffic.model_copy(update={"workers": workers})
                 scenario = scenario.model_copy(update={"traffic": traffic})
-            timeline = plan(scenario, found, catalogue, seed, speed)
-        except UsageError as error:
-            mistakes += [mistake for mistake in error.mistakes if mistake not in mistakes]
-        else:
-            made.append(Drill(path=path, timeline=timeline, in_suite=in_suite))
-    if mistakes:
-        raise UsageError(mistakes)
-    return tuple(made)
+            timeline = plan(scenario, loaded_stack, catalogue, seed, speed)
+            planned.append(PlannedDrill(path=path, timeline=timeline, in_suite=in_suite))
+    mistakes.refuse()
+    return tuple(planned)
 
 
-def gathered(*steps: Callable[[], Any]) -> list[Any]:
-    """Return what each step returns; if some find mistakes, one UsageError holds those of all."""
-    results: list[Any] = []
-    mistakes: list[Mistake] = []
-    for step in steps:
-        try:
-            results.append(step())
-        except UsageError as error:
-            mistakes += error.mistakes
-    if mistakes:
-        raise UsageError(mistakes)
-    return results
-
-
-def _files(paths: Iterable[Path], mistakes: list[Mistake]) -> dict[Path, bool]:
+def _files(paths: Iterable[Path], mistakes: Mistakes) -> dict[Path, bool]:
     """Return the scenario files in order, each once, with whether it came from a folder."""
-    found: dict[Path, bool] = {}
+    files: dict[Path, bool] = {}
     for path in paths:
         named = _by_name(path)
         if path.is_dir():
             inside = scenario_files(path)
-            found |= {file: True for file in inside if file not in found}
+            for file in inside:
+                files.setdefault(file, True)
             if not inside:
-                mistakes.append(_absent(path, "a folder without *.yaml", "scenario files directly in it"))
+                mistakes.add("scenario", "a folder without *.yaml", "scenario files directly in it", place=path)
         elif named is not None:
-            found[named] = False
+            files[named] = False
         else:
-            mistakes.append(
-                _absent(path, "nothing there", "a scenario file, a folder of them, or a name", _suggest(path))
-            )
-    return found
+            expected = "a scenario file, a folder of them, or a name"
+            mistakes.add("scenario", "nothing there", expected, _suggest(path), place=path)
+    return files
 
 
 def _by_name(path: Path) -> Path | None:
     """Return the file; a bare name such as `tour` stands for scenarios/tour.yaml."""
     if path.exists():
         return path
-    bare = folder_named("scenarios") / f"{path.name}.yaml"
-    return bare if len(path.parts) == 1 and not path.suffix and bare.is_file() else None
-
-
-def _absent(path: Path, value: str, expected: str, hint: str = "") -> Mistake:
-    return Mistake(file=str(path), line=0, where="scenario", value=value, expected=expected, hint=hint)
+    file = folder_named("scenarios") / f"{path.name}.yaml"
+    if len(path.parts) == 1 and not path.suffix and file.is_file():
+        return file
+    return None
 
 
 def _suggest(path: Path) -> str:
-    folder = path.parent if len(path.parts) > 1 else folder_named("scenarios")
+    folder = folder_named("scenarios")
+    if len(path.parts) > 1:
+        folder = path.parent
     names = [file.stem for file in scenario_files(folder)] if folder.is_dir() else []
-    return did_you_mean(path.stem, names) or "`tocsin ls` lists what there is."
+    return did_you_mean(path.stem, names) or "`tocsin ls scenarios` lists all."
 
 
 def refuse(
-    found: Iterable[Drill],
+    planned: Iterable[PlannedDrill],
     *,
     only: str | None,
     writes: Iterable[Path],
@@ -128,83 +113,70 @@ def refuse(
     `owns_stack`: the engine brings the stack up itself; elsewhere faults need `allow_faults` and stack.yaml's list, a
     stack that can page somebody needs `allow_pages`, and time cannot be divided.
     """
-    mistakes: list[Mistake] = []
-    for drill in found:
+    mistakes = Mistakes()
+    for drill in planned:
         for limit in drill.timeline.limits:
-            speed = f"{drill.timeline.speed:g}"
-            mistakes.append(
-                Mistake(
-                    file=str(drill.path), line=0, where="--speed", value=speed, expected="an honest speed", hint=limit
-                )
-            )
-        mistakes += [] if owns_stack else _not_ours(drill, allow_faults, allow_pages)
-    checks = [line.check for drill in found for line in drill.timeline.scenario.expect]
+            mistakes.add("--speed", f"{drill.timeline.speed:g}", "an honest speed", limit, place=drill.path)
+        if not owns_stack:
+            _refuse_elsewhere(drill, allow_faults, allow_pages, mistakes)
+    checks = sorted({line.check for drill in planned for line in drill.timeline.scenario.expect})
     if only is not None and not any(fnmatchcase(check, only) for check in checks):
-        known = ", ".join(sorted(set(checks)))
-        hint = did_you_mean(only, checks)
-        mistakes.append(
-            Mistake(
-                file="--only",
-                line=0,
-                where="check",
-                value=only,
-                expected=f"a glob that fits one of: {known}",
-                hint=hint,
-            )
-        )
-    mistakes += [] if mistakes else [mistake for folder in writes for mistake in _made(folder)]
-    if mistakes:
-        raise UsageError(mistakes)
+        mistakes.add("--only", only, f"a glob that fits one of: {', '.join(checks)}", did_you_mean(only, checks))
+    mistakes.refuse()
+    for folder in writes:
+        _make_folder(folder, mistakes)
+    mistakes.refuse()
 
 
-def _not_ours(drill: Drill, allow_faults: bool, allow_pages: bool) -> list[Mistake]:
-    """Return what may not be done on somebody else's stack: each such fault, a speed, paging people without leave."""
+def _refuse_elsewhere(drill: PlannedDrill, allow_faults: bool, allow_pages: bool, mistakes: Mistakes) -> None:
+    """Add what may not be done on an external stack: each such fault, a speed, paging people without leave."""
+    from tocsin.harness.declarations.fault import reach
     from tocsin.harness.declarations.guardrails import Broken, forbidden
-    from tocsin.harness.faults.bases.reach import reach
+    from tocsin.harness.faults import make
 
     stack = drill.timeline.stack
     planned = [
-        Broken(name=one.name, kind=one.kind, params=one.params, reach=reach(one.kind, one.params, stack),
-               start_s=one.inject_s, end_s=one.heal_s)
-        for one in drill.timeline.faults
+        Broken(name=fault.name, kind=fault.kind, params=fault.params, reach=reach(make(fault.kind, fault.params), stack),
+               start_s=fault.inject_s, end_s=fault.heal_s)
+        for fault in drill.timeline.faults
     ]  # fmt: skip
-    found = forbidden(planned, stack.allow_faults, owns_stack=False, asked=allow_faults)
     expected = "harmless faults, or those that stack.yaml lists and --allow-faults asks for"
-    mistakes = [
-        Mistake(file=str(drill.path), line=0, where="faults", value=fault.kind, expected=expected, hint=sentence)
-        for fault, sentence in found
-    ]
-    speed, pages = drill.timeline.speed, stack.alertmanager is not None or "alertmanager" in stack.roles
-    if speed != 1:
-        expected = "1 on a stack that is not ours, whose times nobody divides"
-        mistakes.append(Mistake(file="--speed", line=0, where="speed", value=f"{speed:g}", expected=expected))
-    if pages and not allow_pages:
+    for fault, sentence in forbidden(planned, stack.allow_faults, owns_stack=False, asked=allow_faults):
+        mistakes.add("faults", fault.kind, expected, sentence, place=drill.path)
+    if drill.timeline.speed != 1:
+        mistakes.add("--speed", f"{drill.timeline.speed:g}", "1, since nobody divides the times of an external stack")
+    if (stack.alertmanager is not None or "alertmanager" in stack.roles) and not allow_pages:
         expected = "--allow-pages, since this drill may page the people who are on call"
-        mistakes.append(Mistake(file=str(drill.path), line=0, where="pages", value="no leave", expected=expected))
-    return mistakes
+        mistakes.add("pages", "no leave", expected, place=drill.path)
 
 
-def _made(folder: Path) -> list[Mistake]:
-    """Make a folder to write in; return the mistake of naming one that cannot be."""
+def _make_folder(folder: Path, mistakes: Mistakes) -> None:
+    """Make a folder to write in; add the mistake of naming one that cannot be."""
+    refusal = ""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        refused = "" if os.access(folder, os.W_OK | os.X_OK) else "not writable"
     except OSError as error:
-        refused = (error.strerror or "not possible").lower()
-    expected = "a folder to write in"
-    return [Mistake(file=str(folder), line=0, where="folder", value=refused, expected=expected)] if refused else []
+        refusal = (error.strerror or "not possible").lower()
+    else:
+        if not os.access(folder, os.W_OK | os.X_OK):
+            refusal = "not writable"
+    if refusal:
+        mistakes.add("folder", refusal, "a folder to write in", place=folder)
 
 
-def lacking(drill: Drill, engine: Any = None) -> list[str]:
+def lacking(drill: PlannedDrill, engine: Engine) -> list[str]:
     """Return what the drill's faults need and this stack or engine does not have; empty when it can be played."""
     from tocsin.harness import faults
 
     stack = drill.timeline.stack
-    planned = drill.timeline.faults
-    handles = engine.handles(stack) if hasattr(engine, "handles") else None
-    found = [sentence for one in planned for sentence in faults.lacking(one.kind, one.params, stack, handles)]
-    if engine is not None and not getattr(engine, "owns_stack", False):
-        needed = {one.kind: faults.needs(one.kind, one.params) for one in planned}
-        edges = [kind for kind, needs in needed.items() if any(need.startswith("edge:") for need in needs)]
-        found += [f"Fault {kind} needs a proxy on an edge; none stands in a system that is not ours." for kind in edges]
-    return found
+    capabilities = engine.capabilities(stack)
+    sentences: list[str] = []
+    on_edges: dict[str, None] = {}
+    for fault in drill.timeline.faults:
+        made = faults.make(fault.kind, fault.params)
+        sentences += faults.lacking(made, stack, capabilities)
+        if any(need.startswith("edge:") for need in made.needs()):
+            on_edges[fault.kind] = None
+    if not engine.owns_stack:
+        sentences += [f"Fault {kind} needs a proxy on an edge; an external stack has none." for kind in on_edges]
+    return sentences

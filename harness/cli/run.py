@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING
 
 from tocsin.harness.cli.options import (
     AllowFaults,
     AllowPages,
+    Bind,
     EngineName,
     JUnit,
+    KeepGoing,
     Only,
+    RemoteWorkerCount,
     Runs,
     Scenarios,
     Seed,
     Speed,
     StackName,
+    Timeout,
+    Workers,
 )
 
 if TYPE_CHECKING:
-    from tocsin.harness.cli.play_drill import Played
-    from tocsin.harness.cli.prepare import Drill
+    from tocsin.harness.cli.play_drill import Options, Played
+    from tocsin.harness.cli.prepare import PlannedDrill
+    from tocsin.harness.engines.contract import Engine
     from tocsin.harness.judging.check import Answer
     from tocsin.harness.judging.suite import Suite
-    from tocsin.harness.report.junit_xml import Unjudged
     from tocsin.harness.report.summary import Summary
 
 
@@ -38,48 +42,49 @@ def run(
     seed: Seed = None,
     runs: Runs = Path("runs"),
     only: Only = None,
-    timeout: Annotated[
-        str | None,
-        typer.Option("--timeout", metavar="T", help="End a drill after T of wall time (5m, 90s); it is unknown."),
-    ] = None,
+    timeout: Timeout = None,
     junit: JUnit = None,
     allow_faults: AllowFaults = False,
     allow_pages: AllowPages = False,
-    keep_going: Annotated[
-        bool,
-        typer.Option("--keep-going", help="Play on when a signal's canary is not seen; only its checks are unknown."),
-    ] = False,
-    workers: Annotated[
-        int | None,
-        typer.Option("--workers", metavar="N", min=1, max=64, help="Send the load from N processes of this machine."),
-    ] = None,
-    remote_workers: Annotated[
-        int,
-        typer.Option("--remote-workers", metavar="N", min=0, max=64, help="Wait for N `tocsin worker` elsewhere, too."),
-    ] = 0,
-    bind: Annotated[
-        str, typer.Option("--bind", metavar="HOST[:PORT]", help="Where to listen for workers elsewhere.")
-    ] = "127.0.0.1",
+    keep_going: KeepGoing = False,
+    workers: Workers = None,
+    remote_workers: RemoteWorkerCount = 0,
+    bind: Bind = "127.0.0.1",
 ) -> int:
-    """Play drills, each on a fresh stack, and judge them."""
+    """Play drills, each on a fresh stack, and judge them.
+
+    Ctrl-C rolls back faults, then exits. After a SIGKILL the guardian does the same within 10 s.
+    """
     from tocsin.harness.cli import engine_registry, worker
     from tocsin.harness.cli.catalogue import catalogue
-    from tocsin.harness.cli.play_drill import Options, play
-    from tocsin.harness.cli.prepare import drills, gathered, refuse
+    from tocsin.harness.cli.mistakes import Mistakes
+    from tocsin.harness.cli.play_drill import Options
+    from tocsin.harness.cli.prepare import drills, refuse
     from tocsin.harness.cli.suite_checks import suite_of
     from tocsin.harness.provisioning.programs import cache_folder, find_all
 
-    timeout_s, chosen, remote, found = gathered(
-        lambda: _seconds(timeout),
-        lambda: engine_registry.engine(engine),
-        lambda: worker.remote(remote_workers, bind),
-        lambda: drills(scenarios, catalogue=catalogue(), stack=stack, seed=seed, speed=speed, workers=workers),
+    mistakes = Mistakes()
+    with mistakes:
+        timeout_s = _seconds(timeout)
+    with mistakes:
+        chosen = engine_registry.engine(engine)
+    with mistakes:
+        remote = worker.remote(remote_workers, bind)
+    with mistakes:
+        planned = drills(scenarios, catalogue=catalogue(), stack=stack, seed=seed, speed=speed, workers=workers)
+    mistakes.refuse()
+    writes = [runs] if junit is None else [runs, junit.parent]
+    refuse(
+        planned,
+        only=only,
+        writes=writes,
+        owns_stack=chosen.owns_stack,
+        allow_faults=allow_faults,
+        allow_pages=allow_pages,
     )
-    owns, writes = getattr(chosen, "owns_stack", False), [runs] if junit is None else [runs, junit.parent]
-    refuse(found, only=only, writes=writes, owns_stack=owns, allow_faults=allow_faults, allow_pages=allow_pages)
-    suite = suite_of(scenarios, (rule.name for drill in found for rule in drill.timeline.alerts))
-    announce(found, chosen)
-    needed = sorted({name for drill in found for name in engine_registry.programs_of(drill.timeline.stack, chosen)})
+    suite = suite_of(scenarios, (rule.name for drill in planned for rule in drill.timeline.alerts))
+    needed = sorted({name for drill in planned for name in chosen.programs(drill.timeline.stack)})
+    announce(planned, chosen, needed)
     options = Options(
         command=("tocsin", *sys.argv[1:]),
         runs=runs,
@@ -90,115 +95,117 @@ def run(
         keep_going=keep_going,
         remote=remote,
     )
-    played: list[Played] = []
-    for drill in found:
-        played.append(play(drill, options))
-        _show(played[-1])
-        if played[-1].ended:
-            break
-    return _finish(found, played, junit, _together(found, played, suite, only) if len(found) > 1 or suite else None)
+    played = _play_all(planned, options)
+    together = None
+    if len(planned) > 1 or suite:
+        together = _together(planned, played, suite, only)
+    return _finish(planned, played, junit, together)
 
 
 def _seconds(timeout: str | None) -> float | None:
+    from tocsin.harness.cli.mistakes import usage_error
     from tocsin.harness.core.clock import parse_duration
-    from tocsin.harness.core.errors import Mistake, UsageError
 
+    if timeout is None:
+        return None
     try:
-        return None if timeout is None else parse_duration(timeout)
+        return parse_duration(timeout)
     except ValueError:
-        mistake = Mistake(
-            file="--timeout", line=0, where="timeout", value=str(timeout), expected="a duration such as 90s or 15m"
-        )
-        raise UsageError([mistake]) from None
+        raise usage_error("--timeout", timeout, "a duration such as 90s or 15m") from None
 
 
-def announce(found: tuple[Drill, ...], engine: Any = None) -> None:
-    """Say how long it will take, and what it needs, before anything starts."""
-    from tocsin.harness.cli import engine_registry
+def announce(planned: Sequence[PlannedDrill], engine: Engine, programs: Sequence[str]) -> None:
+    """Say before anything starts how long it will take, and what it needs."""
     from tocsin.harness.cli.console import say
+    from tocsin.harness.cli.engine_registry import memory_mib_of
     from tocsin.harness.core.clock import format_duration
-    from tocsin.harness.provisioning import programs
+    from tocsin.harness.provisioning.programs import memory_mib
 
-    around_s = engine_registry.around_play_s(engine)
-    for drill in found:
+    for drill in planned:
         timeline = drill.timeline
         length, wall = format_duration(round(timeline.length_s)), format_duration(round(timeline.wall_s))
-        around = f"and about {around_s} s around it"
-        say(f"{drill.name}: {length} of production time at speed {timeline.speed:g} play in {wall}, {around}.")
+        say(
+            f"{drill.name}: plays {length} of production time in {wall} at speed {timeline.speed:g}, "
+            f"plus about {engine.around_play_s} s for start and end."
+        )
         for warning in timeline.warnings:
             say(f"{drill.name}: warning: {warning}")
-    if len(found) > 1:
-        total_s = sum(drill.timeline.wall_s + around_s for drill in found)
-        say(f"{len(found)} drills, one after the other: about {format_duration(round(total_s))}.")
-    needed = max((engine_registry.memory_mib_of(drill.timeline.stack) for drill in found), default=0)
-    names = sorted({name for drill in found for name in engine_registry.programs_of(drill.timeline.stack, engine)})
-    free = programs.memory_mib()
-    say(
-        f"Needs about {needed} MiB of memory ({free} MiB are available) and {', '.join(names) or 'no further program'}."
-    )
-    if free < needed:
-        say("warning: With less memory than that, servers may be killed and the answer be unknown. Close what you can.")
+    if len(planned) > 1:
+        total_s = sum(drill.timeline.wall_s + engine.around_play_s for drill in planned)
+        say(f"{len(planned)} drills, one after the other: about {format_duration(round(total_s))}.")
+    needed_mib = max((memory_mib_of(drill.timeline.stack) for drill in planned), default=0)
+    free_mib = memory_mib()
+    names = ", ".join(programs) or "no further program"
+    say(f"Needs about {needed_mib} MiB of memory ({free_mib} MiB are available) and {names}.")
+    if free_mib < needed_mib:
+        say("warning: With so little memory, servers may be killed, and the answer be unknown. Close other programs.")
 
 
-def _show(played: Played) -> None:
+def _play_all(planned: Sequence[PlannedDrill], options: Options) -> list[Played]:
+    """Play one drill after the other and show its verdicts; after Ctrl-C no further one is started."""
     from tocsin.harness.cli.console import show
+    from tocsin.harness.cli.play_drill import play
     from tocsin.harness.report import verdict_table
 
-    if played.summary is not None:
-        show(verdict_table.drill(played.summary))
-    elif played.skipped:
-        show(f"{played.drill.name} was not played: {played.sentence}")
+    played: list[Played] = []
+    for drill in planned:
+        result = play(drill, options)
+        played.append(result)
+        if result.summary is not None:
+            show(verdict_table.drill(result.summary))
+        elif result.skipped:
+            show(f"{drill.name} was not played: {result.sentence}")
+        if result.ended:
+            break
+    return played
 
 
-def _together(found: tuple[Drill, ...], played: list[Played], suite: Suite | None, only: str | None) -> Summary | None:
+def _together(
+    planned: Sequence[PlannedDrill], played: Sequence[Played], suite: Suite | None, only: str | None
+) -> Summary | None:
     """Say which alerts fired in at least one drill, and judge what the suite file asks of all drills together."""
-    from tocsin.harness.cli.console import show
-    from tocsin.harness.cli.suite_checks import together
-    from tocsin.harness.report import verdict_table
+    from tocsin.harness.cli.suite_checks import show_together
 
-    judged = {one.drill.path: one.summary.folder for one in played if one.summary is not None}
-    unplayed = [drill.timeline.scenario for drill in found if drill.path not in judged]
-    told, summary = together(suite, list(judged.values()), unplayed, only)
-    if told and summary is None:
-        show(f"\nRules: {told}")
-    if summary is not None:
-        show(verdict_table.together(summary))
-    return summary
+    evidence = {result.drill.path: result.evidence for result in played if result.evidence is not None}
+    unplayed = [drill.timeline.scenario for drill in planned if drill.path not in evidence]
+    return show_together(suite, list(evidence.values()), unplayed, only)
 
 
-def _finish(found: tuple[Drill, ...], played: list[Played], junit: Path | None, suite: Summary | None) -> int:
+def _finish(
+    planned: Sequence[PlannedDrill], played: Sequence[Played], junit: Path | None, together: Summary | None
+) -> int:
     """Write the merged JUnit file, show the suite, and return the exit code of all drills."""
     from tocsin.harness.cli.console import show
     from tocsin.harness.core.errors import worst
-    from tocsin.harness.report import junit_xml as xml
-    from tocsin.harness.report import verdict_table
+    from tocsin.harness.report import junit_xml, verdict_table
 
     if junit is not None:
-        every = [*(_for_junit(one) for one in played), *([suite] if suite else [])]
-        junit.write_text(xml.document(every), encoding="utf-8")
-    if len(found) > 1:
-        lines = [(one.drill.name, _answer(one), _sentence(one)) for one in played]
-        lines += [(drill.name, None, "the run ended before it") for drill in found[len(played) :]]
+        unjudged = junit_xml.Unjudged
+        cases = [
+            result.summary or unjudged(scenario=result.drill.name, sentence=result.sentence, skipped=result.skipped)
+            for result in played
+        ]
+        if together is not None:
+            cases.append(together)
+        junit.write_text(junit_xml.document(cases), encoding="utf-8")
+    if len(planned) > 1:
+        lines = [_line(result) for result in played]
+        lines += [(drill.name, None, "the run ended before it") for drill in planned[len(played) :]]
         show(verdict_table.suite(lines))
-    codes = [one.code for one in played if not one.skipped]
-    return worst([*codes, *([suite.code] if suite and codes else [])])
+    codes = [result.code for result in played if not result.skipped]
+    if together is not None and codes:
+        codes.append(together.code)
+    return worst(codes)
 
 
-def _for_junit(one: Played) -> Summary | Unjudged:
-    from tocsin.harness.report.junit_xml import Unjudged
-
-    return one.summary or Unjudged(scenario=one.drill.name, sentence=one.sentence, skipped=one.skipped)
-
-
-def _answer(one: Played) -> Answer | None:
+def _line(result: Played) -> tuple[str, Answer | None, str]:
+    """Return one drill's line of the suite's table: name, answer (None: not played), and a sentence."""
     from tocsin.harness.judging.check import Answer
+    from tocsin.harness.report.verdict_table import counts, relative, times
 
-    return None if one.skipped else one.summary.answer if one.summary else Answer.UNKNOWN
-
-
-def _sentence(one: Played) -> str:
-    from tocsin.harness.report import verdict_table
-
-    if one.summary is None:
-        return one.sentence
-    return f"{verdict_table.counts(one.summary)}; {verdict_table.times(one.summary)}; {verdict_table.relative(one.summary.folder)}"
+    name, summary = result.drill.name, result.summary
+    if result.skipped:
+        return name, None, result.sentence
+    if summary is None:
+        return name, Answer.UNKNOWN, result.sentence
+    return name, summary.answer, f"{counts(summary)}; {times(summary)}; {relative(summary.folder)}"

@@ -14,13 +14,12 @@ def setup(
 
     Only what the stack needs and this machine lacks. Nothing is installed on the system.
     """
-    from tocsin.harness.cli import engine_registry
     from tocsin.harness.cli.console import say, show
     from tocsin.harness.core.errors import PASS
     from tocsin.harness.planning.loader import load_stack
     from tocsin.harness.provisioning import programs
 
     cache = programs.cache_folder()
-    for program in programs.setup(engine_registry.programs_of(load_stack(stack)), cache, say).values():
+    for program in programs.setup(load_stack(stack).programs, cache, say).values():
         show(f"{program.name} {program.version} ({program.origin}: {program.path})")
     return PASS

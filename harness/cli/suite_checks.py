@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tocsin.harness.declarations.scenario import Scenario
+    from tocsin.harness.evidence.evidence import Evidence
+    from tocsin.harness.judging.check import Verdict
     from tocsin.harness.judging.suite import Suite
     from tocsin.harness.report.summary import Summary
 
@@ -17,8 +19,10 @@ def suite_of(paths: Iterable[Path], alerts: Iterable[str]) -> Suite | None:
     """Return the suite of the first folder that holds a suite.yaml; None without one."""
     from tocsin.harness.judging.suite import FILE
 
-    named = next((path / FILE for path in paths if (path / FILE).is_file()), None)
-    return None if named is None else read(named, alerts)
+    for path in paths:
+        if (path / FILE).is_file():
+            return read(path / FILE, alerts)
+    return None
 
 
 def read(file: Path, alerts: Iterable[str]) -> Suite:
@@ -29,33 +33,53 @@ def read(file: Path, alerts: Iterable[str]) -> Suite:
     return read_suite(file, {check.id: check for check in SUITE}, alerts)
 
 
-def together(
-    suite: Suite | None, folders: Sequence[Path], unplayed: Sequence[Scenario], only: str | None = None
-) -> tuple[str, Summary | None]:
-    """Return one sentence on the rules' coverage, and the suite's judged lines as a summary, None without a suite."""
+def show_together(
+    suite: Suite | None,
+    played: Sequence[Evidence],
+    unplayed: Sequence[Scenario],
+    only: str | None,
+    *,
+    quiet: bool = False,
+) -> Summary | None:
+    """Judge a suite's lines and show them, or say which alerts fired in at least one drill; `quiet`: on stderr.
+
+    Returns the judged lines as a summary, None without any.
+    """
     from tocsin.assertions import SUITE
-    from tocsin.harness.evidence.evidence import read_evidence
+    from tocsin.harness.cli.console import say, show
     from tocsin.harness.judging.suite import coverage, judge_suite
-    from tocsin.harness.report.summary import Summary
+    from tocsin.harness.report import verdict_table
 
     checks = {check.id: check for check in SUITE}
-    played = [read_evidence(folder) for folder in folders]
-    told = coverage(played, unplayed, checks)
-    if suite is None:
-        return told, None
-    verdicts = judge_suite(suite, played, unplayed, checks)
-    verdicts = tuple(one for one in verdicts if only is None or fnmatchcase(one.check, only))
-    if not verdicts:
-        return told, None
-    summary = Summary(
+    verdicts: list[Verdict] = []
+    if suite is not None:
+        judged = judge_suite(suite, played, unplayed, checks)
+        verdicts = [verdict for verdict in judged if only is None or fnmatchcase(verdict.check, only)]
+    summary = _summary(verdicts, played) if verdicts else None
+    sentence = coverage(played, unplayed, checks)
+    if quiet:
+        say(f"Rules: {sentence}")
+    elif summary is not None:
+        show(verdict_table.together(summary))
+    elif sentence:
+        show(f"\nRules: {sentence}")
+    return summary
+
+
+def _summary(verdicts: Sequence[Verdict], played: Sequence[Evidence]) -> Summary:
+    from tocsin.harness.report.summary import Summary
+
+    folder, speed = Path("runs"), 1.0
+    if played:
+        folder, speed = played[-1].folder.resolve().parent.parent, played[-1].speed
+    return Summary(
         scenario="suite",
         run_id="",
-        folder=folders[-1].resolve().parent.parent if folders else Path("runs"),
+        folder=folder,
         outcome="completed",
         ended=0,
-        speed=played[-1].speed if played else 1.0,
-        production_s=sum(float(one.run["phases"][-1]["end_s"]) for one in played),
+        speed=speed,
+        production_s=sum(float(evidence.run["phases"][-1]["end_s"]) for evidence in played),
         wall_s=0.0,
-        verdicts=verdicts,
+        verdicts=tuple(verdicts),
     )
-    return told, summary

@@ -11,8 +11,8 @@ from tocsin.harness.cli.options import EngineName, Runs, Speed
 
 if TYPE_CHECKING:
     from tocsin.harness.declarations.live_stack import LiveStack
-    from tocsin.harness.declarations.scenario import Timeline
     from tocsin.harness.declarations.stack import Stack
+    from tocsin.harness.declarations.timeline import Timeline
 
 LOOK_S = 1.0
 """Wall seconds between looks at whether every server is still there."""
@@ -40,7 +40,7 @@ def up(
     chosen = engine_registry.engine(engine)
     found = load_stack(stack)
     timeline = idle(found, speed)
-    programs = find_all(engine_registry.programs_of(found, chosen), cache_folder())
+    programs = find_all(chosen.programs(found), cache_folder())
     run = make_run("up", runs=runs, clock=RunClock(timeline.speed), programs=programs)
     for sentence in sentences(run.swept):
         say(sentence)

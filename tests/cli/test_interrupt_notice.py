@@ -35,12 +35,13 @@ def test_it_reads_the_guards_record(tmp_path: Path, record: str, words: str) -> 
     (tmp_path / "stack.json").write_text("{}")
     (tmp_path / "guard.jsonl").write_text(record)
     said = told(tmp_path)
-    assert f"the stack reference, which is up, and {words};" in said
-    assert "by the guardian (pid 4711) within 10 s." in said
+    assert f"The stack reference is up; {words}. After a third signal, the guardian (pid 4711) heals" in said
 
 
 def test_before_a_stack_is_up_only_a_folder_is_left(tmp_path: Path) -> None:
-    assert f"No stack is up yet; a third signal leaves the folder {tmp_path}" in told(tmp_path)
+    assert f"No stack is up yet. After a third signal, the guardian (pid 4711) removes the folder {tmp_path}" in told(
+        tmp_path
+    )
 
 
 def test_without_a_drill_nothing_is_named(tmp_path: Path) -> None:
@@ -51,11 +52,8 @@ def test_without_a_drill_nothing_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("engine", "words"),
     [
-        ("compose", "taken down by the guardian (pid 4711) within 18 s."),
-        (
-            "external",
-            "is not ours and stays. After a third signal, not yet healed: outage (kill); undone by the guardian",
-        ),
+        ("compose", "the guardian (pid 4711) heals and takes it down within 18 s."),
+        ("external", "is external and stays up; not yet healed: outage (kill). After a third signal, the guardian"),
     ],
 )
 def test_what_becomes_of_the_stack_depends_on_whose_it_is(tmp_path: Path, engine: str, words: str) -> None:

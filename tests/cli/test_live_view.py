@@ -24,12 +24,12 @@ PLAYING = {
     [
         ([], "tour: starting"),
         ([{"stage": "up", "note": "starting 9 servers"}], "tour: up, starting 9 servers"),
-        ([PLAYING], "tour: shifted: 12m of 1h10m played, 58m left (1m56s on the wall)"),
+        ([PLAYING], "tour: shifted: 12m of 1h10m played, 58m left (1m56s of wall time)"),
         ([PLAYING], "200 requests/s, 12 answered 5xx, 3 without an answer"),
         ([PLAYING], "fault: failing_model"),
         ([PLAYING], "firing: FeatureDrift, HighErrorRate"),
         ([PLAYING, {"elapsed_s": 9999.0}], "1h10m of 1h10m played, 0s left"),
-        ([PLAYING, {"rate": None, "faults": [], "firing": None}], "(1m56s on the wall)"),
+        ([PLAYING, {"rate": {}, "faults": [], "firing": []}], "(1m56s of wall time)"),
         ([PLAYING, {"stage": "settle", "note": "waiting"}], "tour: settle, waiting"),
     ],
 )

@@ -52,11 +52,11 @@ def test_max_takes_the_largest_honest_speed_and_says_what_sets_it(fakes, tmp_pat
 @pytest.mark.parametrize(("engine", "around_s"), [("local", 12), ("compose", 20), ("compose:full", 20)])
 def test_what_is_around_play_depends_on_the_engine(fakes, tmp_path, capsys, engine: str, around_s: int) -> None:
     assert main(["plan", str(write_scenario(tmp_path)), "--engine", engine, "--speed", "10"]) == 0
-    assert f"2m of play and about {around_s} s around it" in capsys.readouterr().out
+    assert f"2m of play, plus about {around_s} s for start and end" in capsys.readouterr().out
 
 
-def test_every_engine_says_what_is_around_play() -> None:
-    assert {engine_registry.engine(name).name for name in engine_registry.ENGINES} == set(engine_registry.AROUND_PLAY_S)
+def test_every_engine_of_the_list_is_there() -> None:
+    assert [engine_registry.engine(name).name for name in engine_registry.ENGINES] == list(engine_registry.ENGINES)
 
 
 def test_run_refuses_a_speed_that_is_not_honest(fakes, tmp_path, capsys) -> None:
@@ -67,7 +67,7 @@ def test_run_refuses_a_speed_that_is_not_honest(fakes, tmp_path, capsys) -> None
 
 def test_run_takes_the_largest_honest_speed(fakes, tmp_path, capsys) -> None:
     main(["run", str(write_scenario(tmp_path)), "--speed", "max", "--runs", str(tmp_path / "runs")])
-    assert "20m of production time at speed 150 play in 8s" in capsys.readouterr().err
+    assert "plays 20m of production time in 8s at speed 150" in capsys.readouterr().err
 
 
 def test_it_shows_what_is_drawn_and_what_guards_the_drill(fakes, tmp_path, capsys) -> None:

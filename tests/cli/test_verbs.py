@@ -90,7 +90,7 @@ def test_judge_judges_several_runs_and_what_a_suite_asks_of_all(fakes, tmp_path,
     assert [row["answer"] for row in json.loads(capsys.readouterr().out)] == ["pass", "pass"]
     suite.write_text("version: 1\nexpect: [rules/covered: {may: [Slwo]}]\n")
     assert main(["judge", *folders, "--suite", str(suite)]) == 64
-    assert "Did you mean `Slow`?" in capsys.readouterr().err
+    assert "unknown alert `Slwo`; did you mean `Slow`?" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -207,6 +207,9 @@ class Engine:
         self.dead = dead
         self.down = False
         self.ready = threading.Event()
+
+    def programs(self, stack):
+        return ()
 
     @contextlib.contextmanager
     def up(self, timeline, run, journal):
