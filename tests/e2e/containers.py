@@ -18,7 +18,7 @@ import pytest
 from tests.e2e.drills import ROOT, start
 from tocsin.harness.core.errors import StackError
 from tocsin.harness.engines.compose.docker_engine import Docker, find_docker
-from tocsin.harness.engines.compose.take_down import LABEL, found
+from tocsin.harness.engines.compose.removal import LABEL, list_resources
 
 SPEED = "30"
 GONE_S = 15.0
@@ -72,7 +72,7 @@ def engine() -> Docker:
 def left(docker: Docker, run_id: str | None = None) -> dict[str, int]:
     """Count containers, networks and volumes of a run, or of all runs."""
     label = f"{LABEL}={run_id}" if run_id else LABEL
-    counted = {kind: len(found(docker.host, kind, label)) for kind in KINDS}
+    counted = {kind: len(list_resources(docker.host, kind, label)) for kind in KINDS}
     return {kind: count for kind, count in counted.items() if count}
 
 

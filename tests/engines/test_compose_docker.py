@@ -14,12 +14,12 @@ from typing import Any, ClassVar
 import pytest
 
 from tests.engines.tiny_stack import make_stack
-from tocsin.harness.cli.engine_registry import engine, programs_of
+from tocsin.harness.cli.engine_registry import engine
 from tocsin.harness.core.errors import MissingProgram, StackError, UsageError
 from tocsin.harness.engines.compose.docker_engine import CliFailed, find_docker
 from tocsin.harness.engines.compose.images import content_of, named_by_environment
 from tocsin.harness.engines.compose.project import Project, clock_offset
-from tocsin.harness.engines.compose.take_down import plain, take_down
+from tocsin.harness.engines.compose.removal import take_down, without_frames
 
 INFO = json.dumps({"ServerVersion": "26.1", "SecurityOptions": ["name=seccomp"]})
 CLI = """#!/bin/sh
@@ -81,7 +81,7 @@ def test_it_is_near_only_to_root_on_the_same_kernel(
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: uid)
     info = json.dumps({"ServerVersion": "26.1", "KernelVersion": kernel, "SecurityOptions": options})
-    assert find_docker(environ(tmp_path, FAKE_INFO=info)).near is near
+    assert find_docker(environ(tmp_path, FAKE_INFO=info)).root_on_host is near
 
 
 def test_a_rootless_engine_is_known_as_one(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_the_command_line_names_the_engine_and_its_variant(tmp_path: Path) -> No
     chosen = engine("compose:rsyslog")
     assert (chosen.name, chosen.variant, engine("compose").variant) == ("compose", "rsyslog", None)
     stack = make_stack(tmp_path, {"web": {"ports": {"http": 1}, "local": {"argv": ["x"], "program": "x"}}})
-    assert programs_of(stack) == ("x",) and programs_of(stack, chosen) == ()
+    assert stack.programs == ("x",) and chosen.programs(stack) == ()
     for name in ("podman", "local:rsyslog"):
         with pytest.raises(UsageError, match="one of: local, compose"):
             engine(name)
@@ -161,7 +161,7 @@ LOGS = [
 
 @pytest.mark.parametrize(("stream", "expected"), LOGS)
 def test_a_log_is_kept_without_its_frames(stream: bytes, expected: bytes) -> None:
-    assert plain(stream) == expected
+    assert without_frames(stream) == expected
 
 
 class _Call(BaseHTTPRequestHandler):

@@ -15,9 +15,9 @@ from docker.errors import APIError
 from tocsin.harness.core.errors import StackError
 from tocsin.harness.engines.compose import container as compose_container
 from tocsin.harness.engines.compose import role_limits
-from tocsin.harness.engines.compose.compose_stack import ComposeStack
+from tocsin.harness.engines.compose.compose_backend import ContainerRole
 from tocsin.harness.engines.compose.container import Container
-from tocsin.harness.engines.compose.role_limits import Limits
+from tocsin.harness.engines.compose.role_limits import ContainerLimits
 
 MIB = 1 << 20
 ID = "f00d" * 16
@@ -87,12 +87,12 @@ def container(api: FakeApi) -> Container:
 @pytest.mark.parametrize("version", [1, 2])
 def test_what_holds_more_than_its_limit_is_killed_under_both_versions(version: int, tmp_path: Path) -> None:
     api = FakeApi(version=version, limit=512)
-    limits = Limits(container=container(api), work=tmp_path)
+    limits = ContainerLimits(container=container(api), work=tmp_path)
     assert "memory_limit_mib" not in limits.usage() and limits.usage()["memory_mib"] == 70
     limits.set({"memory_mib": 50})
     assert not api.runs and limits.usage()["oom_kills"] == 1
     assert api.limit == 50 * MIB, "what is started next has the limit, until it is lifted"
-    Limits(container=container(api), work=tmp_path).lift()  # by another process
+    ContainerLimits(container=container(api), work=tmp_path).lift()  # by another process
     limits.lift()
     assert api.limit == 512 * MIB, "the limit of the compose file stands again"
     assert "memory_mib" not in limits.usage(), "no figure of what does not run: 0 would look like a leak that is gone"
@@ -103,7 +103,7 @@ def test_a_limit_above_what_is_held_leaves_it_alive_and_is_told_while_it_stands(
     before: int, after: int, tmp_path: Path
 ) -> None:
     api = FakeApi(limit=before)
-    limits = Limits(container=container(api), work=tmp_path)
+    limits = ContainerLimits(container=container(api), work=tmp_path)
     limits.set({"memory_mib": 102})
     limits.set({"memory_mib": 103})
     seen = limits.usage()
@@ -117,20 +117,27 @@ def test_a_limit_that_is_never_taken_is_said(tmp_path: Path, monkeypatch: pytest
     api = FakeApi(version=1)
     monkeypatch.setattr(api, "kill", lambda: None)
     with pytest.raises(StackError, match="web still holds 100 MiB, more than 50"):
-        Limits(container=container(api), work=tmp_path).set({"memory_mib": 50})
+        ContainerLimits(container=container(api), work=tmp_path).set({"memory_mib": 50})
     with pytest.raises(StackError, match="cannot limit cats; it can memory_mib, open_files, writes_per_s"):
-        Limits(container=container(api), work=tmp_path).set({"cats": 1})
+        ContainerLimits(container=container(api), work=tmp_path).set({"cats": 1})
+
+
+def named_after_it(folder: Path, groups: str, pid: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the kernel say that a process is in these control groups."""
+    (folder / "proc" / str(pid)).mkdir(parents=True)
+    (folder / "proc" / str(pid) / "cgroup").write_text(groups)
+    monkeypatch.setattr(role_limits, "_PROC", folder / "proc")
 
 
 def test_open_files_are_limited_only_of_a_process_of_this_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    limits = Limits(container=container(FakeApi(pid=os.getpid())), work=tmp_path)
+    limits = ContainerLimits(container=container(FakeApi(pid=os.getpid())), work=tmp_path)
     with pytest.raises(StackError, match="web has no process on this machine"):
         limits.set({"open_files": 200})  # the pid is another machine's: this process is in no group of that name
     assert "open_files_limit" not in limits.usage()
-    monkeypatch.setattr(role_limits, "_groups", lambda pid: f"0::/docker/{ID}\n")
+    named_after_it(tmp_path, f"0::/docker/{ID}\n", os.getpid(), monkeypatch)
     limits.set({"open_files": 200})
     try:
         assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == 200
@@ -150,24 +157,22 @@ GROUPS = [
 def test_writes_are_slowed_in_the_containers_own_group(
     groups: str, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(role_limits, "_groups", lambda pid: groups)
-    writes = Limits(container=container(FakeApi(pid=1)), work=tmp_path, folders=(tmp_path,))._writes()
-    assert writes.place == role_limits.ROOT / place and writes.folders == (tmp_path,)
+    named_after_it(tmp_path, groups, 1, monkeypatch)
+    writes = ContainerLimits(container=container(FakeApi(pid=1)), work=tmp_path, folders=(tmp_path,))._write_cgroup()
+    assert writes.path == role_limits.ROOT / place and writes.folders == (tmp_path,)
 
 
 def test_a_role_leaves_every_network_and_comes_back_under_its_names(tmp_path: Path) -> None:
     api = FakeApi()
-    stack: Any = ComposeStack.__new__(ComposeStack)
-    stack.work, stack._containers = tmp_path, {"web": container(api)}
-    stack._places = SimpleNamespace(address=lambda role: "")
-    stack.reconnect("web")
-    assert api.joined == [] and stack.networks("web") == ("r_default", "r_back")
-    stack.disconnect("web")
-    stack.disconnect("web")
-    assert stack.networks("web") == ()
+    role = ContainerRole(container(api), ContainerLimits(container=container(api), work=tmp_path))
+    role.reconnect()
+    assert api.joined == [] and role.networks() == ("r_default", "r_back")
+    role.disconnect()
+    role.disconnect()
+    assert role.networks() == ()
     assert json.loads((tmp_path / "networks-web.json").read_text()) == {"r_default": ["web"], "r_back": []}
-    stack.reconnect("web")
-    stack.reconnect("web")
+    role.reconnect()
+    role.reconnect()
     assert api.joined == [("r_default", ["web"]), ("r_back", [])]
 
 

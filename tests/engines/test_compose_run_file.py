@@ -11,9 +11,10 @@ from tests.engines.tiny_stack import make_stack
 from tocsin.harness.core.errors import StackError
 from tocsin.harness.engines.common.placeholders import Places
 from tocsin.harness.engines.compose import health_checks
+from tocsin.harness.engines.compose.compose_file import refusals
 from tocsin.harness.engines.compose.container_places import PROXY, ContainerPlaces
 from tocsin.harness.engines.compose.mounts import readers
-from tocsin.harness.engines.compose.run_file import OUTSIDE, Transform, make_folders, refusals, with_args
+from tocsin.harness.engines.compose.run_file import PUBLISHING, Transform, make_folders, with_args
 from tocsin.harness.engines.render.stack_files import keep_copy, render
 
 WORK = Path("/w")
@@ -129,7 +130,7 @@ def test_a_role_on_internal_networks_only_joins_one_that_publishes(tmp_path: Pat
         "networks": {"inner": {"internal": True, "name": "shared"}, "outer": {}},
     }
     made = Transform(places=places, inside=ContainerPlaces.of(places, {})).apply(config)
-    assert set(made["services"]["web"]["networks"]) == {"inner", OUTSIDE}
+    assert set(made["services"]["web"]["networks"]) == {"inner", PUBLISHING}
     assert set(made["services"]["watch"]["networks"]) == {"outer"}
     assert made["networks"]["inner"] == {"internal": True, "labels": {"tocsin.run_id": "r-1"}}
 
@@ -226,7 +227,7 @@ def test_folders_to_write_into_are_open_to_every_user_and_files_are_left_alone(t
     ("version", "able"), [("26.1.5+dfsg1", True), ("25.0.0", True), ("24.0.7", False), ("", False)]
 )
 def test_only_engines_that_know_the_start_of_a_container_cease_to_check_it(version: str, able: bool) -> None:
-    assert health_checks.able(version) is able
+    assert health_checks.knows_start_interval(version) is able
 
 
 def test_an_older_engine_gets_the_health_check_as_it_stands(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The container of a role: its state as the engine tells, and what can be done to it."""
+"""The container of a role: its state as the Docker engine reports it, and what can be done to it."""
 
 from __future__ import annotations
 
@@ -18,48 +18,46 @@ from docker.errors import APIError, DockerException
 
 from tocsin.harness.core.clock import Clock
 from tocsin.harness.core.errors import RoleDied, StackError, WaitTimeout
-from tocsin.harness.declarations.launch_spec import ComposeStart
 from tocsin.harness.engines.common.child_processes import TAIL_LINES
-from tocsin.harness.engines.common.health import Abandoned, Await, request, stamp
+from tocsin.harness.engines.common.health import Abandoned, HealthCheck, stamp, upload
 from tocsin.harness.engines.common.placeholders import Places
-from tocsin.harness.engines.compose.take_down import LABEL
+from tocsin.harness.engines.compose.removal import LABEL
 
 _MIB = 1 << 20
-_PUT_S = 15.0
 _STOP_S = 5
 _EVERY_S = 0.05
 _FREEZE_S = 5.0
-_AGAIN = "unable to freeze"
-"""What runc says when control groups 1 did not come to rest."""
+_UNABLE_TO_FREEZE = "unable to freeze"
+"""What runc says when the processes of a version 1 control group did not come to rest."""
 
 
 @contextmanager
-def telling(what: str) -> Iterator[None]:
-    """Turn what the engine refuses into a StackError that says what was tried."""
+def docker_errors(action: str) -> Iterator[None]:
+    """Turn an error of the Docker engine into a StackError that says which action failed."""
     try:
         yield
     except (DockerException, requests.RequestException) as error:
-        words = error.explanation if isinstance(error, APIError) and error.explanation else error
-        raise StackError(f"The Docker engine did not {what}: {words}.") from None
+        reason = getattr(error, "explanation", None) or error
+        raise StackError(f"The Docker engine did not {action}: {reason}.") from None
 
 
-def containers(api: docker.APIClient, run_id: str) -> dict[str, dict[str, Any]]:
-    """Return service -> what the engine lists of its container, for all of a run, those that ended too."""
-    with telling("list the containers"):
+def list_containers(api: docker.APIClient, run_id: str) -> dict[str, dict[str, Any]]:
+    """Return service -> what the Docker engine lists of its container, for all of a run, ended ones included."""
+    with docker_errors("list the containers"):
         rows = api.containers(all=True, filters={"label": f"{LABEL}={run_id}"})
     return {row["Labels"].get("com.docker.compose.service", row["Id"]): row for row in rows}
 
 
 @dataclass(kw_only=True)
 class Container:
-    """The container of a role, once it was made; the engine keeps its ports and its name over a restart."""
+    """The container of a role; its ports and its name stay the same over a restart."""
 
     name: str
     id: str
     api: docker.APIClient = field(repr=False)
     places: Places = field(repr=False)
     clock: Clock = field(repr=False)
-    _before: int | None = None
+    _stamp_before: int | None = None
     _started_at: float = 0.0
 
     def __post_init__(self) -> None:
@@ -67,15 +65,19 @@ class Container:
 
     @property
     def log(self) -> str:
-        """Where its output will be."""
+        """The file in the run directory that gets its output."""
         return f"stack-logs/{self.name}.log"
+
+    def inspect(self) -> dict[str, Any]:
+        """Return all that the Docker engine knows of it; StackError when there is no such container."""
+        with docker_errors(f"inspect {self.name}"):
+            return dict(self.api.inspect_container(self.id))
 
     @property
     def state(self) -> Mapping[str, Any]:
-        """What the engine says of it now; empty when there is no such container."""
+        """Its present state as the Docker engine reports it; empty when there is no such container."""
         try:
-            with telling(f"inspect {self.name}"):
-                return dict(self.api.inspect_container(self.id)["State"])
+            return dict(self.inspect()["State"])
         except StackError:
             return {}
 
@@ -86,13 +88,13 @@ class Container:
 
     @property
     def frozen(self) -> bool:
-        """Whether the engine has frozen it."""
+        """Whether the Docker engine has frozen it."""
         return bool(self.state.get("Paused"))
 
     def tail(self) -> str:
-        """Return the last lines that it wrote, indented, or a note that there are none."""
+        """Return the last lines of its output, indented, or a note that there are none."""
         try:
-            with telling(f"read the log of {self.name}"):
+            with docker_errors(f"read the log of {self.name}"):
                 text = self.api.logs(self.id, tail=TAIL_LINES).decode("utf-8", errors="replace")
         except StackError:
             text = ""
@@ -101,19 +103,23 @@ class Container:
     def ended(self) -> str:
         """Return a sentence on how it ended, with its last lines."""
         state = self.state
-        how = "still runs" if state.get("Running") else f"ended with status {state.get('ExitCode', 'unknown')}"
-        how += ", killed for its memory" if state.get("OOMKilled") else ""
-        how += f" ({state['Error']})" if state.get("Error") else ""
+        how = f"ended with status {state.get('ExitCode', 'unknown')}"
+        if state.get("Running"):
+            how = "still runs"
+        if state.get("OOMKilled"):
+            how += ", killed for its memory"
+        if state.get("Error"):
+            how += f" ({state['Error']})"
         return f"{self.name} {how}. Its last lines in {self.log}:\n{self.tail()}"
 
     def stop(self, *, kill: bool) -> None:
-        """End it: SIGTERM and patience, or SIGKILL; a frozen one is woken up, so that it can."""
+        """End it: SIGTERM and some patience, or SIGKILL. A frozen one is thawed first."""
         self.thaw()
-        with telling(f"stop {self.name}"):
+        with docker_errors(f"stop {self.name}"):
             if not self.alive:
                 return
             if kill:
-                with suppress(APIError):  # it ended meanwhile
+                with suppress(APIError):  # it has just ended
                     self.api.kill(self.id)
                 self.api.wait(self.id, timeout=_STOP_S)
             else:
@@ -121,30 +127,30 @@ class Container:
 
     def start(self) -> None:
         """Start it again; does not wait for it."""
-        self._before, self._started_at = stamp(self._health_file()), self.clock.now()
-        with telling(f"start {self.name}"):
+        self._stamp_before, self._started_at = stamp(self._health_file()), self.clock.now()
+        with docker_errors(f"start {self.name}"):
             self.api.start(self.id)
 
     def freeze(self) -> None:
-        """Freeze all its processes; tried again for a while: processes that just begin make the kernel give up."""
+        """Freeze all its processes; tries again for a while: the kernel gives up on processes that just start."""
         deadline = time.monotonic() + _FREEZE_S
         while not self.frozen:
             try:
-                with telling(f"freeze {self.name}"):
+                with docker_errors(f"freeze {self.name}"):
                     self.api.pause(self.id)
-            except StackError as refused:
-                if _AGAIN not in str(refused) or time.monotonic() > deadline:
+            except StackError as error:
+                if _UNABLE_TO_FREEZE not in str(error) or time.monotonic() > deadline:
                     raise
                 time.sleep(_EVERY_S)
 
     def thaw(self) -> None:
-        """Let all its processes go on."""
+        """Let all its processes continue."""
         if self.frozen:
-            with telling(f"let {self.name} go on"):
+            with docker_errors(f"thaw {self.name}"):
                 self.api.unpause(self.id)
 
     def signal(self, number: int) -> int:
-        """Send a signal: SIGSTOP and SIGCONT to all its processes, others to its first; return how many got it."""
+        """Send a signal and return 1, or 0 if it does not run: SIGSTOP freezes and SIGCONT thaws all its processes."""
         if not self.alive:
             return 0
         if number == signal.SIGSTOP:
@@ -152,70 +158,79 @@ class Container:
         elif number == signal.SIGCONT:
             self.thaw()
         else:
-            with telling(f"send signal {number} to {self.name}"):
+            with docker_errors(f"send signal {number} to {self.name}"):
                 self.api.kill(self.id, number)
         return 1
 
     @property
     def pid(self) -> int:
-        """The first process of it, as the engine numbers them; 0 when it does not run."""
+        """The pid of its first process, as the Docker engine numbers them; 0 when it does not run."""
         return int(self.state.get("Pid") or 0)
 
     def usage(self) -> dict[str, float]:
-        """Return what the engine's statistics say of its memory, whether it was killed for it, and when it began.
+        """Return its memory by the Docker engine's statistics, whether it was OOM-killed, and when it started.
 
-        `memory_mib` is all that counts, of which `cached_mib` can be given back at once.
+        `cached_mib` is the part of `memory_mib` that can be given back at once.
         """
-        with telling(f"tell the use of {self.name}"):
+        with docker_errors(f"measure {self.name}"):
             memory = self.api.stats(self.id, stream=False, one_shot=True).get("memory_stats") or {}
-        idle = memory.get("stats", {})
+        stats = memory.get("stats", {})
         state = self.state
-        found = {"oom_kills": float(bool(state.get("OOMKilled")))}
+        usage = {"oom_kills": float(bool(state.get("OOMKilled")))}
         if state.get("Running"):
-            found["began"] = datetime.fromisoformat(str(state["StartedAt"])).timestamp()
+            usage["began"] = datetime.fromisoformat(str(state["StartedAt"])).timestamp()
         if "usage" in memory:
-            found["memory_mib"] = memory["usage"] / _MIB
-            found["cached_mib"] = idle.get("total_inactive_file", idle.get("inactive_file", 0)) / _MIB
+            usage["memory_mib"] = memory["usage"] / _MIB
+            usage["cached_mib"] = stats.get("total_inactive_file", stats.get("inactive_file", 0)) / _MIB
         if "limit" in memory:
-            found["memory_limit_mib"] = memory["limit"] / _MIB
-        return found
+            usage["memory_limit_mib"] = memory["limit"] / _MIB
+        return usage
 
     def run(self, argv: Sequence[str], *, within_s: float) -> tuple[int, str]:
-        """Run a command in it as its user; return exit status and output. StackError if it takes longer."""
-        said: list[tuple[int, str]] = []
+        """Run a command in it as its user and return exit status and output.
+
+        StackError if it cannot be run or takes longer.
+        """
+        results: list[tuple[int, str]] = []
 
         def call() -> None:
-            with suppress(StackError), telling(f"run {argv[0]} in {self.name}"):
-                made = self.api.exec_create(self.id, list(argv))
-                output = self.api.exec_start(made["Id"]).decode("utf-8", errors="replace")
-                said.append((int(self.api.exec_inspect(made["Id"])["ExitCode"] or 0), output))
+            with suppress(StackError), docker_errors(f"run {argv[0]} in {self.name}"):
+                command = self.api.exec_create(self.id, list(argv))["Id"]
+                output = self.api.exec_start(command).decode("utf-8", errors="replace")
+                results.append((int(self.api.exec_inspect(command)["ExitCode"] or 0), output))
 
         thread = threading.Thread(target=call, daemon=True)
         thread.start()
         thread.join(within_s)
-        if not said:
-            slow = f"took longer than {within_s:g} s" if thread.is_alive() else "cannot be run"
-            raise StackError(f"{argv[0]} in {self.name} {slow}.")
-        return said[0]
+        if results:
+            return results[0]
+        failure = f"took longer than {within_s:g} s" if thread.is_alive() else "cannot be run"
+        raise StackError(f"{argv[0]} in {self.name} {failure}.")
 
     def wait(self, given_up: threading.Event | None = None) -> float:
-        """Wait until it is healthy, hand in what it is to be told; return the wall seconds since its start."""
+        """Wait until it is healthy, upload its files, and return the wall seconds since its start."""
         role = self.places.stack.roles[self.name]
         http = self.places.fill(role.health.http, self.name) if role.health.http else None
         if http is None and role.health.file is None:
-            self._wait_for_its_own(role.health.within_s, given_up)
+            self._wait_for_health_check(role.health.within_s, given_up)
         else:
             address, file = self.places.address(self.name), self._health_file()
-            Await(
-                child=self, address=address, http=http, file=file, before=self._before, within_s=role.health.within_s
+            HealthCheck(
+                child=self,
+                address=address,
+                http=http,
+                file=file,
+                before=self._stamp_before,
+                within_s=role.health.within_s,
             ).wait(self.clock, given_up)
-        self._put(role.compose)
+        for path, source in role.compose.put.items():
+            upload(self.name, self.places.address(self.name), path, Path(self.places.fill(source, self.name)))
         return self.clock.now() - self._started_at
 
-    def _wait_for_its_own(self, within_s: float, given_up: threading.Event | None) -> None:
-        """Wait for the health check of the compose file; without one it only has to run."""
+    def _wait_for_health_check(self, within_s: float, given_up: threading.Event | None) -> None:
+        """Wait for the health check of the compose file; without one the container only has to run."""
 
-        def seen() -> tuple[bool, str]:
+        def is_healthy() -> tuple[bool, str]:
             if given_up is not None and given_up.is_set():
                 raise Abandoned(f"Gave up waiting for {self.name}.")
             state = self.state
@@ -225,22 +240,12 @@ class Container:
             return health == "healthy", health
 
         try:
-            self.clock.wait_until(seen, awaited=f"{self.name} to be healthy", within_s=within_s, every_s=_EVERY_S * 4)
+            self.clock.wait_until(
+                is_healthy, awaited=f"{self.name} to be healthy", within_s=within_s, every_s=_EVERY_S * 4
+            )
         except WaitTimeout as late:
             raise WaitTimeout(f"{late.message} Its last lines in {self.log}:\n{self.tail()}") from None
 
     def _health_file(self) -> Path | None:
         file = self.places.stack.roles[self.name].health.file
         return Path(self.places.fill(file, self.name)) if file else None
-
-    def _put(self, told: ComposeStart) -> None:
-        for path, text in told.put.items():
-            source = Path(self.places.fill(text, self.name))
-            address = self.places.address(self.name)
-            try:
-                status, body = request(address, path, method="PUT", body=source.read_bytes(), within_s=_PUT_S)
-            except OSError as error:
-                raise StackError(f"Cannot PUT {source} to {self.name} at {path}: {error}.") from None
-            if not 200 <= status < 300:
-                words = body.decode("utf-8", errors="replace")[:500]
-                raise StackError(f"{self.name} answered {status} to PUT {path} of {source}: {words}")

@@ -1,4 +1,4 @@
-"""Finds the Docker engine of this machine and its CLI, and refuses a remote engine and Compose v1 with a sentence."""
+"""Finds the Docker engine of this machine and its CLI; refuses a remote engine and Compose v1."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tocsin.harness.core.errors import MissingProgram, StackError
 _LOCAL = ("unix://", "npipe://")
 _ASK_S = 15.0
 _ERROR_LINES = 12
-_ELSE = "or play with `--engine local`."
+_OR_LOCAL = "or play with `--engine local`."
 _UNWANTED = ("COMPOSE_FILE", "COMPOSE_PROFILES", "COMPOSE_PROJECT_NAME", "COMPOSE_ENV_FILES", "DOCKER_CONTEXT")
 
 
@@ -26,9 +26,9 @@ class CliFailed(StackError):
 
 @dataclass(frozen=True, kw_only=True)
 class Docker:
-    """A Docker engine on this machine: `cli` is the program, `host` the socket, `environment` what the CLI is given.
+    """A Docker engine of this machine. `cli` is the program, `host` the socket, `environment` is for the CLI.
 
-    `near` tells that we are root where its containers run, so the kernel can be asked about them.
+    `compose` and `engine` are versions. `root_on_host`: we are root on the kernel that its containers run on.
     """
 
     cli: str
@@ -36,24 +36,24 @@ class Docker:
     compose: str
     engine: str
     rootless: bool = False
-    near: bool = False
+    root_on_host: bool = False
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def run(self, argv: Sequence[str], *, within_s: float, log: Path | None = None, cwd: Path | None = None) -> str:
-        """Run `docker ARGV...` and return what it printed; both streams are appended to `log`, if one is given.
+        """Run `docker ARGV...` and return its output; both streams are appended to `log`.
 
-        CliFailed with its last lines if it fails or takes longer. Ctrl-C ends it: it is in a session of its own.
+        CliFailed with its last lines if it fails or takes longer. Its session of its own keeps Ctrl-C from it.
         """
         return _run([self.cli, *argv], self.environment, within_s=within_s, log=log, cwd=cwd)
 
 
-def find_docker(environ: Mapping[str, str] | None = None) -> Docker:
-    """Return the engine that the docker CLI talks to; MissingProgram or StackError say what is not as needed."""
-    given = dict(os.environ if environ is None else environ)
+def find_docker(environ: Mapping[str, str] = os.environ) -> Docker:
+    """Return the engine that the docker CLI uses; MissingProgram or StackError say what does not fit."""
+    given = dict(environ)
     cli = shutil.which("docker", path=given.get("PATH"))
     if cli is None:
         raise MissingProgram(
-            "There is no `docker` on the PATH.", hint=f"Install a Docker engine with Compose v2, {_ELSE}"
+            "There is no `docker` on the PATH.", hint=f"Install a Docker engine with Compose v2, {_OR_LOCAL}"
         )
     host = _host(cli, given)
     if not host.startswith(_LOCAL):
@@ -71,7 +71,7 @@ def find_docker(environ: Mapping[str, str] | None = None) -> Docker:
         compose=compose,
         engine=str(info.get("ServerVersion", "")),
         rootless=rootless,
-        near=os.geteuid() == 0 and not rootless and info.get("KernelVersion") == os.uname().release,
+        root_on_host=os.geteuid() == 0 and not rootless and info.get("KernelVersion") == os.uname().release,
         environment=environment,
     )
 
@@ -92,7 +92,7 @@ def _compose_version(cli: str, environ: Mapping[str, str]) -> str:
     except CliFailed:
         raise MissingProgram(
             f"{cli} has no `compose` command; docker-compose 1 is not enough.",
-            hint=f"Install the Compose v2 plugin, {_ELSE}",
+            hint=f"Install the Compose v2 plugin, {_OR_LOCAL}",
         ) from None
     if version.partition(".")[0] in ("", "0", "1"):
         raise MissingProgram(f"Compose is {version or 'of no known version'}; expected 2 or later.", hint="Update it.")
@@ -108,7 +108,7 @@ def _info(cli: str, environ: Mapping[str, str], host: str) -> dict[str, Any]:
         errors = " ".join(content.get("ServerErrors") or ["no answer"])
         raise MissingProgram(
             f"The Docker engine at {host} cannot be used: {errors}.",
-            hint=f"Start it, or be allowed to use its socket, {_ELSE}",
+            hint=f"Start it, or be allowed to use its socket, {_OR_LOCAL}",
         )
     return dict(content)
 
@@ -121,7 +121,7 @@ def _run(
     log: Path | None = None,
     cwd: Path | None = None,
 ) -> str:
-    what = " ".join(("docker", *argv[1:3]))
+    command = " ".join(("docker", *argv[1:3]))
     try:
         done = subprocess.run(
             list(argv),
@@ -135,18 +135,20 @@ def _run(
             start_new_session=True,
         )
     except subprocess.TimeoutExpired as late:
-        _keep(log, str(late.stdout or ""), str(late.stderr or ""))
-        raise CliFailed(f"`{what}` did not end within {within_s:g} s.", hint="See stack-logs/compose.log.") from None
+        _append(log, str(late.stdout or ""), str(late.stderr or ""))
+        raise CliFailed(f"`{command}` did not end within {within_s:g} s.", hint="See stack-logs/compose.log.") from None
     except OSError as error:
-        raise CliFailed(f"`{what}` cannot be run: {error}.") from None
-    _keep(log, done.stdout, done.stderr)
+        raise CliFailed(f"`{command}` cannot be run: {error}.") from None
+    _append(log, done.stdout, done.stderr)
     if done.returncode:
         lines = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()][-_ERROR_LINES:]
-        raise CliFailed(f"`{what}` ended with status {done.returncode}:\n" + "\n".join(f"  {line}" for line in lines))
+        raise CliFailed(
+            f"`{command}` ended with status {done.returncode}:\n" + "\n".join(f"  {line}" for line in lines)
+        )
     return done.stdout
 
 
-def _keep(log: Path | None, *texts: str) -> None:
+def _append(log: Path | None, *texts: str) -> None:
     if log is not None:
         with log.open("a", encoding="utf-8") as file:
             file.writelines(texts)

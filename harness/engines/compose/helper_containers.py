@@ -1,4 +1,4 @@
-"""The containers that Tocsin brings itself: the pager and the proxies, in a plain Python image."""
+"""The containers that Tocsin adds to a stack: the pager and the proxies, in a plain Python image."""
 
 from __future__ import annotations
 
@@ -10,24 +10,25 @@ from typing import Any
 
 import tocsin
 from tocsin.harness.engines.common.placeholders import Places
+from tocsin.harness.engines.compose.compose_file import published
 from tocsin.harness.engines.compose.container_places import PROXY
 from tocsin.harness.engines.render.stack_files import PAGER
 
 CODE = "tocsin"
-"""The folder of our own modules: in the work folder, and mounted at the root of our containers."""
+"""The folder of our own code: in the work folder, and mounted at the root of our containers."""
 PYTHON_IMAGE = "python:3.13-slim"
-"""Any image with Python 3.10 or later will do; PYTHON_IMAGE names another."""
+"""The image of our own containers. PYTHON_IMAGE in the environment names another, with Python 3.10 or later."""
 _RECORDS = "/records"
 _MEMORY = "128m"
 
 
-def python_image(environ: Mapping[str, str] | None = None) -> str:
+def python_image(environ: Mapping[str, str] = os.environ) -> str:
     """Return the image of our own containers."""
-    return (os.environ if environ is None else environ).get("PYTHON_IMAGE") or PYTHON_IMAGE
+    return environ.get("PYTHON_IMAGE") or PYTHON_IMAGE
 
 
 def copy_code(work: Path) -> None:
-    """Copy what our containers run into the work folder, readable by everybody."""
+    """Copy the code of our containers into the work folder, readable by everybody."""
     package = Path(tocsin.__file__).parent
     target = work / CODE / package.name
     ignored = shutil.ignore_patterns("__pycache__", "*.md")
@@ -39,7 +40,7 @@ def copy_code(work: Path) -> None:
 
 
 def pager(places: Places, image: str, user: str) -> dict[str, Any]:
-    """Return the service that receives every notification; its record lies in `<work>/pager`."""
+    """Return the service that receives every notification; its record is in `<work>/pager`."""
     port = places.stack.roles[PAGER].ports[places.stack.roles[PAGER].primary]
     argv = ["-m", "tocsin.harness.sidecars.pager", "--host", "0.0.0.0", "--port", str(port)]
     argv += ["--record", f"{_RECORDS}/notifications.jsonl", "--faults"]
@@ -48,14 +49,12 @@ def pager(places: Places, image: str, user: str) -> dict[str, Any]:
 
 
 def proxies(places: Places, image: str, user: str) -> dict[str, Any]:
-    """Return the service that stands on every edge of the plan; each edge has a port, and the control has one."""
+    """Return the service on every edge of the plan, with a port for each edge and one for its control."""
     argv = ["-m", "tocsin.harness.sidecars.proxy", "--host", "0.0.0.0", "--control", str(places.proxy_control)]
     for (caller, called), port in places.edges.items():
         declared = places.stack.roles[called]
         argv += ["--edge", f"{caller} -> {called}", str(port), f"{called}:{declared.ports[declared.primary]}"]
-    numbers = [*places.edges.values(), places.proxy_control]
-    ports = [{"target": number, "published": str(number), "host_ip": "127.0.0.1", "protocol": "tcp", "mode": "ingress"}
-             for number in numbers]  # fmt: skip
+    ports = [published(number, number) for number in (*places.edges.values(), places.proxy_control)]
     return {**_plain(argv, image, user), "ports": ports, "hostname": PROXY}
 
 

@@ -1,4 +1,4 @@
-"""The images of a compose stack: built once and tagged by their content, or pulled; what is here is never asked for."""
+"""The images of a compose stack: built once and tagged by their content, or pulled; never twice."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from docker.utils.build import exclude_paths
 
 from tocsin.harness.core.errors import StackError
+from tocsin.harness.engines.compose.compose_file import ComposeObject, pairs, section
 from tocsin.harness.engines.compose.docker_engine import CliFailed, Docker
 
 LABEL, BUILT = "tocsin.image", "built"
@@ -27,91 +27,86 @@ _TAG = 12
 
 @dataclass(frozen=True, kw_only=True)
 class Images:
-    """Brings the images of a stack. `report` gets a sentence before each that takes a while."""
+    """Brings the images of a stack. `report` gets a sentence before each step that takes a while."""
 
     docker: Docker
     stack: str
     log: Path
     report: Callable[[str], None] = lambda sentence: None
 
-    def bring(self, config: Mapping[str, Any], written: Mapping[str, Any], *, work: Path, more: str) -> dict[str, str]:
-        """Return service -> image, all of them here; `more` is a further image that must be.
+    def bring(self, config: ComposeObject, written: ComposeObject, *, work: Path, more: str) -> dict[str, str]:
+        """Build or pull what is missing and return service -> image; `more` is a further image to bring.
 
-        `config` is the compose file resolved, `written` the same before variables were filled in: an image that is
-        named by a variable set in the environment is used as it is, although the service could be built.
+        `config` is the resolved compose file, `written` the same before variables were filled in: an image named by a
+        variable that is set is used as it is, although the service could be built.
         """
-        images, unbuilt = {}, []
-        for name, service in config["services"].items():
-            built = service.get("build") and not named_by_environment(written, name, self.docker.environment)
-            images[name] = self._tag(name, service["build"]) if built else str(service.get("image") or "")
-            if built and not self.here(images[name]):
-                unbuilt.append(name)
-        for name in unbuilt:
-            self._build(name, config["services"][name]["build"], images[name], work)
+        services = section(config, "services")
+        images = {name: str(service.get("image") or "") for name, service in services.items()}
+        for name, service in services.items():
+            build = service.get("build")
+            if build and not named_by_environment(written, name, self.docker.environment):
+                images[name] = f"tocsin/{self.stack}-{name}:{content_of(build)}".lower()
+                if not self.here(images[name]):
+                    self._build(name, build, images[name], work)
         for image in dict.fromkeys((*images.values(), more)):
             if not self.here(image):
                 self._pull(image)
         return images
 
     def here(self, image: str) -> bool:
-        """Tell whether the engine has an image."""
+        """Return whether the Docker engine has an image."""
         try:
             self.docker.run(["image", "inspect", "--format", "{{.Id}}", image], within_s=15)
         except CliFailed:
             return False
         return True
 
-    def _tag(self, name: str, build: Mapping[str, Any]) -> str:
-        return f"tocsin/{self.stack}-{name}:{content_of(build)}".lower()
-
-    def _build(self, name: str, build: Mapping[str, Any], image: str, work: Path) -> None:
+    def _build(self, name: str, build: ComposeObject, image: str, work: Path) -> None:
         self.report(f"Building {image} for {name}; its output goes to {self.log}.")
         began = time.monotonic()
-        labels = {**_pairs(build.get("labels")), LABEL: BUILT}
+        labels = {**pairs(build.get("labels")), LABEL: BUILT}
         content = {"name": "tocsin-build", "services": {name: {"image": image, "build": {**build, "labels": labels}}}}
         file = work / f"build-{name}.json"
         file.write_text(json.dumps(content), encoding="utf-8")
         argv = ["compose", "-f", str(file), "--progress", "plain", "build", name]
-        try:
-            self.docker.run(argv, within_s=BUILD_S, log=self.log)
-        except CliFailed as failed:
-            raise StackError(f"The image of {name} cannot be built: {failed.message}", hint="See its output.") from None
+        self._run(argv, BUILD_S, failure=f"The image of {name} cannot be built", hint="See its output.")
         self.report(f"Built {image} in {time.monotonic() - began:.0f} s.")
 
     def _pull(self, image: str) -> None:
         self.report(f"Pulling {image}.")
+        hint = "Name another in the environment, if the compose file says where."
+        self._run(["pull", image], PULL_S, failure=f"Image {image} is not here and cannot be pulled", hint=hint)
+
+    def _run(self, argv: Sequence[str], within_s: float, *, failure: str, hint: str) -> None:
         try:
-            self.docker.run(["pull", image], within_s=PULL_S, log=self.log)
+            self.docker.run(argv, within_s=within_s, log=self.log)
         except CliFailed as failed:
-            raise StackError(
-                f"Image {image} is not here and cannot be pulled: {failed.message}",
-                hint="Name another in the environment, if the compose file says where.",
-            ) from None
+            raise StackError(f"{failure}: {failed.message}", hint=hint) from None
 
 
-def named_by_environment(written: Mapping[str, Any], service: str, environ: Mapping[str, str]) -> bool:
-    """Tell whether a service's image is written as a variable that is set."""
-    text = str((written.get("services") or {}).get(service, {}).get("image") or "")
-    found = _VARIABLE.match(text)
-    return bool(found and environ.get(found.group(1)))
+def named_by_environment(written: ComposeObject, service: str, environ: Mapping[str, str]) -> bool:
+    """Return whether a service's image is written as a variable that is set."""
+    text = str(section(written, "services").get(service, {}).get("image") or "")
+    variable = _VARIABLE.match(text)
+    return variable is not None and bool(environ.get(variable.group(1)))
 
 
-def content_of(build: Mapping[str, Any]) -> str:
-    """Return a short hash of all that goes into a build: the files of its context, its Dockerfile and its arguments.
+def content_of(build: ComposeObject) -> str:
+    """Return a short hash of all that goes into a build: its arguments, its Dockerfile and the files of its context.
 
     Files that .dockerignore leaves out do not count. StackError for a context that is no folder of this machine.
     """
     context = Path(str(build.get("context", ".")))
     if not context.is_dir():
         raise StackError(f"Build context {context} is not a folder of this machine.", hint="Correct the compose file.")
-    told = {key: value for key, value in build.items() if key not in ("context", "labels")}
-    digest = hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode())
+    arguments = {key: value for key, value in build.items() if key not in ("context", "labels")}
+    digest = hashlib.sha256(json.dumps(arguments, sort_keys=True, default=str).encode())
     dockerfile = str(build.get("dockerfile") or "Dockerfile")
     for name in sorted(exclude_paths(str(context), _ignored(context), dockerfile)):
         path = context / name
         if path.is_file() and "__pycache__" not in path.parts:
-            mode = path.stat().st_mode & 0o111
-            digest.update(f"{name}\0{bool(mode)}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
+            is_executable = bool(path.stat().st_mode & 0o111)
+            digest.update(f"{name}\0{is_executable}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
     if os.path.isabs(dockerfile) and Path(dockerfile).is_file():
         digest.update(Path(dockerfile).read_bytes())
     return digest.hexdigest()[:_TAG]
@@ -123,14 +118,6 @@ def _ignored(context: Path) -> list[str]:
         return []
     lines = (line.strip() for line in file.read_text(encoding="utf-8").splitlines())
     return [line for line in lines if line and not line.startswith("#")]
-
-
-def _pairs(given: Any) -> dict[str, Any]:
-    return (
-        {name: value for name, _, value in (str(line).partition("=") for line in given)}
-        if isinstance(given, list)
-        else dict(given or {})
-    )
 
 
 def sweep_images(docker: Docker, named: str = "tocsin/*") -> list[str]:

@@ -1,75 +1,74 @@
-"""Leads the mounts of a compose file to where a run has its files."""
+"""Redirects the mounts of a compose file to where a run has its files."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from tocsin.harness.engines.common.placeholders import Places
+from tocsin.harness.engines.compose.compose_file import ComposeObject, mounts, section
+
+_CONFIG = "{config}/"
 
 
-def led(mount: Mapping[str, Any], places: Places, volumes: Mapping[str, str]) -> dict[str, Any]:
-    """Return a mount as this run has it; `volumes` is what `led_volumes` says.
+def redirected(mount: ComposeObject, places: Places, volumes: dict[str, str]) -> dict[str, Any]:
+    """Return a mount as this run has it; `volumes` is what `redirected_volumes` returns.
 
-    What is mounted at a path of stack.yaml's `paths` lies where that says; what is mounted from a rendered folder of
-    the stack is the rendered copy; everything else stays.
+    A mount at one of stack.yaml's `paths` comes from where that says, a mount from a rendered folder of the stack from
+    the rendered copy. Every other mount stays.
     """
-    place = places.paths().get(_target(mount)) or (volumes.get(str(mount.get("source"))) if _named(mount) else None)
-    if place:
+    source = places.paths().get(_target(mount))
+    if source is None and _is_named_volume(mount):
+        source = volumes.get(str(mount["source"]))
+    if source:
         kept = {key: value for key, value in mount.items() if key in ("target", "read_only")}
-        return {"type": "bind", "source": place, **kept, "bind": {"create_host_path": False}}
-    if mount.get("type") == "bind" and (copy := _copy(str(mount["source"]), places)) is not None:
-        return {**mount, "source": str(copy), "bind": {"create_host_path": False}}
+        return {"type": "bind", "source": source, **kept, "bind": {"create_host_path": False}}
+    if mount.get("type") == "bind":
+        relative = _rendered_path(mount, places)
+        if relative is not None:
+            return {**mount, "source": str(places.config / relative), "bind": {"create_host_path": False}}
     return dict(mount)
 
 
-def led_volumes(config: Mapping[str, Any], places: Places) -> dict[str, str]:
-    """Return named volume -> where it lies in this run, for each that any service mounts at a path of `paths`."""
-    mounts = [mount for service in (config.get("services") or {}).values() for mount in service.get("volumes") or ()]
-    declared = places.paths()
-    return {
-        str(mount["source"]): declared[_target(mount)]
-        for mount in mounts
-        if _named(mount) and _target(mount) in declared
-    }
+def redirected_volumes(config: ComposeObject, places: Places) -> dict[str, str]:
+    """Return named volume -> its folder in this run, for each that a service mounts at one of stack.yaml's `paths`."""
+    paths = places.paths()
+    named = [mount for mount in mounts(config) if _is_named_volume(mount)]
+    return {str(mount["source"]): paths[_target(mount)] for mount in named if _target(mount) in paths}
 
 
-def _named(mount: Mapping[str, Any]) -> bool:
-    return mount.get("type") == "volume" and bool(mount.get("source"))
+def readers(config: ComposeObject, places: Places) -> dict[str, str]:
+    """Return rendered folder -> the first service that mounts it or something in it."""
+    first_reader: dict[str, str] = {}
+    for name, service in section(config, "services").items():
+        for mount in service.get("volumes") or ():
+            folder = _rendered_folder(mount, places) if mount.get("type") == "bind" else ""
+            if folder:
+                first_reader.setdefault(folder, name)
+    return first_reader
 
 
-def _target(mount: Mapping[str, Any]) -> str:
-    return str(mount.get("target", "")).rstrip("/")
+def _rendered_folder(mount: ComposeObject, places: Places) -> str:
+    """Return the rendered folder that a mount comes from, empty for another."""
+    relative = _rendered_path(mount, places)
+    if relative is not None:
+        return relative.parts[0]
+    path = places.stack.paths.get(_target(mount), "")
+    return path.removeprefix(_CONFIG).partition("/")[0] if path.startswith(_CONFIG) else ""
 
 
-def _copy(source: str, places: Places) -> Path | None:
-    relative = rendered(source, places)
-    return None if relative is None else places.config / relative
-
-
-def rendered(source: str, places: Places) -> Path | None:
-    """Return where a file or folder of the machine lies below the stack folder, if it is in a rendered part of it."""
-    home = places.stack.folder.absolute()
+def _rendered_path(mount: ComposeObject, places: Places) -> Path | None:
+    """Return a mount's source relative to the stack folder, None unless it is in a rendered part of it."""
     try:
-        relative = Path(source).relative_to(home)
+        relative = Path(str(mount.get("source", ""))).relative_to(places.stack.folder.absolute())
     except ValueError:
         return None
     return relative if relative.parts and relative.parts[0] in places.stack.render else None
 
 
-def readers(config: Mapping[str, Any], places: Places) -> dict[str, str]:
-    """Return rendered folder -> the first service that mounts it or something in it."""
-    found: dict[str, str] = {}
-    inside = {name: place for name, place in places.stack.paths.items() if place.startswith("{config}/")}
-    for service, content in (config.get("services") or {}).items():
-        for mount in content.get("volumes") or ():
-            if mount.get("type") != "bind":
-                continue
-            relative = rendered(str(mount.get("source", "")), places)
-            folder = relative.parts[0] if relative else None
-            if folder is None and (place := inside.get(str(mount.get("target", "")).rstrip("/"))):
-                folder = place.removeprefix("{config}/").partition("/")[0]
-            if folder:
-                found.setdefault(folder, service)
-    return found
+def _is_named_volume(mount: ComposeObject) -> bool:
+    return mount.get("type") == "volume" and bool(mount.get("source"))
+
+
+def _target(mount: ComposeObject) -> str:
+    return str(mount.get("target", "")).rstrip("/")

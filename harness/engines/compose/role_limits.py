@@ -1,13 +1,12 @@
-"""Limits of a role's container while it runs, and what it uses of them.
+"""Limits what a role's container may use, and measures what it uses.
 
-Memory is limited through the engine, as whoever may use it can. Open files and writes are limited in the kernel, as
-on the local engine: that takes root on the very machine on which the containers run.
+Memory is limited through the Docker engine. Open files and writes are limited in the kernel, as on the local engine,
+which takes root on the machine where the containers run.
 """
 
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,43 +16,42 @@ from docker.errors import APIError
 
 from tocsin.harness.core.errors import StackError
 from tocsin.harness.declarations.stack import Stack
-from tocsin.harness.engines.compose.container import Container, telling
-from tocsin.harness.engines.kernel import disks, open_files
-from tocsin.harness.engines.kernel.cgroups import ROOT
-from tocsin.harness.engines.kernel.process_tree import used
-from tocsin.harness.engines.kernel.write_cgroups import WriteGroup
+from tocsin.harness.engines.common.host_capabilities import kernel_capabilities
+from tocsin.harness.engines.compose.container import Container, docker_errors
+from tocsin.harness.engines.kernel import open_files
+from tocsin.harness.engines.kernel.cgroups import ROOT, membership
+from tocsin.harness.engines.kernel.memory_cgroups import limit_below_usage
+from tocsin.harness.engines.kernel.process_tree import tree_usage
+from tocsin.harness.engines.kernel.write_cgroups import WriteCgroup
 
 LIMITS = ("memory_mib", "open_files", "writes_per_s")
 LEAST_MIB = 6
-"""The engine takes no smaller limit."""
+"""The Docker engine accepts no smaller limit."""
 _MIB = 1 << 20
 _WITHIN_S = 5.0
-_AGAIN_S = 0.05
-_HELD = ("unable to set memory limit", "resource busy")
-"""What runc says where control groups 1 refuse a limit below what is held."""
-_PUSH = ("dd", "if=/dev/zero", "of=/dev/null", "bs=16M", "count=1")
-"""Asks for so much memory at once, inside."""
+_PROC = Path("/proc")
+_REFUSED = ("unable to set memory limit", "resource busy")
+"""What runc says when a version 1 control group refuses a limit below its usage."""
+_ALLOCATE = ("dd", "if=/dev/zero", "of=/dev/null", "bs=16M", "count=1")
+"""Allocates memory inside the container."""
 
 
-def handles(stack: Stack, *, near: bool) -> frozenset[str]:
-    """Return what can be done to the container of a role while it runs.
+def capabilities(stack: Stack, *, root_on_host: bool) -> frozenset[str]:
+    """Return what can be done to a role's container (`fault.CAPABILITIES`).
 
-    `near` tells that we are root where the containers run: then the kernel can be asked beside the engine.
+    `root_on_host`: we are root on the machine where the containers run, so the kernel can be used too.
     """
     able = {"start", "signal", "freeze", "run_in", "limit:memory", "disconnect"}
-    if near:
-        inside = [name for name, disk in stack.disks.items() if disk.inside]
-        able |= {"limit:open_files"} if open_files.able() else set()
-        able |= {f"disk:{name}" for name in inside} if disks.able() else set()
-        able |= {f"slow:{name}" for name in inside} if disks.able_to_slow() else set()
+    if root_on_host:
+        able |= kernel_capabilities([name for name, disk in stack.disks.items() if disk.inside])
     return frozenset(able)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limits:
-    """The limits of one container; `folders` are where small disks of its own lie on this machine.
+class ContainerLimits:
+    """The limits of one container; `folders` are where its small disks are mounted on this machine.
 
-    What a limit was before is written into the work folder, so that another process can lift it.
+    Limits before ours are written into the work folder, so that another process can restore them.
     """
 
     container: Container
@@ -65,100 +63,92 @@ class Limits:
         if unknown := sorted(set(limits) - set(LIMITS)):
             raise StackError(f"The compose engine cannot limit {', '.join(unknown)}; it can {', '.join(LIMITS)}.")
         if "open_files" in limits:
-            open_files.lower(self.work, self.container.name, self._near(), int(limits["open_files"]))
+            open_files.lower(self.work, self.container.name, self._pid_here(), int(limits["open_files"]))
         if "memory_mib" in limits:
             self._limit_memory(limits["memory_mib"])
         if "writes_per_s" in limits:
-            self._writes().limit(limits["writes_per_s"])
+            self._write_cgroup().limit(limits["writes_per_s"])
 
     def lift(self) -> None:
-        """Lift whatever was limited; nothing where nothing was."""
+        """Lift every limit that was set."""
         open_files.restore(self.work, self.container.name, self.container.pid or None)
-        if self._before.exists():
-            self._allow_memory(json.loads(self._before.read_text(encoding="ascii")))
-            self._before.unlink()
+        if self._memory_before.exists():
+            self._set_memory(json.loads(self._memory_before.read_text(encoding="ascii")))
+            self._memory_before.unlink()
         if self.folders and self.container.pid:
-            self._writes().lift()
+            self._write_cgroup().lift()
 
     def usage(self) -> dict[str, float]:
-        """Return what the engine says of its memory, and the kernel of its open files, if it is near.
+        """Return its memory by the Docker engine, and its open files where the kernel of its host can be asked.
 
         Memory that can be given back at once counts only while there is a limit of ours.
         """
-        found = self.container.usage()
-        limited, cached_mib = self._before.exists(), found.pop("cached_mib", 0.0)
-        if not limited:
-            found.pop("memory_limit_mib", None)
-            if "memory_mib" in found:  # what does not run uses nothing that could be told
-                found["memory_mib"] = max(found["memory_mib"] - cached_mib, 0.0)
-        with suppress(StackError):
-            pid = self._near()
-            found |= {name: value for name, value in used(pid).items() if name == "open_files"}
-            found |= open_files.lowest(pid)
-        return found
+        usage = self.container.usage()
+        cached_mib = usage.pop("cached_mib", 0.0)
+        if not self._memory_before.exists():
+            usage.pop("memory_limit_mib", None)
+            if "memory_mib" in usage:  # missing for a container that does not run
+                usage["memory_mib"] = max(usage["memory_mib"] - cached_mib, 0.0)
+        with suppress(StackError, KeyError):
+            pid = self._pid_here()
+            usage |= open_files.lowest_limit(pid)
+            usage["open_files"] = tree_usage(pid)["open_files"]
+        return usage
 
     @property
-    def _before(self) -> Path:
-        """Where it is written what the memory limit was: bytes."""
+    def _memory_before(self) -> Path:
+        """The file that holds the memory limit before ours, in bytes."""
         return self.work / f"memory-{self.container.name}.json"
 
     def _limit_memory(self, mib: float) -> None:
-        """Let it hold so much. If it holds more, the kernel kills its largest process.
+        """Limit the memory. If the container uses more, the kernel kills its largest process."""
+        if not self._memory_before.exists():
+            limit = self.container.inspect()["HostConfig"].get("Memory") or 0
+            self._memory_before.write_text(json.dumps(int(limit)), encoding="ascii")
+        limit_below_usage(
+            self.container.name,
+            max(mib, LEAST_MIB),
+            set_bytes=self._set_memory,
+            used_mib=lambda: self.container.usage().get("memory_mib", 0.0),
+            allocate=self._allocate,
+            within_s=_WITHIN_S,
+        )
 
-        Control groups 1 refuse a limit below what is held: it is put there, and a process inside asks for more.
-        """
-        if not self._before.exists():
-            self._before.write_text(json.dumps(self._memory_limit()), encoding="ascii")
-        size, deadline = int(max(mib, LEAST_MIB) * _MIB), time.monotonic() + _WITHIN_S
-        while not self._allow_memory(size):
-            held_mib = self.container.usage().get("memory_mib", 0.0)
-            if time.monotonic() > deadline:
-                raise StackError(f"{self.container.name} still holds {held_mib:.0f} MiB, more than {mib:g}.")
-            if self._allow_memory(int(held_mib * _MIB) + _MIB):
-                with suppress(StackError):  # it ends with the container
-                    self.container.run(_PUSH, within_s=_WITHIN_S)
-            time.sleep(_AGAIN_S)
+    def _allocate(self) -> None:
+        with suppress(StackError):  # it ends with the container
+            self.container.run(_ALLOCATE, within_s=_WITHIN_S)
 
-    def _memory_limit(self) -> int:
-        """How many bytes it may hold at most; 0 for no limit."""
-        with telling(f"inspect {self.container.name}"):
-            return int(self.container.api.inspect_container(self.container.id)["HostConfig"].get("Memory") or 0)
-
-    def _allow_memory(self, size: int) -> bool:
-        """Let it hold so many bytes, 0 for all that there are; False where it holds more and the kernel refuses."""
+    def _set_memory(self, size: int) -> bool:
+        """Set the limit in bytes, 0 for all of the machine's memory; return False where the usage is higher."""
         api = self.container.api
-        with telling(f"limit the memory of {self.container.name}"):
-            most = size or int(api.info()["MemTotal"])
+        with docker_errors(f"limit the memory of {self.container.name}"):
+            limit = size or int(api.info()["MemTotal"])
             try:
-                api.update_container(self.container.id, mem_limit=most, memswap_limit=most)
+                api.update_container(self.container.id, mem_limit=limit, memswap_limit=limit)
             except APIError as error:
-                if any(sign in str(error.explanation) for sign in _HELD):
+                if any(sign in str(error.explanation) for sign in _REFUSED):
                     return False
                 raise
         return True
 
-    def _near(self) -> int:
-        """Return the pid of its first process on this machine; StackError if it is on another, or does not run."""
+    def _pid_here(self) -> int:
+        """Return the pid of its first process; StackError if it is on another machine or does not run."""
         pid = self.container.pid
-        if self.container.id not in _groups(pid):
+        if not any(self.container.id in group for _, group in self._membership()):
             raise StackError(
-                f"{self.container.name} has no process on this machine, so it can be limited in memory only.",
+                f"{self.container.name} has no process on this machine, so only its memory can be limited.",
                 hint="Play with `--engine local`.",
             )
         return pid
 
-    def _writes(self) -> WriteGroup:
-        rows = [line.split(":", 2) for line in _groups(self._near()).splitlines()]
-        for _, controllers, path in rows:
+    def _membership(self) -> list[tuple[str, str]]:
+        """Return (controllers, control group) of its first process; groups are named after the container."""
+        return membership(_PROC / str(self.container.pid) / "cgroup")
+
+    def _write_cgroup(self) -> WriteCgroup:
+        self._pid_here()
+        groups = dict(self._membership())
+        for controllers, group in groups.items():
             if "blkio" in controllers.split(","):
-                return WriteGroup(place=ROOT / "blkio" / path.lstrip("/"), folders=self.folders)
-        unified = next(path for _, controllers, path in rows if not controllers)
-        return WriteGroup(place=ROOT / unified.lstrip("/"), folders=self.folders)
-
-
-def _groups(pid: int) -> str:
-    """Return which control groups a process is in, by the kernel; they are named after its container."""
-    try:
-        return Path(f"/proc/{pid}/cgroup").read_text(encoding="ascii") if pid else ""
-    except OSError:
-        return ""
+                return WriteCgroup(path=ROOT / "blkio" / group, folders=self.folders)
+        return WriteCgroup(path=ROOT / groups[""], folders=self.folders)

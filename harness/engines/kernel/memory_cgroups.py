@@ -8,6 +8,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -32,28 +33,48 @@ def parent() -> CgroupParent | None:
     return find_parent("memory", "memory")
 
 
+def limit_below_usage(
+    name: str,
+    mib: float,
+    *,
+    set_bytes: Callable[[int], bool],
+    used_mib: Callable[[], float],
+    allocate: Callable[[], None],
+    within_s: float,
+) -> None:
+    """Set a memory limit, also below the usage, which version 1 refuses: `set_bytes` returns False then.
+
+    The limit is set just above the usage instead, and `allocate` takes memory until the kernel kills a process.
+    StackError if the usage is still too high after `within_s`.
+    """
+    deadline = time.monotonic() + within_s
+    while not set_bytes(int(mib * _MIB)):
+        now_mib = used_mib()
+        if time.monotonic() > deadline:
+            raise StackError(f"{name} still holds {now_mib:.0f} MiB, more than {mib:g}.")
+        if set_bytes(int(now_mib * _MIB) + _MIB):
+            allocate()
+        time.sleep(_AGAIN_S)
+
+
 @dataclass(frozen=True, kw_only=True)
 class MemoryCgroup(Cgroup):
     """The memory group of a role."""
 
     def limit(self, mib: float) -> None:
-        """Limit the memory. If the group uses more, the kernel kills its largest process.
-
-        Version 1 refuses a limit below the usage. There the limit is set just above it, and a process of ours in the
-        group allocates memory until the kernel kills.
-        """
+        """Limit the memory. If the group uses more, the kernel kills its largest process."""
         if not self._is_v1:
             self.write("memory.swap.max", "0")
             self.write("memory.max", str(int(mib * _MIB)))
             return
-        deadline = time.monotonic() + _WITHIN_S
-        while not self._limit_v1(int(mib * _MIB)):
-            if time.monotonic() > deadline:
-                used_mib = self.usage()["memory_mib"]
-                raise StackError(f"{self.path} still holds {used_mib:.0f} MiB, more than {mib:g}.")
-            if self._limit_v1(self._number("memory.usage_in_bytes") + _MIB):
-                self._allocate()
-            time.sleep(_AGAIN_S)
+        limit_below_usage(
+            str(self.path),
+            mib,
+            set_bytes=self._limit_v1,
+            used_mib=lambda: self.usage()["memory_mib"],
+            allocate=self._allocate,
+            within_s=_WITHIN_S,
+        )
 
     def lift(self) -> None:
         """Lift the limit."""
