@@ -174,7 +174,7 @@ def test_a_drill_that_needs_what_is_not_here_is_unknown_when_named(fakes, scenar
 
 @pytest.mark.parametrize(("capabilities", "said"), [((), ["Fault kill needs 'start'"]), (("start",), [])])
 def test_what_the_engine_cannot_do_is_lacking(capabilities, said):
-    planned = SimpleNamespace(kind="kill", params={"role": "model"})
+    planned = SimpleNamespace(kind="kill", fault=Kill.of({"role": "model"}))
     drill = SimpleNamespace(timeline=SimpleNamespace(stack=fault_stack(), faults=(planned,)))
     engine = SimpleNamespace(capabilities=lambda stack: frozenset(capabilities), owns_stack=True)
     assert [sentence.partition(",")[0] for sentence in lacking(drill, engine)] == said

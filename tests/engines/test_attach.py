@@ -12,9 +12,9 @@ from tests.engines.tiny_stack import make_stack, make_timeline, new_run, role
 from tocsin.harness.core.errors import StackError
 from tocsin.harness.engines.common.attach import attach
 from tocsin.harness.engines.common.placeholders import Places
-from tocsin.harness.engines.common.stack_state import described, folder_of, places_of, read, write_down
-from tocsin.harness.engines.guardian.guard_record import Record
-from tocsin.harness.engines.kernel.foreign_process import Adopted, began
+from tocsin.harness.engines.common.stack_state import described, folder_of, places_in, read, write_down
+from tocsin.harness.engines.guardian.guard_record import GuardRecord
+from tocsin.harness.engines.kernel.foreign_process import ForeignProcess, start_time
 from tocsin.harness.engines.local.engine import LocalEngine
 from tocsin.harness.provisioning.program_lookup import Program
 
@@ -35,9 +35,9 @@ def places(tmp_path: Path) -> Places:
 
 
 def test_places_come_back_as_they_were_written(tmp_path: Path) -> None:
-    content = described(places(tmp_path), folder=tmp_path / "run", pids={"web": os.getpid()})
+    content = described("local", places(tmp_path), folder=tmp_path / "run", pids={"web": os.getpid()})
     write_down(tmp_path, content)
-    again = places_of(read(tmp_path), tmp_path)
+    again = places_in(read(tmp_path), tmp_path)
     assert again == places(tmp_path) and again.stack.folder == tmp_path / "stack"
     assert again.address("web", caller="shop") == "127.0.0.1:18001"
     assert folder_of(tmp_path) == tmp_path / "run"
@@ -55,19 +55,19 @@ def test_a_stack_that_nothing_tells_of_is_named(tmp_path: Path, text: str) -> No
 def test_a_process_is_known_by_when_it_began() -> None:
     process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     try:
-        since = began(process.pid)
-        adopted = Adopted(process.pid, since)
+        since = start_time(process.pid)
+        adopted = ForeignProcess(process.pid, since)
         assert since and adopted.poll() is None
-        assert Adopted(process.pid, "1").poll() == Adopted.UNKNOWN  # another process has its pid now
-        assert Adopted(process.pid, "").poll() == Adopted.UNKNOWN
+        assert ForeignProcess(process.pid, "1").poll() == ForeignProcess.UNKNOWN  # another process has its pid now
+        assert ForeignProcess(process.pid, "").poll() == ForeignProcess.UNKNOWN
         with pytest.raises(subprocess.TimeoutExpired):
             adopted.wait(0.01)
         process.kill()
-        assert adopted.wait(5.0) == Adopted.UNKNOWN  # a zombie has ended
+        assert adopted.wait(5.0) == ForeignProcess.UNKNOWN  # a zombie has ended
     finally:
         process.kill()
         process.wait()
-    assert began(process.pid) == ""
+    assert start_time(process.pid) == ""
 
 
 @pytest.mark.e2e
@@ -85,8 +85,12 @@ def test_another_process_ends_and_restarts_roles(tmp_path: Path) -> None:
         second.restart("web")
         assert attach(run.work).alive("web") and second.died() == {}
         second.healed("outage")
-        assert [fault.name for fault in Record(tmp_path / "mine.jsonl").unhealed()] == ["outage"]
+        assert [fault.name for fault in GuardRecord(tmp_path / "mine.jsonl").unhealed()] == ["outage"]
         assert "outage" in (run.work / "guard.jsonl").read_text()
         assert json.loads((run.work / "stack.json").read_text())["pids"].keys() == {"web", "shop"}
         assert attach(run.work).signal("web", 0) == 1
+        gone = attach(run.work, roles_gone=True)
+        gone.stop("web")
+        gone.restart("web")
+        assert not gone.alive("web") and owner.alive("shop"), "as after the end of all processes: nothing is done"
     assert not run.work.exists()

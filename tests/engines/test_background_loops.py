@@ -8,11 +8,11 @@ import pytest
 from tocsin.harness.core.clock import RunClock
 from tocsin.harness.core.errors import StackError
 from tocsin.harness.core.journal import Journal, read_journal
-from tocsin.harness.engines.common.background_loops import Repeats
+from tocsin.harness.engines.common.background_loops import BackgroundThreads
 
 
-def repeats(folder: Path) -> Repeats:
-    return Repeats(journal=Journal(folder / "journal.jsonl", RunClock()))
+def repeats(folder: Path) -> BackgroundThreads:
+    return BackgroundThreads(journal=Journal(folder / "journal.jsonl", RunClock()))
 
 
 def test_it_is_done_again_until_it_ceases(tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_to_cease_waits_for_the_present_call(tmp_path: Path) -> None:
 
 
 def test_a_mistake_is_noted_and_it_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tocsin.harness.engines.common.background_loops._AFTER_A_MISTAKE_S", 0.001)
+    monkeypatch.setattr("tocsin.harness.engines.common.background_loops._AFTER_AN_ERROR_S", 0.001)
     calls: list[int] = []
     again = threading.Event()
 

@@ -20,14 +20,14 @@ import pytest
 from tests.engines.tiny_stack import make_stack, make_timeline, new_run, role
 from tocsin.harness import faults
 from tocsin.harness.core.errors import StackError
-from tocsin.harness.declarations.scenario import PlannedFault
-from tocsin.harness.engines.common.health import request
+from tocsin.harness.core.http import call
+from tocsin.harness.declarations.fault import Fault, Witness
+from tocsin.harness.declarations.timeline import PlannedFault
 from tocsin.harness.engines.common.run_folders import Run
+from tocsin.harness.engines.common.running_stack import RunningStack
 from tocsin.harness.engines.kernel import disks, memory_cgroups, open_files
-from tocsin.harness.engines.kernel.run_processes import carrying
+from tocsin.harness.engines.kernel.run_processes import pids_of_run
 from tocsin.harness.engines.local.engine import LocalEngine
-from tocsin.harness.engines.local.local_stack import LocalStack
-from tocsin.harness.faults.bases.fault import Fault, Witness
 
 pytestmark = pytest.mark.e2e
 
@@ -61,9 +61,9 @@ PLAYED = [
 @contextmanager
 def up(
     folder: Path, kind: str, params: dict[str, Any], declared: dict[str, Any] = DISKS
-) -> Iterator[tuple[LocalStack, Run]]:
+) -> Iterator[tuple[RunningStack, Run]]:
     stack = make_stack(folder / "stack", {"web": role("hungry", declared=8000)}, disks=declared)
-    lacking = faults.lacking(kind, params, stack, LocalEngine().handles(stack))
+    lacking = faults.lacking(faults.make(kind, params), stack, LocalEngine().capabilities(stack))
     if lacking:
         pytest.skip(lacking[0])
     planned = PlannedFault(name="it", kind=kind, params=params, phase="calm", inject_s=0, heal_s=1)
@@ -72,7 +72,7 @@ def up(
         yield live, run
 
 
-def awaited(fault: Fault, live: LocalStack, state: str, meanwhile: Callable[[], None] = lambda: None) -> Witness:
+def awaited(fault: Fault, live: RunningStack, state: str, meanwhile: Callable[[], None] = lambda: None) -> Witness:
     deadline = time.monotonic() + 10
     while (seen := fault.witness(live)).state != state and time.monotonic() < deadline:
         meanwhile()
@@ -80,10 +80,10 @@ def awaited(fault: Fault, live: LocalStack, state: str, meanwhile: Callable[[], 
     return seen
 
 
-def eat(live: LocalStack) -> None:
+def eat(live: RunningStack) -> None:
     """Have the role write a file: page cache counts for its memory."""
     with suppress(OSError):
-        request(live.address("web"), "/", within_s=0.5)
+        call("GET", live.address("web"), "/", within_s=0.5)
 
 
 def mounts(run_id: str) -> list[str]:
@@ -104,7 +104,7 @@ def left(run: Run) -> list[str]:
         *mounts(run.id),
         *groups(run.id),
         *loops(run.id),
-        *map(str, carrying(run.id)),
+        *map(str, pids_of_run(run.id)),
         *([str(run.work)] if run.work.exists() else []),
     ]
 
@@ -138,10 +138,10 @@ def test_it_is_seen_to_begin_and_to_end_any_number_of_times_and_nothing_is_left(
 
 def test_what_this_machine_lacks_is_no_handle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stack = make_stack(tmp_path / "stack", {"web": role(declared=8000)}, disks=DISKS)
-    for module, name in ((disks, "able"), (open_files, "able"), (memory_cgroups, "shelf")):
+    for module, name in ((disks, "can_mount"), (open_files, "can_limit"), (memory_cgroups, "parent")):
         monkeypatch.setattr(module, name, lambda: None)
-    assert LocalEngine().handles(stack) == {"start", "signal", "freeze", "run_in"}
-    sentences = [faults.lacking(one.kind, one.params, stack, LocalEngine().handles(stack)) for one in PLAYED[-6:]]
+    assert LocalEngine().capabilities(stack) == {"start", "signal", "freeze", "run_in"}
+    sentences = [faults.lacking(faults.make(one.kind, one.params), stack, LocalEngine().capabilities(stack)) for one in PLAYED[-6:]]
     assert [len(said) for said in sentences] == [1, 1, 1, 1, 2, 1]
 
 
@@ -149,9 +149,9 @@ def test_what_was_not_planned_or_is_unknown_cannot_be_done(tmp_path: Path) -> No
     with up(tmp_path, "kill", {"role": "web"}) as (live, _):
         with pytest.raises(StackError, match="no memory group: no fault of the plan asked for one"):
             live.limit("web", memory_mib=10)
-        with pytest.raises(StackError, match="cannot limit sockets; it can memory_mib, open_files, writes_per_s"):
+        with pytest.raises(StackError, match="cannot limit sockets of 'web'; it can limit memory_mib, open_files, writes_per_s"):
             live.limit("web", sockets=10)
-        with pytest.raises(StackError, match="Disk 'log' is none of its own; those: none"):
+        with pytest.raises(StackError, match="Disk 'log' is not mounted in this run; mounted: none"):
             live.disk("log")
         with pytest.raises(StackError, match="sleep beside web took longer than 0.1 s"):
             live.run_in("web", ["sleep", "5"], within_s=0.1)
@@ -176,7 +176,7 @@ HARNESS = """
     from pathlib import Path
     from harness import faults
     from tocsin.harness.engines.local.engine import LocalEngine
-    from tocsin.harness.declarations.scenario import PlannedFault
+    from tocsin.harness.declarations.timeline import PlannedFault
     from tests.engines.test_capabilities import DISKS
     from tests.engines.tiny_stack import make_stack, make_timeline, new_run, role
 
@@ -199,7 +199,11 @@ HARNESS = """
 
 @pytest.mark.parametrize("guarded", [True, False])
 def test_a_mount_and_a_group_do_not_outlive_a_harness_that_was_killed(tmp_path: Path, guarded: bool) -> None:
-    if not LocalEngine().handles(make_stack(tmp_path, {}, disks=DISKS)) >= {"disk:log", "slow:log", "limit:memory"}:
+    if not LocalEngine().capabilities(make_stack(tmp_path, {}, disks=DISKS)) >= {
+        "disk:log",
+        "slow:log",
+        "limit:memory",
+    }:
         pytest.skip("takes root, the right to mount, and a memory group")
     (tmp_path / "player.py").write_text(textwrap.dedent(HARNESS))
     project = str(Path(__file__).parents[2])
@@ -222,7 +226,7 @@ def test_a_mount_and_a_group_do_not_outlive_a_harness_that_was_killed(tmp_path: 
         deadline = time.monotonic() + 10
         while (mounts(run_id) or groups(run_id) or Path(work).exists()) and time.monotonic() < deadline:
             time.sleep(0.05)
-        assert (mounts(run_id), groups(run_id), loops(run_id), Path(work).exists(), carrying(run_id)) == (
+        assert (mounts(run_id), groups(run_id), loops(run_id), Path(work).exists(), pids_of_run(run_id)) == (
             [],
             [],
             [],

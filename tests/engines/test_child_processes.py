@@ -11,19 +11,27 @@ import pytest
 from tocsin.harness.core.clock import RunClock
 from tocsin.harness.core.errors import StackError
 from tocsin.harness.engines.common import child_processes
-from tocsin.harness.engines.common.child_processes import PROJECT, Child, Nursery, Owner, end_all, tail, unprivileged
+from tocsin.harness.engines.common.child_processes import (
+    PROJECT,
+    Child,
+    ChildStarter,
+    Owner,
+    end_all,
+    tail,
+    unprivileged,
+)
 
 SLEEPS = "import time; print('up', flush=True); time.sleep(60)"
 DEAF = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {SLEEPS}"
 
 
 @pytest.fixture
-def nursery(tmp_path: Path) -> Nursery:
-    return Nursery(run_id="261122-000000-test", logs=tmp_path, base={"PATH": os.environ["PATH"]})
+def starter(tmp_path: Path) -> ChildStarter:
+    return ChildStarter(run_id="261122-000000-test", logs=tmp_path, base={"PATH": os.environ["PATH"]})
 
 
-def start(nursery: Nursery, script: str, **more: object) -> Child:
-    child = nursery.start([sys.executable, "-c", script], name="child", **more)  # type: ignore[arg-type]
+def start(starter: ChildStarter, script: str, **more: object) -> Child:
+    child = starter.start([sys.executable, "-c", script], name="child", **more)  # type: ignore[arg-type]
     if "up" in script:
         ready = RunClock().wait_until
         ready(lambda: ("up" in child.tail(), child.tail()), awaited="the child", within_s=10)
@@ -43,7 +51,7 @@ ENVIRONMENTS = [
 def test_a_child_gets_our_environment_and_the_run_id(
     base: dict[str, str], more: dict[str, str], expected: dict[str, str]
 ) -> None:
-    environment = Nursery(run_id="r", logs=Path("/"), base=base).environment(more)
+    environment = ChildStarter(run_id="r", logs=Path("/"), base=base).environment(more)
     assert environment["TOCSIN_RUN_ID"] == "r"
     assert {key: environment[key] for key in expected} == expected
 
@@ -77,23 +85,23 @@ ENDS = [
 
 
 @pytest.mark.parametrize(("script", "how", "last"), ENDS)
-def test_an_end_is_told_with_the_last_lines(nursery: Nursery, script: str, how: str, last: str) -> None:
-    child = start(nursery, script)
+def test_an_end_is_told_with_the_last_lines(starter: ChildStarter, script: str, how: str, last: str) -> None:
+    child = start(starter, script)
     child.process.wait(10)
     assert not child.alive
     assert child.ended() == f"{how}. Its last lines in {child.log}:\n{last}"
 
 
-def test_a_second_start_appends_and_tells_only_its_own_lines(nursery: Nursery) -> None:
+def test_a_second_start_appends_and_tells_only_its_own_lines(starter: ChildStarter) -> None:
     for word in ("first", "second"):
-        child = start(nursery, f"print('{word}')")
+        child = start(starter, f"print('{word}')")
         child.process.wait(10)
     assert child.log.read_text() == "first\nsecond\n"
     assert child.tail() == "  second"
 
 
-def test_a_running_child_says_so(nursery: Nursery) -> None:
-    child = start(nursery, SLEEPS)
+def test_a_running_child_says_so(starter: ChildStarter) -> None:
+    child = start(starter, SLEEPS)
     assert child.ended().startswith("child still runs.")
     assert os.getsid(child.process.pid) == child.process.pid
     child.end(kill=True)
@@ -110,9 +118,9 @@ def test_a_running_child_says_so(nursery: Nursery) -> None:
     ],
 )
 def test_ending_asks_first_and_kills_when_patience_is_over(
-    nursery: Nursery, script: str, kill: bool, stop_s: float, status: int
+    starter: ChildStarter, script: str, kill: bool, stop_s: float, status: int
 ) -> None:
-    child = start(nursery, script, stop_s=stop_s)
+    child = start(starter, script, stop_s=stop_s)
     if script == "pass":
         child.process.wait(10)
     began = time.monotonic()
@@ -121,9 +129,9 @@ def test_ending_asks_first_and_kills_when_patience_is_over(
     assert time.monotonic() - began < 5
 
 
-def test_all_are_asked_at_once_and_each_has_its_own_patience(nursery: Nursery) -> None:
-    deaf = [start(nursery, DEAF, stop_s=stop_s) for stop_s in (0.2, 0.3, 0.3)]
-    willing = start(nursery, SLEEPS, stop_s=30.0)
+def test_all_are_asked_at_once_and_each_has_its_own_patience(starter: ChildStarter) -> None:
+    deaf = [start(starter, DEAF, stop_s=stop_s) for stop_s in (0.2, 0.3, 0.3)]
+    willing = start(starter, SLEEPS, stop_s=30.0)
     began = time.monotonic()
     end_all([*deaf, willing])
     assert 0.2 < time.monotonic() - began < 5
@@ -135,9 +143,11 @@ def test_all_are_asked_at_once_and_each_has_its_own_patience(nursery: Nursery) -
     ("argv", "popen", "words"),
     [(["/no/such/program"], {}, "/no/such/program"), ([sys.executable], {"cwd": "/no/such/folder"}, "/no/such/folder")],
 )
-def test_what_cannot_be_started_is_named(nursery: Nursery, argv: list[str], popen: dict[str, str], words: str) -> None:
+def test_what_cannot_be_started_is_named(
+    starter: ChildStarter, argv: list[str], popen: dict[str, str], words: str
+) -> None:
     with pytest.raises(StackError, match=f"Cannot start child .*{words}"):
-        nursery.start(argv, name="child", **popen)
+        starter.start(argv, name="child", **popen)
 
 
 def test_only_root_gives_its_rights_away(monkeypatch: pytest.MonkeyPatch) -> None:

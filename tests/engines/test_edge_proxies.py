@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import signal
 from dataclasses import replace
@@ -10,11 +11,12 @@ import pytest
 from tests.engines.tiny_stack import make_stack, make_timeline, new_run, role
 from tocsin.harness.core.clock import RunClock
 from tocsin.harness.core.errors import StackError
-from tocsin.harness.declarations.scenario import PlannedFault, Timeline
+from tocsin.harness.core.http import call
 from tocsin.harness.declarations.stack import Stack
-from tocsin.harness.engines.common.edge_proxies import proxied
-from tocsin.harness.engines.common.health import request
+from tocsin.harness.declarations.timeline import PlannedFault, Timeline
+from tocsin.harness.engines.common.edge_proxies import proxied_edges
 from tocsin.harness.engines.common.placeholders import Places
+from tocsin.harness.engines.kernel.run_processes import pids_of_run
 from tocsin.harness.engines.local.engine import LocalEngine
 from tocsin.harness.engines.render.stack_files import render
 from tocsin.harness.faults import make
@@ -39,8 +41,8 @@ def broken(stack: Stack, *edges: str) -> Timeline:
 
 def test_only_edges_that_a_fault_names_get_a_proxy_each_once(tmp_path: Path) -> None:
     stack = make_stack(tmp_path / "stack", ROLES, edges=[EDGE])
-    assert proxied(make_timeline(stack)) == ()
-    assert proxied(broken(stack, EDGE, "clients -> web", EDGE)) == (("shop", "web"), ("clients", "web"))
+    assert proxied_edges(make_timeline(stack)) == ()
+    assert proxied_edges(broken(stack, EDGE, "clients -> web", EDGE)) == (("shop", "web"), ("clients", "web"))
     assert stack.all_edges == (EDGE, "clients -> web")
 
 
@@ -65,19 +67,19 @@ def test_a_fault_on_an_edge_is_felt_by_its_caller_only(tmp_path: Path) -> None:
         proxy, fault = live.proxy(EDGE), make("net_refuse", {"edge": EDGE})
         assert live.address("web", caller="shop") == proxy.listens != proxy.calls == live.address("web")
         assert live.address("web", caller="clients") == proxy.calls
-        assert f'"WEB": "{proxy.listens}"'.encode() in request(live.address("shop"), "/")[1]
-        assert request(proxy.listens, "/")[0] == 200
+        assert f'"WEB": "{proxy.listens}"' in call("GET", live.address("shop"), "/")[1]
+        assert call("GET", proxy.listens, "/")[0] == 200
         fault.inject(live)
         assert fault.witness(live).state == "present"
-        assert request(proxy.calls, "/")[0] == 200
+        assert call("GET", proxy.calls, "/")[0] == 200
         with pytest.raises(ConnectionRefusedError):
-            request(proxy.listens, "/")
+            call("GET", proxy.listens, "/")
         fault.heal(live)
         assert fault.witness(live).state == "absent"
         with pytest.raises(StackError, match="No proxy stands on 'clients -> web'; there are: shop -> web"):
             live.proxy("clients -> web")
     with pytest.raises(ConnectionRefusedError):
-        request(proxy.listens, "/")
+        call("GET", proxy.listens, "/")
 
 
 @pytest.mark.e2e
@@ -87,8 +89,8 @@ def test_a_proxy_that_dies_is_named(tmp_path: Path) -> None:
     clock = RunClock(1)
     with LocalEngine().up(broken(stack, EDGE), run, journal) as live:
         assert live.died() == {}
-        child = live._proxies.child
-        assert child is not None
-        os.kill(child.process.pid, signal.SIGKILL)
+        roles = json.loads((run.work / "stack.json").read_text())["pids"].values()
+        (proxy,) = set(pids_of_run(run.id)) - set(roles)
+        os.kill(proxy, signal.SIGKILL)
         clock.wait_until(lambda: (bool(live.died()), "it lives"), awaited="its end", within_s=5)
         assert "proxy was ended by SIGKILL" in live.died()["proxy"]

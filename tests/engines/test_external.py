@@ -15,8 +15,8 @@ from tests.engines.tiny_stack import make_timeline, new_run
 from tocsin.harness.core.errors import StackError
 from tocsin.harness.declarations.stack import Stack
 from tocsin.harness.engines.common.attach import attach
-from tocsin.harness.engines.external.engine import ExternalEngine, addresses_of
-from tocsin.harness.engines.guardian.guard_record import GUARD, Record
+from tocsin.harness.engines.external.engine import ExternalEngine, external_addresses
+from tocsin.harness.engines.guardian.guard_record import GUARD_FILE, GuardRecord
 from tocsin.harness.faults import lacking, make
 from tocsin.harness.planning.loader import load_stack
 
@@ -49,7 +49,7 @@ def test_it_gives_what_is_there_and_leaves_it(tmp_path: Path, running: dict[str,
     with ExternalEngine().up(make_timeline(stack_at(running)), run, journal) as live:
         assert list(live.stack.roles) == ["model"], "a role without an address is not there"
         assert live.address("model", "control") == running["control"]
-        assert (live.alive("model"), live.died(), live.handles) == (True, {}, frozenset())
+        assert (live.alive("model"), live.died(), live.capabilities) == (True, {}, frozenset())
         for refused in (lambda: live.restart("model"), lambda: live.proxy("a -> b"), lambda: live.signal("model", 9)):
             with pytest.raises(StackError, match="This stack is not ours"):
                 refused()
@@ -70,7 +70,7 @@ def test_a_fault_is_healed_by_another_process_from_what_was_written_down(
     with ExternalEngine().up(make_timeline(stack_at(running)), run, journal) as live:
         live.guard("failing", kind="model_raises", params=params, outlives=False)
         fault.inject(live)
-        (broken,) = Record(run.work / GUARD).unhealed()
+        (broken,) = GuardRecord(run.work / GUARD_FILE).unhealed()
         assert (broken.name, broken.outlives) == ("failing", True)
         make("model_raises", params).heal(attach(run.work))
         assert fault.witness(_Asking(live)).state == "absent"  # type: ignore[arg-type]
@@ -84,10 +84,10 @@ class _Asking:
         self.live, self.prober = live, self
 
     def probe(self, count: int) -> list[int]:
-        from tocsin.harness.engines.common.health import request
+        from tocsin.harness.core.http import call
 
         body = json.dumps({"features": [1, 2]}).encode()
-        return [request(self.live.address("model"), "/predict", method="POST", body=body)[0]]
+        return [call("POST", self.live.address("model"), "/predict", body=body)[0]]
 
 
 @pytest.mark.e2e
@@ -121,7 +121,7 @@ def test_what_cannot_be_reached_is_named(tmp_path: Path, external: dict[str, str
 
 def test_an_address_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MODEL_AT", "10.0.0.1")
-    assert addresses_of(stack_at({"http": "${env:MODEL_AT}:8000"})) == {"model": {"http": "10.0.0.1:8000"}}
+    assert external_addresses(stack_at({"http": "${env:MODEL_AT}:8000"})) == {"model": {"http": "10.0.0.1:8000"}}
 
 
 @pytest.mark.parametrize(
@@ -129,4 +129,4 @@ def test_an_address_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatc
 )
 def test_only_hooks_can_be_played(kind: str, params: dict[str, Any], plays: bool) -> None:
     stack = load_stack("null")
-    assert (lacking(kind, params, stack, ExternalEngine().handles(stack)) == ()) is plays
+    assert (lacking(make(kind, params), stack, ExternalEngine().capabilities(stack)) == ()) is plays

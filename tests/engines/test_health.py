@@ -12,7 +12,7 @@ import pytest
 
 from tocsin.harness.core.clock import FakeClock
 from tocsin.harness.core.errors import RoleDied, WaitTimeout
-from tocsin.harness.engines.common.health import Abandoned, Await, request, stamp
+from tocsin.harness.engines.common.health import Abandoned, HealthCheck, stamp
 from tocsin.harness.engines.common.ports import choose_ports
 
 
@@ -36,9 +36,9 @@ class FakeChild:
         return "web ended with status 1."
 
 
-def awaiting(child: FakeChild | None = None, **more: Any) -> Await:
+def awaiting(child: FakeChild | None = None, **more: Any) -> HealthCheck:
     told = {"address": "127.0.0.1:1", "http": None, "file": None, "before": None, "within_s": 3.0, **more}
-    return Await(child=child or FakeChild(), **told)  # type: ignore[arg-type]
+    return HealthCheck(child=child or FakeChild(), **told)  # type: ignore[arg-type]
 
 
 @contextmanager
@@ -114,12 +114,12 @@ def test_a_file_must_be_written_after_the_start(tmp_path: Path) -> None:
     assert awaiting(file=file).state()[0]
     assert awaiting(file=file, before=stamp(file)).state() == (False, f"an old {file}")
     assert awaiting(file=file, before=1).state()[0]
-    assert awaiting(file=file).what == f"web to write {file}"
+    assert awaiting(file=file).awaited == f"web to write {file}"
 
 
 def test_without_any_health_a_living_process_will_do() -> None:
     assert awaiting().wait(FakeClock()) == 0
-    assert awaiting().what == "web to run"
+    assert awaiting().awaited == "web to run"
 
 
 @pytest.mark.parametrize("looks", [0, 1, 3])
@@ -134,8 +134,3 @@ def test_waiting_is_given_up_when_another_role_failed() -> None:
     given_up.set()
     with pytest.raises(Abandoned):
         awaiting(http="/").wait(FakeClock(), given_up)
-
-
-def test_a_request_carries_method_and_body() -> None:
-    with answering(201) as address:
-        assert request(address, "/x", method="PUT", body=b"{}") == (201, b"")

@@ -16,33 +16,34 @@ import pytest
 
 from tests.engines.tiny_stack import make_stack, make_timeline, new_run, role
 from tocsin.harness.core.errors import MissingProgram, RoleDied, StackError, WaitTimeout
+from tocsin.harness.core.http import call
 from tocsin.harness.core.journal import read_journal
 from tocsin.harness.declarations.stack import Stack
-from tocsin.harness.engines.common.health import request
+from tocsin.harness.engines.common import bring_up
 from tocsin.harness.engines.common.run_folders import Run
-from tocsin.harness.engines.kernel.run_processes import carrying
+from tocsin.harness.engines.common.running_stack import RunningStack
+from tocsin.harness.engines.kernel.run_processes import pids_of_run
 from tocsin.harness.engines.local import engine
 from tocsin.harness.engines.local.engine import LocalEngine
-from tocsin.harness.engines.local.local_stack import LocalStack
 from tocsin.harness.provisioning.program_lookup import Program
 
 pytestmark = pytest.mark.e2e
 
 
 @contextmanager
-def up(tmp_path: Path, stack: Stack, speed: float = 1.0) -> Iterator[tuple[LocalStack, Run]]:
+def up(tmp_path: Path, stack: Stack, speed: float = 1.0) -> Iterator[tuple[RunningStack, Run]]:
     run, journal = new_run(tmp_path, speed)
     with LocalEngine().up(make_timeline(stack, speed), run, journal) as live:
         yield live, run
 
 
-def ask(live: LocalStack, name: str) -> dict[str, object]:
-    content: dict[str, object] = json.loads(request(live.address(name), "/")[1])
+def ask(live: RunningStack, name: str) -> dict[str, object]:
+    content: dict[str, object] = json.loads(call("GET", live.address(name), "/")[1])
     return content
 
 
 def nothing_left(run: Run) -> bool:
-    return not carrying(run.id) and not run.work.exists()
+    return not pids_of_run(run.id) and not run.work.exists()
 
 
 @pytest.fixture
@@ -52,11 +53,11 @@ def stack(tmp_path: Path) -> Stack:
 
 def test_up_and_down_leave_nothing_but_the_run_directory(tmp_path: Path, stack: Stack) -> None:
     with up(tmp_path, stack) as (live, run):
-        assert request(live.address("web"), "/")[0] == 200
+        assert call("GET", live.address("web"), "/")[0] == 200
         assert live.alive("web") and live.alive("shop") and live.died() == {}
         written = json.loads((run.work / "stack.json").read_text())
         assert written["addresses"]["web"]["http"] == live.address("web")
-        assert sorted(written["pids"].values()) == sorted(carrying(run.id))
+        assert sorted(written["pids"].values()) == sorted(pids_of_run(run.id))
         began = time.monotonic()
     assert time.monotonic() - began < 5  # though `shop` does not heed SIGTERM
     assert nothing_left(run)
@@ -145,7 +146,7 @@ def test_a_stopped_role_comes_back_on_the_same_port(tmp_path: Path, stack: Stack
         assert not live.alive("web")
         assert live.died() == {}
         with pytest.raises(ConnectionRefusedError):
-            request(address, "/")
+            call("GET", address, "/")
         live.restart("web")
         assert live.address("web") == address and live.alive("web")
         assert ask(live, "web")["pid"] != before
@@ -180,7 +181,7 @@ def test_a_down_that_is_interrupted_is_finished_by_the_guardian(
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt), up(tmp_path, stack) as (_, run):
-        monkeypatch.setattr(LocalStack, "down", interrupted)
+        monkeypatch.setattr(RunningStack, "down", interrupted)
     assert nothing_left(run)
     cleaned = [fact for fact in read_journal(run.folder / "journal.jsonl") if fact.fact == "guardian_cleaned"]
     assert [fact.more["killed"] for fact in cleaned] == [2]
@@ -201,15 +202,15 @@ def test_children_of_children_go_too(tmp_path: Path, stack: Stack) -> None:
     with up(tmp_path, stack) as (live, run):
         child = live.spawn([sys.executable, "-c", daemon], name="daemon", stdout=subprocess.PIPE)
         assert child.communicate(timeout=10)[0] == b"started\n"
-        assert len(carrying(run.id)) == 3
+        assert len(pids_of_run(run.id)) == 3
     assert nothing_left(run)
 
 
 def test_a_taken_port_is_answered_with_others(tmp_path: Path, stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        first = [taken.getsockname()[1], engine.choose_ports(1)[0]]
-        answers = iter([first, engine.choose_ports(2)])
-        monkeypatch.setattr(engine, "choose_ports", lambda _: next(answers))
+        first = [taken.getsockname()[1], bring_up.choose_ports(1)[0]]
+        answers = iter([first, bring_up.choose_ports(2)])
+        monkeypatch.setattr(bring_up, "choose_ports", lambda _: next(answers))
         with up(tmp_path, stack) as (live, run):
             assert live.address("web") != f"127.0.0.1:{first[0]}"
         (error,) = [fact for fact in read_journal(run.folder / "journal.jsonl") if fact.fact == "error"]
@@ -221,7 +222,7 @@ def test_two_stacks_at_once_do_not_disturb_each_other(tmp_path: Path, stack: Sta
         with up(tmp_path / "b", stack) as (two, second):
             assert {one.address("web"), one.address("shop")}.isdisjoint({two.address("web"), two.address("shop")})
         assert nothing_left(second)
-        assert ask(one, "web")["pid"] in carrying(first.id)
+        assert ask(one, "web")["pid"] in pids_of_run(first.id)
         assert one.died() == {}
     assert nothing_left(first)
 

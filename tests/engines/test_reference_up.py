@@ -15,13 +15,13 @@ from tests.engines.tiny_stack import make_timeline
 from tocsin.harness import faults
 from tocsin.harness.core.clock import RunClock
 from tocsin.harness.core.errors import MissingProgram
+from tocsin.harness.core.http import call
 from tocsin.harness.core.journal import Journal, read_journal
 from tocsin.harness.declarations.stack import Stack
-from tocsin.harness.engines.common.health import request
 from tocsin.harness.engines.common.run_folders import make_run
-from tocsin.harness.engines.kernel.run_processes import carrying
+from tocsin.harness.engines.common.running_stack import RunningStack
+from tocsin.harness.engines.kernel.run_processes import pids_of_run
 from tocsin.harness.engines.local.engine import LocalEngine
-from tocsin.harness.engines.local.local_stack import LocalStack
 
 pytestmark = pytest.mark.e2e
 
@@ -32,7 +32,7 @@ SPEED = 30.0
 class Client:
     """Sends normal requests one after the other."""
 
-    def __init__(self, live: LocalStack) -> None:
+    def __init__(self, live: RunningStack) -> None:
         self.live = live
         payload = live.stack.payload
         row = np.load(FOLDER / payload.sample)["live"][0].tolist()
@@ -41,11 +41,11 @@ class Client:
     def probe(self, count: int) -> list[int]:
         payload = self.live.stack.payload
         address = self.live.address(payload.role)
-        return [request(address, payload.path, method="POST", body=self.body)[0] for _ in range(count)]
+        return [call("POST", address, payload.path, body=self.body)[0] for _ in range(count)]
 
 
 @pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     stack = Stack.model_validate(YAML(typ="safe").load((FOLDER / "stack.yaml").read_text())).at(FOLDER)
     run = make_run("reference", runs=tmp_path_factory.mktemp("runs"), clock=RunClock(SPEED))
     journal = Journal(run.folder / "journal.jsonl", run.clock)
@@ -57,20 +57,20 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
     except MissingProgram as missing:
         pytest.skip(str(missing))
     assert time.monotonic() - began < 5
-    assert not carrying(run.id) and not run.work.exists()
+    assert not pids_of_run(run.id) and not run.work.exists()
     assert len([fact for fact in read_journal(run.folder / "journal.jsonl") if fact.fact == "role_healthy"]) >= 9
     assert (run.folder / "config/prometheus/prometheus.yml").is_file()
 
 
-def prometheus(live: LocalStack, path: str) -> list[dict[str, object]]:
-    status, body = request(live.address("prometheus"), path)
+def prometheus(live: RunningStack, path: str) -> list[dict[str, object]]:
+    status, body = call("GET", live.address("prometheus"), path)
     assert status == 200, body
     content = json.loads(body)["data"]
     found: list[dict[str, object]] = content.get("activeTargets") or content.get("result") or []
     return found
 
 
-def test_every_target_is_up_under_its_production_name(live: LocalStack) -> None:
+def test_every_target_is_up_under_its_production_name(live: RunningStack) -> None:
     def seen() -> tuple[bool, str]:
         targets = prometheus(live, "/api/v1/targets")
         return bool(targets) and all(target["health"] == "up" for target in targets), json.dumps(targets)
@@ -81,8 +81,8 @@ def test_every_target_is_up_under_its_production_name(live: LocalStack) -> None:
     assert instances and instances <= declared
 
 
-def test_rules_are_loaded_and_the_watchdog_reaches_the_pager(live: LocalStack) -> None:
-    status, body = request(live.address("prometheus"), "/api/v1/rules")
+def test_rules_are_loaded_and_the_watchdog_reaches_the_pager(live: RunningStack) -> None:
+    status, body = call("GET", live.address("prometheus"), "/api/v1/rules")
     assert status == 200 and json.loads(body)["data"]["groups"]
     record = live.work / "pager" / "notifications.jsonl"
 
@@ -94,7 +94,7 @@ def test_rules_are_loaded_and_the_watchdog_reaches_the_pager(live: LocalStack) -
 
 
 @pytest.mark.parametrize("role", ["model", "shipper", "alertmanager"])
-def test_a_killed_role_is_seen_and_comes_back(live: LocalStack, role: str) -> None:
+def test_a_killed_role_is_seen_and_comes_back(live: RunningStack, role: str) -> None:
     fault, address = faults.make("kill", {"role": role}), live.address(role)
     assert fault.witness(live).state == "absent"
     fault.inject(live)
@@ -104,7 +104,7 @@ def test_a_killed_role_is_seen_and_comes_back(live: LocalStack, role: str) -> No
     assert live.address(role) == address and live.died() == {}
 
 
-def test_a_model_that_raises_is_seen_and_mended(live: LocalStack) -> None:
+def test_a_model_that_raises_is_seen_and_mended(live: RunningStack) -> None:
     fault = faults.make("model_raises", {"share": 0.3})
     assert fault.witness(live).state == "absent"
     fault.inject(live)

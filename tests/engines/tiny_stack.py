@@ -8,8 +8,9 @@ from typing import Any
 
 from tocsin.harness.core.clock import RunClock
 from tocsin.harness.core.journal import Journal
-from tocsin.harness.declarations.scenario import Scenario, Timeline
+from tocsin.harness.declarations.scenario import Scenario
 from tocsin.harness.declarations.stack import Stack
+from tocsin.harness.declarations.timeline import Timeline
 from tocsin.harness.engines.common.run_folders import Run, make_run
 
 SERVER = """

@@ -1,51 +1,62 @@
-"""Rebuilds a LiveStack from what its engine wrote down, so that a fault can be healed by another process."""
+"""Rebuilds a running stack from what its engine wrote down, so that another process can heal a fault."""
 
 from __future__ import annotations
 
-from importlib import import_module
+import os
 from pathlib import Path
-from typing import Any, cast
 
 from tocsin.harness.core.errors import StackError
-from tocsin.harness.declarations.live_stack import LiveStack
-from tocsin.harness.engines.common.host_capabilities import Made
-from tocsin.harness.engines.common.live_stack_base import AnothersRun, NoJournal
-from tocsin.harness.engines.common.stack_state import NAME, places_of, read
-from tocsin.harness.engines.guardian.guard_record import GUARD, Record
-from tocsin.harness.engines.local.local_stack import LocalStack
-
-_ELSEWHERE = {"compose": "tocsin.harness.engines.compose.attach", "external": "tocsin.harness.engines.external.engine"}
+from tocsin.harness.core.journal import Journal
+from tocsin.harness.engines.common.role_driver import Backend
+from tocsin.harness.engines.common.run_folders import RunFolders
+from tocsin.harness.engines.common.running_stack import RunningStack
+from tocsin.harness.engines.common.stack_state import NAME, StackState, read
+from tocsin.harness.engines.guardian.guard_record import GUARD_FILE, GuardRecord
 
 
-def attach(work: Path, *, record: Path | None = None) -> LiveStack:
-    """Return the stack whose work folder this is, whoever brought it up; StackError if nothing tells how to reach it.
+def attach(work: Path, *, record: Path | None = None, roles_gone: bool = False) -> RunningStack:
+    """Return the stack with this work folder, whichever engine brought it up; StackError if it cannot be reached.
 
     Roles that run are taken over as they are, and go on when this process ends; so do those that it starts. `record`
-    takes what is broken and healed from here, in place of the stack's own.
+    replaces the stack's own record of faults. `roles_gone`: the processes have ended, and no role is started again.
     """
     try:
         content = read(work)
-        engine = str(content.get("engine", "local"))
-        if engine in _ELSEWHERE:
-            return cast(LiveStack, import_module(_ELSEWHERE[engine]).attach(work, content, record or work / GUARD))
-        return _local(work, content, Record(record or work / GUARD))
+        run = RunFolders(id=content["run_id"], work=work, folder=_folder_with_logs(content, work))
+        backend = _backend(content, run)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StackError(
             f"No stack can be reached through {work / NAME}: {type(error).__name__}: {error}.",
             hint="Its engine writes that file once the stack is started.",
         ) from None
+    return RunningStack(
+        backend,
+        run=run,
+        journal=Journal(Path(os.devnull), run.clock),  # the real one belongs to whoever brought the stack up
+        record=GuardRecord(record or work / GUARD_FILE),
+        roles_gone=roles_gone,
+    )
 
 
-def _local(work: Path, content: dict[str, Any], record: Record) -> LocalStack:
-    folder = Path(content["folder"])
-    if not (folder / "stack-logs").is_dir():  # the run directory is gone
+def _folder_with_logs(content: StackState, work: Path) -> Path:
+    """Return the run directory, or the work folder if that is gone."""
+    folder = Path(content.get("folder", work))
+    if not (folder / "stack-logs").is_dir():
         folder = work
         (folder / "stack-logs").mkdir(exist_ok=True)
-    run = AnothersRun(id=content["run_id"], work=work, folder=folder)
-    live = LocalStack(
-        places=places_of(content, work), run=cast(Any, run), journal=cast(Any, NoJournal()), record=record
-    )
-    live.furnish(Made.read(content))
-    for role, pid in content["pids"].items():
-        live.adopt(role, int(pid), content["began"].get(role, ""))
-    return live
+    return folder
+
+
+def _backend(content: StackState, run: RunFolders) -> Backend:
+    engine = content.get("engine", "local")
+    if engine == "compose":
+        from tocsin.harness.engines.compose.compose_backend import ComposeBackend
+
+        return ComposeBackend.attached(content, run)
+    if engine == "external":
+        from tocsin.harness.engines.external.engine import ExternalBackend
+
+        return ExternalBackend.attached(content, run)
+    from tocsin.harness.engines.local.local_backend import LocalBackend
+
+    return LocalBackend.attached(content, run)

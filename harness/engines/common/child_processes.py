@@ -15,7 +15,7 @@ from typing import Any
 
 import tocsin
 from tocsin.harness.core.errors import StackError
-from tocsin.harness.engines.kernel.run_processes import RUN_ID, send
+from tocsin.harness.engines.kernel.run_processes import RUN_ID, send_signal
 
 PROJECT = Path(tocsin.__file__).resolve().parent.parent
 """The folder from which `tocsin` is imported."""
@@ -27,7 +27,7 @@ _KILL_S = 5.0
 
 @dataclass(frozen=True, kw_only=True)
 class Owner:
-    """Whom a server runs as. `uid` None: whoever runs Tocsin."""
+    """The user that a server runs as. `uid` None: whoever runs Tocsin."""
 
     uid: int | None = None
     gid: int | None = None
@@ -38,12 +38,14 @@ class Owner:
             os.chown(place, self.uid, self.gid)
 
     def popen(self) -> dict[str, Any]:
-        """Return what Popen must be told."""
-        return {} if self.uid is None else {"user": self.uid, "group": self.gid, "extra_groups": []}
+        """Return the arguments of Popen that run a process as this owner."""
+        if self.uid is None:
+            return {}
+        return {"user": self.uid, "group": self.gid, "extra_groups": []}
 
 
 def unprivileged() -> Owner:
-    """Return whom third-party servers run as: `nobody` (or a spare uid) when we are root, else ourselves."""
+    """Return the user that third-party servers run as: `nobody` (or a spare uid) when we are root, else ourselves."""
     if os.geteuid() != 0:
         return Owner()
     try:
@@ -74,38 +76,35 @@ class Child:
 
     def ended(self) -> str:
         """Return a sentence on how it ended, with its last lines."""
-        code = self.process.poll()
-        how = (
-            "still runs"
-            if code is None
-            else f"ended with status {code}"
-            if code >= 0
-            else f"was ended by {_signal(-code)}"
-        )
-        return f"{self.name} {how}. Its last lines in {self.log}:\n{self.tail()}"
+        return f"{self.name} {_ending(self.process.poll())}. Its last lines in {self.log}:\n{self.tail()}"
 
     def end(self, *, kill: bool = False) -> None:
         """SIGTERM, patience of `stop_s`, SIGKILL; or SIGKILL at once. Reaches all of its session's group."""
         if not kill and self.alive:
-            self.ask()
+            self.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(self.stop_s)
         if self.alive:
-            send(self.process.pid, signal.SIGKILL, group=True)
+            send_signal(self.process.pid, signal.SIGKILL, group=True)
             self.process.wait(_KILL_S)
 
-    def ask(self) -> None:
+    def terminate(self) -> None:
         """Ask it to end; a paused one is woken up, so that it can."""
         if self.alive:
             for number in (signal.SIGTERM, signal.SIGCONT):
-                send(self.process.pid, number, group=True)
+                send_signal(self.process.pid, number, group=True)
 
 
-def _signal(number: int) -> str:
+def _ending(code: int | None) -> str:
+    """Return how a process with this exit code, as Popen has it, ended."""
+    if code is None:
+        return "still runs"
+    if code >= 0:
+        return f"ended with status {code}"
     try:
-        return signal.Signals(number).name
+        return f"was ended by {signal.Signals(-code).name}"
     except ValueError:
-        return f"signal {number}"
+        return f"was ended by signal {-code}"
 
 
 def tail(log: Path, start: int = 0) -> str:
@@ -121,8 +120,8 @@ def tail(log: Path, start: int = 0) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Nursery:
-    """Starts children of one run. `logs` takes their output."""
+class ChildStarter:
+    """Starts child processes of one run. `logs` is the folder of their output."""
 
     run_id: str
     logs: Path
@@ -130,10 +129,10 @@ class Nursery:
 
     def environment(self, more: Mapping[str, str]) -> dict[str, str]:
         """Return a child's environment: ours, the run id, a Python that finds this project, and `more`."""
-        found = (str(PROJECT), self.base.get("PYTHONPATH", ""))
+        search_path = (str(PROJECT), self.base.get("PYTHONPATH", ""))
         return {
             **self.base,
-            "PYTHONPATH": os.pathsep.join(part for part in found if part),
+            "PYTHONPATH": os.pathsep.join(filter(None, search_path)),
             "PYTHONDONTWRITEBYTECODE": "1",
             "no_proxy": "127.0.0.1,localhost",
             "NO_PROXY": "127.0.0.1,localhost",
@@ -151,7 +150,7 @@ class Nursery:
         stop_s: float = 3.0,
         **popen: Any,
     ) -> Child:
-        """Start a child; StackError if it cannot be. stdin is empty and output logged unless `popen` says otherwise."""
+        """Start a child; StackError if that fails. stdin is empty and output logged unless `popen` says otherwise."""
         log = self.logs / f"{name}.log"
         with log.open("ab") as output:
             logged_from = output.tell()
@@ -175,15 +174,15 @@ class Nursery:
 
 
 def end_all(children: Iterable[Child]) -> None:
-    """End many children at once: all are asked first, each has its own patience, the rest is killed."""
+    """End many children side by side: SIGTERM to all, then SIGKILL to each that outlasts its own patience."""
     began = time.monotonic()
     waiting = [child for child in children if child.alive]
     patience_s = max((child.stop_s for child in waiting), default=0.0) + _KILL_S
     for child in waiting:
-        child.ask()
+        child.terminate()
     while waiting and (waited_s := time.monotonic() - began) < patience_s:
         for child in waiting:
             if waited_s > child.stop_s:
-                send(child.process.pid, signal.SIGKILL, group=True)
+                send_signal(child.process.pid, signal.SIGKILL, group=True)
         time.sleep(0.01)
         waiting = [child for child in waiting if child.alive]

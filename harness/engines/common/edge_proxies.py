@@ -6,88 +6,88 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from tocsin.harness.core.clock import Clock
 from tocsin.harness.core.errors import RoleDied, StackError
-from tocsin.harness.declarations.scenario import Timeline
 from tocsin.harness.declarations.stack import ends_of
-from tocsin.harness.engines.common.child_processes import Child, Nursery
+from tocsin.harness.declarations.timeline import Timeline
+from tocsin.harness.engines.common.child_processes import Child
+from tocsin.harness.engines.common.host_capabilities import planned_needs
 from tocsin.harness.engines.common.placeholders import Places
-from tocsin.harness.faults import needs
-from tocsin.harness.sidecars.proxy.edge_control import tell
+from tocsin.harness.engines.common.run_folders import RunFolders
+from tocsin.harness.sidecars.proxy.ask_once import EdgeAnswer, ask_once
+from tocsin.harness.sidecars.proxy.edge_control import call_control
 
 _UP_S = 10.0
 
 
-def proxied(timeline: Timeline) -> tuple[tuple[str, str], ...]:
+def proxied_edges(timeline: Timeline) -> tuple[tuple[str, str], ...]:
     """Return the edges that faults of the plan break, each once: (caller, role called)."""
-    named = [need for fault in timeline.faults for need in needs(fault.kind, fault.params) if need.startswith("edge:")]
-    return tuple(dict.fromkeys(ends_of(need.removeprefix("edge:")) for need in named))
+    return tuple(dict.fromkeys(ends_of(edge) for edge in planned_needs(timeline, "edge:")))
 
 
 @dataclass(kw_only=True)
 class StandingProxy:
-    """A proxy on an edge: `listens` is where its caller connects, `calls` the role's own address."""
+    """The proxy on an edge as this machine reaches it. `control` is the address of its control port."""
 
     edge: str
     listens: str
     calls: str
     control: str
 
-    def set(self, **conditions: Any) -> dict[str, Any]:
-        """Set conditions (none: as if it were not there); return the edge's state. OSError if it does not answer."""
-        return tell(self.control, self.edge, conditions)
+    def set(self, **conditions: object) -> dict[str, Any]:
+        """Set conditions, none to let all pass; return the edge's state. OSError if the proxy does not answer."""
+        return call_control(self.control, self.edge, conditions)
 
     def state(self) -> dict[str, Any]:
         """Return conditions and counters."""
-        return tell(self.control, self.edge)
+        return call_control(self.control, self.edge)
+
+    def ask(self, path: str, within_s: float, padding: str = "") -> EdgeAnswer:
+        """GET a path of the role over the edge."""
+        return ask_once(self.listens, path, within_s, padding)
 
 
-class Proxies:
-    """Starts the process, if the plan needs one, and finds the proxy of an edge."""
+class ProxyProcess:
+    """The process behind all proxies of a run; it is started only if the plan needs one."""
 
     name = "proxy"
 
-    def __init__(self, places: Places, nursery: Nursery, clock: Clock) -> None:
-        self._places, self._nursery, self._clock = places, nursery, clock
+    def __init__(self, places: Places, run: RunFolders) -> None:
+        self._places, self._run = places, run
         self.child: Child | None = None
 
     def start(self) -> None:
-        """Start it and wait until it answers; nothing if no edge needs it."""
+        """Start it and wait until it answers; nothing happens if no edge needs it."""
         if not self._places.edges:
             return
         argv = [sys.executable, "-m", "tocsin.harness.sidecars.proxy", "--control", str(self._places.proxy_control)]
         for caller, called in self._places.edges:
-            proxy = self.on(f"{caller} -> {called}")
+            proxy = standing_proxy(self._places, f"{caller} -> {called}")
             argv += ["--edge", proxy.edge, proxy.listens.rpartition(":")[2], proxy.calls]
-        self.child = self._nursery.start(argv, name=self.name)
-        self._clock.wait_until(self._answers, awaited="the proxy to answer", within_s=_UP_S, every_s=0.05)
+        self.child = self._run.child_starter().start(argv, name=self.name)
+        self._run.clock.wait_until(self._answers, awaited="the proxy to answer", within_s=_UP_S, every_s=0.05)
 
     def _answers(self) -> tuple[bool, str]:
         if self.died():
             raise RoleDied(self.died()[self.name])
         caller, called = next(iter(self._places.edges))
         try:
-            self.on(f"{caller} -> {called}").state()
+            standing_proxy(self._places, f"{caller} -> {called}").state()
         except OSError as error:
             return False, str(error)
         return True, "it answers"
 
     def died(self) -> dict[str, str]:
-        """Return its name -> sentence with the log's tail, if it ended unasked."""
+        """Return its name -> sentence with the log's last lines, if it ended unexpectedly."""
         if self.child is None or self.child.alive:
             return {}
         return {self.name: self.child.ended()}
 
-    def on(self, edge: str) -> StandingProxy:
-        """Return the proxy on an edge; StackError where none stands."""
-        return standing(self._places, edge)
 
-
-def standing(places: Places, edge: str) -> StandingProxy:
-    """Return the proxy on an edge of a run as this machine reaches it; StackError where none stands."""
+def standing_proxy(places: Places, edge: str) -> StandingProxy:
+    """Return the proxy on an edge (`caller -> role`) as this machine reaches it; StackError if it has none."""
     caller, called = ends_of(edge)
     if (caller, called) not in places.edges:
-        known = ", ".join(" -> ".join(one) for one in places.edges) or "none"
+        known = ", ".join(" -> ".join(ends) for ends in places.edges) or "none"
         raise StackError(f"No proxy stands on {edge!r}; there are: {known}.")
     return StandingProxy(
         edge=f"{caller} -> {called}",

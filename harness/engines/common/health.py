@@ -1,19 +1,21 @@
-"""Tells whether a role is up, and waits for it: an HTTP path that answers 200, or a file that appears."""
+"""Waits until a role is up (an HTTP path answers 200, or a file appears), and uploads what it is to be given then."""
 
 from __future__ import annotations
 
-import http.client
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from tocsin.harness.core.clock import Clock
 from tocsin.harness.core.errors import RoleDied, StackError, WaitTimeout
+from tocsin.harness.core.http import call
 
 _CALL_S = 2.0
 _EVERY_S = 0.05
+_PUT_S = 15.0
+_SHOWN = 500
 
 
 class Abandoned(StackError):
@@ -21,28 +23,11 @@ class Abandoned(StackError):
 
 
 def stamp(path: Path | None) -> int | None:
-    """Return when a file was last written (ns), None if it is not there: what `file` health compares with."""
+    """Return when a file was last written (ns), None if it is not there; a role's start is seen by a newer one."""
     try:
         return path.stat().st_mtime_ns if path else None
     except OSError:
         return None
-
-
-def request(
-    address: str, path: str, *, method: str = "GET", body: bytes | None = None, within_s: float = _CALL_S
-) -> tuple[int, bytes]:
-    """Call `http://address path` on loopback, never through a proxy; return status and body. OSError if that fails."""
-    host, _, port = address.rpartition(":")
-    connection = http.client.HTTPConnection(host, int(port), timeout=within_s)
-    try:
-        headers = {"Content-Type": "application/json"} if body is not None else {}
-        connection.request(method, path, body=body, headers=headers)
-        response = connection.getresponse()
-        return response.status, response.read()
-    except http.client.HTTPException as error:
-        raise ConnectionError(f"{type(error).__name__} {error}".strip()) from None
-    finally:
-        connection.close()
 
 
 class Awaited(Protocol):
@@ -51,7 +36,7 @@ class Awaited(Protocol):
     @property
     def name(self) -> str: ...  # noqa: D102
     @property
-    def log(self) -> Any: ...  # noqa: D102
+    def log(self) -> object: ...  # noqa: D102
     @property
     def alive(self) -> bool: ...  # noqa: D102
     def tail(self) -> str: ...  # noqa: D102
@@ -59,7 +44,7 @@ class Awaited(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Await:
+class HealthCheck:
     """What to wait for: `http` at `address`, or `file` other than at `before`, or (neither) just being alive."""
 
     child: Awaited
@@ -72,30 +57,36 @@ class Await:
     def state(self) -> tuple[bool, str]:
         """Return whether the role is healthy, and what was seen."""
         if self.http is not None:
-            try:
-                status, _ = request(self.address, self.http)
-            except OSError as error:
-                return False, f"{self.address}: {error.strerror or error}"
-            return status == 200, f"status {status}"
-        if self.file is not None:
-            now = stamp(self.file)
-            return (
-                now is not None and now != self.before,
-                f"no fresh {self.file}" if now is None else f"an old {self.file}",
-            )
-        return True, "alive"
+            return self._answers(self.http)
+        if self.file is None:
+            return True, "alive"
+        now = stamp(self.file)
+        if now is None:
+            return False, f"no fresh {self.file}"
+        return now != self.before, f"an old {self.file}"
+
+    def _answers(self, path: str) -> tuple[bool, str]:
+        try:
+            status, _ = call("GET", self.address, path, within_s=_CALL_S)
+        except OSError as error:
+            return False, f"{self.address}: {error.strerror or error}"
+        return status == 200, f"status {status}"
 
     @property
-    def what(self) -> str:
+    def awaited(self) -> str:
         """What is awaited, in words."""
         if self.http is not None:
             return f"{self.child.name} to answer 200 at http://{self.address}{self.http}"
-        return f"{self.child.name} to write {self.file}" if self.file else f"{self.child.name} to run"
+        if self.file is not None:
+            return f"{self.child.name} to write {self.file}"
+        return f"{self.child.name} to run"
 
     def wait(self, clock: Clock, given_up: threading.Event | None = None) -> float:
         """Wait and return the wall seconds it took. RoleDied, or WaitTimeout with the log's tail."""
         try:
-            return clock.wait_until(self._seen(given_up), awaited=self.what, within_s=self.within_s, every_s=_EVERY_S)
+            return clock.wait_until(
+                self._seen(given_up), awaited=self.awaited, within_s=self.within_s, every_s=_EVERY_S
+            )
         except WaitTimeout as late:
             raise WaitTimeout(f"{late.message} Its last lines in {self.child.log}:\n{self.child.tail()}") from None
 
@@ -104,10 +95,21 @@ class Await:
             if given_up is not None and given_up.is_set():
                 raise Abandoned(f"Gave up waiting for {self.child.name}.")
             if not self.child.alive:
-                raise RoleDied(f"Waited for {self.what}, but {self.child.ended()}")
+                raise RoleDied(f"Waited for {self.awaited}, but {self.child.ended()}")
             done, state = self.state()
             if done and not self.child.alive:  # somebody else answers at its address
-                raise RoleDied(f"Waited for {self.what}, but {self.child.ended()}")
+                raise RoleDied(f"Waited for {self.awaited}, but {self.child.ended()}")
             return done, state
 
         return seen
+
+
+def upload(name: str, address: str, path: str, source: Path) -> None:
+    """PUT a file to the role of that name; StackError if it cannot be sent or is not taken."""
+    try:
+        status, answer = call("PUT", address, path, body=source.read_bytes(), within_s=_PUT_S)
+    except OSError as error:
+        raise StackError(f"Cannot PUT {source} to {name} at {path}: {error}.") from None
+    if not 200 <= status < 300:
+        message = f"{name} answered {status} to PUT {path} of {source}: {answer[:_SHOWN]}"
+        raise StackError(message, hint="Correct that file.")

@@ -15,8 +15,9 @@ from typing import IO
 
 from tocsin.harness.core.clock import Clock, RunClock
 from tocsin.harness.core.errors import StackError
-from tocsin.harness.engines.guardian.launcher import Guard
-from tocsin.harness.engines.guardian.sweep import ID, LOCK, PREFIX, Swept, sweep
+from tocsin.harness.engines.common.child_processes import ChildStarter
+from tocsin.harness.engines.guardian.launcher import Guardian
+from tocsin.harness.engines.guardian.sweep import ID, LOCK, PREFIX, SweptRun, sweep
 from tocsin.harness.engines.kernel.run_processes import remove_folder
 from tocsin.harness.provisioning.program_lookup import Program
 
@@ -25,29 +26,39 @@ FOLDERS = ("requests", "metrics", "logs", "config", "stack-logs")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
-    """One run. `folder` stays; `work` is a short path that goes with the run.
-
-    `lock` is an open file with a lock in the work folder: as long as it is held, nobody sweeps this run away. `guard`
-    was there before the work folder and removes it should this process die. `programs` may be empty; the engine then
-    finds what the stack needs.
-    """
+class RunFolders:
+    """A run as every process of it knows it. `folder` is the run directory; the short path `work` goes with the run."""
 
     id: str
     folder: Path
     work: Path
-    clock: Clock
+    clock: Clock = field(default_factory=RunClock)
+
+    def child_starter(self) -> ChildStarter:
+        """Return what starts the child processes of the run."""
+        return ChildStarter(run_id=self.id, logs=self.folder / "stack-logs")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run(RunFolders):
+    """A run of this process.
+
+    `lock` is an open file with a lock in the work folder: as long as it is held, no sweep touches the run. `guard` was
+    started before the work folder was made, and removes it should this process die. `programs` may be empty; the engine
+    then finds what the stack needs.
+    """
+
     lock: IO[bytes] = field(repr=False)
-    guard: Guard = field(repr=False)
+    guard: Guardian = field(repr=False)
     programs: Mapping[str, Program] = field(default_factory=dict)
     engine: str = "local"
-    swept: tuple[Swept, ...] = ()
+    swept: tuple[SweptRun, ...] = ()
     """What was cleaned up after dead runs before this one was made."""
 
     def close(self) -> None:
-        """Remove the work folder, let go of its lock and of the guardian. May be called again.
+        """Remove the work folder, release its lock and dismiss the guardian. May be called again.
 
-        A folder whose guardian is still needed is left to it, with the records that it needs.
+        Where the guardian still has to clean up, the folder with its records is left to it.
         """
         if not self.guard.needed:
             remove_folder(self.work)
@@ -71,21 +82,21 @@ def make_run(
     """
     swept = tuple(sweep())
     run_id = f"{time.strftime('%y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(2)}"
-    shelf = (runs / scenario).absolute()
-    folder = shelf / run_id
+    scenario_runs = (runs / scenario).absolute()
+    folder = scenario_runs / run_id
     try:
         for name in FOLDERS:
             (folder / name).mkdir(parents=True)
-        _point(shelf / "latest", run_id)
+        _point(scenario_runs / "latest", run_id)
         work = Path(tempfile.gettempdir()).absolute() / f"{PREFIX}{run_id}"
-        guard = Guard.start(run_id, work=work, folder=folder)
+        guard = Guardian.start(run_id, work=work, folder=folder)
         lock = _make_work(work)
     except OSError as error:
         raise StackError(
             f"Cannot make a folder for the run: {error.strerror}: {error.filename}.",
             hint="Give room and permission there, or set TMPDIR and --runs.",
         ) from None
-    _prune(shelf, keep)
+    _prune(scenario_runs, keep)
     return Run(
         id=run_id,
         folder=folder,
@@ -116,8 +127,8 @@ def _make_work(work: Path) -> IO[bytes]:
     return lock
 
 
-def _prune(shelf: Path, keep: int) -> None:
-    old = sorted(path for path in shelf.iterdir() if ID.fullmatch(path.name) and not path.is_symlink())
+def _prune(scenario_runs: Path, keep: int) -> None:
+    old = sorted(path for path in scenario_runs.iterdir() if ID.fullmatch(path.name) and not path.is_symlink())
     for folder in old[: max(len(old) - max(keep, 1), 0)]:
         if not (Path(tempfile.gettempdir()) / f"{PREFIX}{folder.name}").exists():  # it may still be running
             shutil.rmtree(folder, ignore_errors=True)

@@ -6,39 +6,38 @@ import json
 import os
 import resource
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from tocsin.harness.core.errors import RoleDied, StackError
 from tocsin.harness.core.journal import Journal
-from tocsin.harness.declarations.scenario import Timeline
 from tocsin.harness.declarations.stack import Stack
+from tocsin.harness.declarations.timeline import Timeline
 from tocsin.harness.engines.common import host_resources
-from tocsin.harness.engines.common.edge_proxies import proxied
-from tocsin.harness.engines.common.host_capabilities import Extras, mount_all, places_of_disks
-from tocsin.harness.engines.common.live_stack_base import depart
+from tocsin.harness.engines.common.bring_up import allot_ports, running
+from tocsin.harness.engines.common.host_capabilities import HostNeeds
 from tocsin.harness.engines.common.placeholders import Places
-from tocsin.harness.engines.common.ports import choose_ports
 from tocsin.harness.engines.common.run_folders import Run
+from tocsin.harness.engines.common.running_stack import RunningStack
 from tocsin.harness.engines.compose import health_checks
-from tocsin.harness.engines.compose.compose_stack import ComposeStack
+from tocsin.harness.engines.compose.compose_backend import ComposeBackend
 from tocsin.harness.engines.compose.container_places import ContainerPlaces
 from tocsin.harness.engines.compose.docker_engine import CliFailed, Docker, find_docker
 from tocsin.harness.engines.compose.helper_containers import copy_code, python_image
 from tocsin.harness.engines.compose.images import Images
 from tocsin.harness.engines.compose.mounts import readers
 from tocsin.harness.engines.compose.project import Project, clock_offset
-from tocsin.harness.engines.compose.role_limits import handles
+from tocsin.harness.engines.compose.removal import LABEL
+from tocsin.harness.engines.compose.role_limits import capabilities
 from tocsin.harness.engines.compose.run_file import Transform, make_folders
-from tocsin.harness.engines.compose.take_down import LABEL
 from tocsin.harness.engines.kernel.run_processes import RUN_ID
 from tocsin.harness.engines.render.stack_files import PAGER, keep_copy, render
 
 UP_S = 300.0
-"""Wall seconds for Compose to make and start everything in its order, once all images are here."""
-_TAKEN = ("port is already allocated", "address already in use")
+"""Wall seconds for Compose to create and start everything in its order, once all images are here."""
+_PORT_TAKEN = ("port is already allocated", "address already in use")
 
 
 @dataclass(kw_only=True)
@@ -49,117 +48,93 @@ class ComposeEngine:
     report: Callable[[str], None] = field(default=lambda sentence: None, repr=False)
     name: str = "compose"
     owns_stack: bool = True
+    around_play_s: int = 20
 
-    def handles(self, stack: Stack) -> frozenset[str]:
-        """Return what can be done to a role here (`tocsin.harness.faults.bases.fault.HANDLES`), known before anything is up.
+    def capabilities(self, stack: Stack) -> frozenset[str]:
+        """Return what can be done to a role's container here.
 
-        MissingProgram or StackError where there is no engine to ask, or no compose file; UsageError for a variant
-        that there is not.
+        MissingProgram or StackError without a Docker engine or a compose file; UsageError for an unknown variant.
         """
         Project(stack=stack, variant=self.variant).arguments()
-        return handles(stack, near=find_docker().near)
+        return capabilities(stack, root_on_host=find_docker().root_on_host)
 
     def programs(self, stack: Stack) -> tuple[str, ...]:
-        """Return the programs that must be on this machine beside Docker: none."""
+        """Return nothing: beside Docker no program must be on this machine."""
         return ()
 
     @contextmanager
-    def up(self, timeline: Timeline, run: Run, journal: Journal) -> Iterator[ComposeStack]:
-        """Bring the stack up, give it, and take it down on every way out; the work folder goes with it.
-
-        MissingProgram, StackError, RoleDied or WaitTimeout when it does not come up. Collect before leaving.
-        """
-        with closing(run):
-            docker, project = find_docker(), Project(stack=timeline.stack, variant=self.variant)
-            docker = _carrying(docker, run)
-            config, written = project.read(docker, run)
-            log = run.folder / "stack-logs" / "compose.log"
-            images = Images(docker=docker, stack=timeline.stack.name, log=log, report=self.report)
-            chosen = images.bring(config, written, work=run.work, more=python_image())
-            journal.note("images", images=chosen, docker=docker.engine, compose=docker.compose)
-            live = self._start(Start(timeline=timeline, run=run, journal=journal, docker=docker), config, chosen)
-            try:
-                yield live
-            finally:
-                depart(live, run, journal)
-
-    def _start(self, start: Start, config: Mapping[str, Any], images: Mapping[str, str]) -> ComposeStack:
-        for last_try in (False, True):
-            live = start.prepare(config, images)
-            start.run.guard.needed = True
-            try:
-                start.up(live)
-            except BaseException as error:
-                taken = isinstance(error, StackError) and any(sign in str(error) for sign in _TAKEN)
-                if last_try or not taken:  # else another process was quicker on one of our ports: choose others
-                    depart(live, start.run, start.journal)
-                    raise
-                live.down()
-                host_resources.take_away(start.run.work)
-                start.journal.note("error", message=str(error))
-                continue
-            return live
-        raise AssertionError("the last try either returns or raises")
+    def up(self, timeline: Timeline, run: Run, journal: Journal) -> Iterator[RunningStack]:
+        """Bring the stack up, give it, and take it down on every way out."""
+        docker, project = find_docker(), Project(stack=timeline.stack, variant=self.variant)
+        docker = replace(docker, environment={**docker.environment, RUN_ID: run.id})  # its commands end with the run
+        config, written = project.read(docker, run)
+        log = run.folder / "stack-logs" / "compose.log"
+        images = Images(docker=docker, stack=timeline.stack.name, log=log, report=self.report)
+        chosen = images.bring(config, written, work=run.work, more=python_image())
+        journal.note("images", images=chosen, docker=docker.engine, compose=docker.compose)
+        attempt = ComposeAttempt(
+            timeline=timeline, run=run, journal=journal, docker=docker, config=config, images=chosen
+        )
+        with running(attempt, run, journal) as live:
+            yield live
 
 
 @dataclass(frozen=True, kw_only=True)
-class Start:
-    """One run about to be brought up."""
+class ComposeAttempt:
+    """One run about to be brought up. `config` is the stack's compose file, `images` service -> image."""
 
     timeline: Timeline
     run: Run
     journal: Journal
     docker: Docker
+    config: Mapping[str, Any]
+    images: Mapping[str, str]
 
     @property
     def file(self) -> Path:
         """The compose file of the run."""
         return self.run.work / "compose.json"
 
-    def prepare(self, config: Mapping[str, Any], images: Mapping[str, str]) -> ComposeStack:
+    def prepare(self) -> ComposeBackend:
         """Choose ports, render, and write the run's compose file and engine.json; nothing is started."""
-        places = self._places(config)
-        inside = ContainerPlaces.of(places, readers(config, places))
+        places = allot_ports(self.timeline, self.run, self._roles())
+        inside = ContainerPlaces.of(places, readers(self.config, places))
         render(inside)
         keep_copy(places.config, self.run.folder / "config", places.paths())
         copy_code(self.run.work)
-        user = "0:0" if self.docker.rootless else f"{os.getuid()}:{os.getgid()}"
-        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-        transform = Transform(
-            places=places,
-            inside=inside,
-            images=images,
-            python_image=python_image(),
-            user=user,
-            checked_once=health_checks.able(self.docker.engine),
-            most_files=None if hard == resource.RLIM_INFINITY else hard,
-        )
-        content = transform.apply(config)
-        disks = places_of_disks(Extras.of(self.timeline), places)
-        written = self._written(transform.project) | {"disks": {name: str(place) for name, place in disks.items()}}
+        transform = self._transform(places, inside)
+        content = transform.apply(self.config)
+        disks = HostNeeds.of(self.timeline).mount_points(places)
+        written = self._written(transform.project) | {"disks": {name: str(folder) for name, folder in disks.items()}}
         host_resources.write_down(self.run.work, mounts=list(disks.values()), written=written)
         self.file.write_text(json.dumps(content, indent=1), encoding="utf-8")
-        return ComposeStack(places=places, run=self.run, journal=self.journal, written=written)
+        return ComposeBackend(places, self.run, written)
 
-    def make_places(self, places: Places) -> None:
-        """Mount the disks that the plan needs, then make the folders that containers write into, some on the disks.
+    def _roles(self) -> list[str]:
+        stack, services = self.timeline.stack, self.config["services"]
+        roles = [role for role in stack.roles if role in services or role == PAGER]
+        if stack.payload.role not in roles:
+            raise StackError(
+                f"The compose file has no service {stack.payload.role!r} in the profiles of the run; "
+                f"it has {', '.join(services)}.",
+                hint="Name services as stack.yaml names roles.",
+            )
+        return roles
 
-        engine.json names the mounts already: whoever takes the run down takes them away.
-        """
-        extras = Extras.of(self.timeline)
-        disks = places_of_disks(extras, places)
-        mount_all(disks, extras, places)
-        for place in disks.values():
-            place.chmod(0o777)
-        make_folders(json.loads(self.file.read_text(encoding="utf-8")), self.run.work)
-        for role in places.ports:
-            for folder in places.stack.roles[role].compose.folders:
-                made = Path(places.fill(folder, role))
-                made.mkdir(parents=True, exist_ok=True)
-                made.chmod(0o777)
+    def _transform(self, places: Places, inside: ContainerPlaces) -> Transform:
+        hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        return Transform(
+            places=places,
+            inside=inside,
+            images=self.images,
+            python_image=python_image(),
+            user="0:0" if self.docker.rootless else f"{os.getuid()}:{os.getgid()}",
+            checked_once=health_checks.knows_start_interval(self.docker.engine),
+            most_files=None if hard_limit == resource.RLIM_INFINITY else hard_limit,
+        )
 
     def _written(self, project: str) -> dict[str, Any]:
-        """What taking it down needs, by whoever does."""
+        """Return what taking the stack down needs, whoever does it."""
         return {
             "engine": "compose",
             "run_id": self.run.id,
@@ -167,60 +142,46 @@ class Start:
             "label": f"{LABEL}={self.run.id}",
             "docker_host": self.docker.host,
             "cli": self.docker.cli,
-            "handles": sorted(handles(self.timeline.stack, near=self.docker.near)),
+            "handles": sorted(capabilities(self.timeline.stack, root_on_host=self.docker.root_on_host)),
             "compose_file": str(self.file),
             "image": python_image(),
             "work": str(self.run.work),
             "logs": str(self.run.folder / "stack-logs"),
         }
 
-    def _places(self, config: Mapping[str, Any]) -> Places:
-        stack = self.timeline.stack
-        running = [role for role in stack.roles if role in config["services"] or role == PAGER]
-        if stack.payload.role not in running:
-            raise StackError(
-                f"The compose file has no service {stack.payload.role!r} in the profiles of the run; "
-                f"it has {', '.join(config['services'])}.",
-                hint="Name services as stack.yaml names roles.",
-            )
-        names = [(role, port) for role in running for port in stack.roles[role].ports]
-        edges = proxied(self.timeline)
-        chosen = choose_ports(len(names) + len(edges) + 1)
-        ports: dict[str, dict[str, int]] = {role: {} for role in running}
-        for (role, port), number in zip(names, chosen, strict=False):
-            ports[role][port] = number
-        return Places(
-            stack=stack,
-            work=self.run.work,
-            run_id=self.run.id,
-            speed=self.timeline.speed,
-            ports=ports,
-            edges=dict(zip(edges, chosen[len(names) :], strict=False)),
-            proxy_control=chosen[-1],
-        )
-
-    def up(self, live: ComposeStack) -> None:
-        """Make the places, start everything in the order of the compose file, and wait until every role is healthy."""
-        began = self.run.clock.now()
-        self.make_places(live.places)
+    def start(self, backend: ComposeBackend, live: RunningStack) -> None:
+        """Make what the run needs here, start all in the order of the compose file, and wait for every role."""
+        self.make_folders(backend.places)
         argv = ["compose", "-p", self.run.id, "-f", str(self.file), "up", "-d", "--no-build", "--remove-orphans"]
         log = self.run.folder / "stack-logs" / "compose.log"
         try:
             self.docker.run(argv, within_s=UP_S, log=log)
         except CliFailed as failed:
-            live.take_over(all_of_them=False)
-            if dead := live.died():
+            backend.find_containers(some=True)
+            if dead := backend.died():
                 raise RoleDied("\n".join(dead.values()), hint="See stack-logs.") from None
             raise StackError(failed.message, hint=f"See {log}.") from None
-        live.take_over()
+        backend.find_containers()
         live.write_down()
         live.wait_for_all()
         self.journal.note("container_clock", **clock_offset(self.docker.host))
-        self.journal.note("stack_up", took_s=round(self.run.clock.now() - began, 3))
 
+    def make_folders(self, places: Places) -> None:
+        """Mount the disks that the plan needs, then make the folders that containers write into, some on the disks.
 
-def _carrying(docker: Docker, run: Run) -> Docker:
-    """The same, whose commands carry the run id, so that they end with the run."""
-    from dataclasses import replace
+        engine.json names the mounts already, so whoever takes the run down unmounts them.
+        """
+        needs = HostNeeds.of(self.timeline)
+        needs.mount_all(places)
+        for folder in needs.mount_points(places).values():
+            folder.chmod(0o777)
+        make_folders(json.loads(self.file.read_text(encoding="utf-8")), self.run.work)
+        for role in places.ports:
+            for text in places.stack.roles[role].compose.folders:
+                folder = Path(places.fill(text, role))
+                folder.mkdir(parents=True, exist_ok=True)
+                folder.chmod(0o777)
 
-    return replace(docker, environment={**docker.environment, RUN_ID: run.id})
+    def port_taken(self, error: BaseException) -> bool:
+        """Tell whether Docker could not publish a port because another process has it."""
+        return isinstance(error, StackError) and any(sign in str(error) for sign in _PORT_TAKEN)

@@ -1,164 +1,220 @@
-"""One role of a stack as a process: prepared, started, awaited, stopped on purpose, or found dead."""
+"""One role of a stack as a process of this machine."""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
 import threading
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import cast
+from typing import ClassVar, cast
 
-from tocsin.harness.core.clock import Clock
 from tocsin.harness.core.errors import StackError
 from tocsin.harness.declarations.launch_spec import LocalStart
-from tocsin.harness.engines.common.child_processes import Child, Nursery, Owner, unprivileged
-from tocsin.harness.engines.common.health import Await, request, stamp
+from tocsin.harness.engines.common.child_processes import Child, Owner, unprivileged
+from tocsin.harness.engines.common.health import HealthCheck, stamp, upload
 from tocsin.harness.engines.common.placeholders import Places
-from tocsin.harness.engines.kernel.foreign_process import Adopted
-from tocsin.harness.engines.kernel.memory_cgroups import MemoryGroup
-from tocsin.harness.engines.kernel.write_cgroups import WriteGroup
+from tocsin.harness.engines.common.role_driver import RoleDriver
+from tocsin.harness.engines.common.run_folders import RunFolders
+from tocsin.harness.engines.kernel import open_files, process_tree
+from tocsin.harness.engines.kernel.foreign_process import ForeignProcess
+from tocsin.harness.engines.kernel.memory_cgroups import MemoryCgroup
+from tocsin.harness.engines.kernel.write_cgroups import WriteCgroup
+from tocsin.harness.provisioning.program_lookup import Program
 
-_PUT_S = 15.0
+_WAITING = ("sh", "-c", 'read -r go; exec "$@"', "sh")
+"""Runs what follows once it is told to, so that its first write already counts for the group that it was put into."""
+_LIMITS = ("memory_mib", "open_files", "writes_per_s")
 
 
-@dataclass(kw_only=True)
-class RoleProcess:
-    """The process of a role, started or not, in control groups of its own if it has any."""
+class RoleProcess(RoleDriver):
+    """The process of a role, started or not; `group` and `writes` are its control groups, if a fault needs them."""
 
-    name: str
-    places: Places
-    nursery: Nursery
-    clock: Clock
-    group: MemoryGroup | None = None
-    writes: WriteGroup | None = None
-    child: Child | None = None
-    _before: int | None = None
-    _started_at: float = 0.0
-    _asked: Child | None = None
+    engine: ClassVar[str] = "local"
+
+    def __init__(self, name: str, local: LocalStart, places: Places, run: RunFolders) -> None:
+        self.name = name
+        self.group: MemoryCgroup | None = None
+        self.writes: WriteCgroup | None = None
+        self.child: Child | None = None
+        self._local, self._places, self._run = local, places, run
+        self._starter = run.child_starter()
+        self._written_before: int | None = None
+        self._started_at = 0.0
+        self._expected_to_end: Child | None = None
 
     @property
     def alive(self) -> bool:
         """Whether its process runs."""
         return self.child is not None and self.child.alive
 
-    def adopt(self, pid: int, since: str) -> None:
-        """Take a process that somebody else started for its own; `since` is when it began, as the kernel tells."""
-        log, stop_s = self.nursery.logs / f"{self.name}.log", self._local.stop_s
-        process = cast("subprocess.Popen[bytes]", Adopted(pid, since))  # all that a Child asks of one
-        self.child = Child(name=self.name, process=process, log=log, logged_from=0, stop_s=stop_s)
-
     @property
     def pid(self) -> int | None:
         """The pid of its process, None while it does not run."""
-        return self.child.process.pid if self.child and self.child.alive else None
-
-    @property
-    def _local(self) -> LocalStart:
-        local = self.places.stack.roles[self.name].local
-        if local is None:
-            raise StackError(f"Role {self.name!r} says nothing about how to start it here.", hint="Give it `local:`.")
-        return local
+        child = self.child
+        return child.process.pid if child and child.alive else None
 
     @property
     def owner(self) -> Owner:
-        """Whom it runs as."""
+        """The user that it runs as: a third-party server has no privileges."""
         return unprivileged() if self._local.program else Owner()
 
-    def _fill(self, text: str) -> str:
-        return self.places.fill(text, self.name)
+    def adopt(self, pid: int, since: str) -> None:
+        """Take over a process that another one started; `since` is when it began, as the kernel reports."""
+        process = cast("subprocess.Popen[bytes]", ForeignProcess(pid, since))  # all that a Child asks of one
+        log = self._starter.logs / f"{self.name}.log"
+        self.child = Child(name=self.name, process=process, log=log, logged_from=0, stop_s=self._local.stop_s)
 
     def prepare(self) -> None:
-        """Make its folders and copy its files, owned by whom it runs as."""
-        local, owner = self._local, self.owner
-        for folder in (self.places.data(self.name), *(Path(self._fill(text)) for text in local.folders)):
-            missing = [place for place in (folder, *folder.parents) if not place.exists()]
-            folder.mkdir(parents=True, exist_ok=True)
-            for place in (folder, *missing):
-                place.chmod(0o755)
-                owner.own(place)
-        for source, target in local.copy_files.items():
-            place = Path(self._fill(target))
-            place.parent.mkdir(parents=True, exist_ok=True)
+        """Make its folders and copy its files, owned by the user that it runs as."""
+        self._make_folder(self._places.data(self.name))
+        for folder in self._local.folders:
+            self._make_folder(Path(self._fill(folder)))
+        for source, target in self._local.copy_files.items():
+            path = Path(self._fill(target))
+            path.parent.mkdir(parents=True, exist_ok=True)
             try:
-                shutil.copyfile(self._fill(source), place)
+                shutil.copyfile(self._fill(source), path)
             except OSError as error:
                 raise StackError(f"Cannot copy {source} for role {self.name!r}: {error}.") from None
-            owner.own(place)
+            self.owner.own(path)
+
+    def _make_folder(self, folder: Path) -> None:
+        missing = [parent for parent in folder.parents if not parent.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in (folder, *missing):
+            path.chmod(0o755)
+            self.owner.own(path)
 
     def start(self) -> None:
         """Start its process; does not wait for it."""
-        self._before = stamp(self._health_file())
-        local = self._local
+        self._written_before = stamp(self._health_file())
+        local, program = self._local, self._program()
         argv = [self._fill(text) for text in local.argv]
-        program = self.places.programs.get(local.program) if local.program else None
         if local.modules_flag and program and program.modules:
             argv.append(self._fill(local.modules_flag))
-        self._started_at = self.clock.now()
-        self.child = self.nursery.start(
+        self._started_at = self._run.clock.now()
+        self.child = self._starter.start(
             argv,
             name=self.name,
             owner=self.owner,
-            env=self._environment(dict(program.environment) if program else {}),
+            env=self._environment(program),
             stop_s=local.stop_s,
-            cwd=self._fill(local.cwd) if local.cwd else str(self.places.data(self.name)),
+            cwd=self._fill(local.cwd) if local.cwd else str(self._places.data(self.name)),
         )
         for group in (self.group, self.writes):
             if group:
                 group.add(self.child.process.pid)
 
-    def _environment(self, needed: dict[str, str]) -> dict[str, str]:
-        if self._local.program:
-            needed["HOME"] = str(self.places.data(self.name))
-        timers = self.places.stack.timers.get(self.name, {})
-        divided = {variable: f"{seconds / self.places.speed:.6g}" for variable, seconds in timers.items()}
-        return {**needed, **divided, **{key: self._fill(text) for key, text in self._local.env.items()}}
+    def _program(self) -> Program | None:
+        return self._places.programs.get(self._local.program) if self._local.program else None
 
-    def wait(self, given_up: threading.Event | None = None) -> float:
-        """Wait until it is healthy, hand in what it is to be told, and return the wall seconds since its start."""
-        if self.child is None:
-            raise StackError(f"Role {self.name!r} was never started.")
-        health = self._local.health
-        Await(
-            child=self.child,
-            address=self.places.address(self.name),
-            http=self._fill(health.http) if health.http else None,
-            file=self._health_file(),
-            before=self._before,
-            within_s=health.within_s,
-        ).wait(self.clock, given_up)
-        for path, source in self._local.put.items():
-            self._put(self._fill(path), Path(self._fill(source)))
-        return self.clock.now() - self._started_at
+    def _environment(self, program: Program | None) -> dict[str, str]:
+        environment = dict(program.environment) if program else {}
+        if self._local.program:
+            environment["HOME"] = str(self._places.data(self.name))
+        for variable, seconds in self._places.stack.timers.get(self.name, {}).items():
+            environment[variable] = f"{seconds / self._places.speed:.6g}"
+        for variable, text in self._local.env.items():
+            environment[variable] = self._fill(text)
+        return environment
+
+    def _fill(self, text: str) -> str:
+        return self._places.fill(text, self.name)
 
     def _health_file(self) -> Path | None:
-        return Path(self._fill(self._local.health.file)) if self._local.health.file else None
+        file = self._local.health.file
+        return Path(self._fill(file)) if file else None
 
-    def _put(self, path: str, source: Path) -> None:
-        address = self.places.address(self.name)
-        try:
-            status, body = request(address, path, method="PUT", body=source.read_bytes(), within_s=_PUT_S)
-        except OSError as error:
-            raise StackError(f"Cannot PUT {source} to {self.name} at {path}: {error}.") from None
-        if not 200 <= status < 300:
-            words = body.decode("utf-8", errors="replace")[:500]
-            raise StackError(
-                f"{self.name} answered {status} to PUT {path} of {source}: {words}", hint="Correct that file."
-            )
+    def wait(self, given_up: threading.Event | None = None) -> float:
+        """Wait until it is healthy, upload its files, and return the wall seconds since its start."""
+        if self.child is None:
+            raise StackError(f"Role {self.name!r} was never started.")
+        health, address = self._local.health, self._places.address(self.name)
+        HealthCheck(
+            child=self.child,
+            address=address,
+            http=self._fill(health.http) if health.http else None,
+            file=self._health_file(),
+            before=self._written_before,
+            within_s=health.within_s,
+        ).wait(self._run.clock, given_up)
+        for path, source in self._local.put.items():
+            upload(self.name, address, self._fill(path), Path(self._fill(source)))
+        return self._run.clock.now() - self._started_at
 
     def stop(self, *, kill: bool) -> None:
-        """End it on purpose."""
+        """End it on purpose: SIGTERM and some patience, or SIGKILL."""
         self.expect_end()
         if self.child is not None:
             self.child.end(kill=kill)
 
     def expect_end(self) -> None:
-        """Take the end of its present process, whenever it comes, as asked for."""
-        self._asked = self.child
+        """Mark the end of its present process as expected."""
+        self._expected_to_end = self.child
 
     def died(self) -> str:
-        """Return how it ended unasked, or nothing."""
+        """Return how it ended unexpectedly; empty while it has not."""
         child = self.child  # compared as an object, so that stop and restart may go on in another thread meanwhile
-        if child is None or child.alive or child is self._asked:
+        if child is None or child.alive or child is self._expected_to_end:
             return ""
         return child.ended()
+
+    def signal(self, number: int) -> int:
+        """Send a signal to all of its processes; return how many got it."""
+        return process_tree.signal_all(self.pid, number)
+
+    def frozen(self) -> tuple[int, int]:
+        """Return (frozen, all) of its processes, as the kernel reports."""
+        return process_tree.frozen(self.pid)
+
+    def limit(self, limits: Mapping[str, float]) -> None:
+        """Set limits, or lift all; StackError for one that cannot be set here."""
+        if not limits:
+            self._lift()
+            return
+        if unknown := sorted(set(limits) - set(_LIMITS)):
+            self.refuse(f"limit {', '.join(unknown)} of {self.name!r}; it can limit {', '.join(_LIMITS)}")
+        self.expect_end()
+        if "open_files" in limits:
+            open_files.lower(self._run.work, self.name, self.pid, int(limits["open_files"]))
+        if "memory_mib" in limits:
+            if self.group is None:
+                raise StackError(f"Role {self.name!r} has no memory group: no fault of the plan asked for one.")
+            self.group.limit(limits["memory_mib"])
+        if "writes_per_s" in limits:
+            if self.writes is None:
+                raise StackError(f"Role {self.name!r} has no disk that can be slowed: no fault of the plan needs one.")
+            self.writes.limit(limits["writes_per_s"])
+
+    def _lift(self) -> None:
+        open_files.restore(self._run.work, self.name, self.pid)
+        for group in (self.group, self.writes):
+            if group:
+                group.lift()
+
+    def usage(self) -> dict[str, float]:
+        """Return what the kernel reports of its processes, and of its memory group if it has one."""
+        of_group = self.group.usage() if self.group else {}
+        return {**process_tree.tree_usage(self.pid), **open_files.lowest_limit(self.pid), **of_group}
+
+    def run_in(self, argv: Sequence[str], *, within_s: float) -> tuple[int, str]:
+        """Run a short command in its folder as its user, in its group for writes; killed when it takes longer."""
+        child = self._starter.start(
+            (*_WAITING, *argv),
+            name=f"{self.name}-command",
+            env={"LC_ALL": "C"},
+            owner=self.owner,
+            cwd=str(self._places.data(self.name)),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        if self.writes:
+            self.writes.add(child.process.pid)
+        try:
+            output, _ = child.process.communicate(b"\n", timeout=within_s)
+        except subprocess.TimeoutExpired:
+            child.end(kill=True)
+            raise StackError(f"{argv[0]} beside {self.name} took longer than {within_s:g} s.") from None
+        return child.process.returncode, output.decode("utf-8", errors="replace")

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tocsin.harness.cli.engine_registry import memory_mib_of, programs_of
+from tocsin.harness.cli.engine_registry import memory_mib_of
 from tocsin.harness.collectors import chosen
 from tocsin.harness.monitoring.monitoring_files import read_monitoring
 from tocsin.harness.planning.loader import load_stack
@@ -108,7 +108,7 @@ def test_nonsense_turns_nothing_on(null: Asked, method: str, path: str, body: An
 def test_the_stack_needs_no_program_and_has_no_monitoring() -> None:
     stack = load_stack("null")
     monitoring = read_monitoring(stack)
-    assert (programs_of(stack), monitoring.alerts, monitoring.receivers, monitoring.intervals_s) == ((), (), (), {})
+    assert (stack.programs, monitoring.alerts, monitoring.receivers, monitoring.intervals_s) == ((), (), (), {})
     assert memory_mib_of(stack) < 50
     assert [collector.name for collector in chosen(stack.roles)] == ["logs"]
     assert len(chosen(load_stack("reference").roles)) == 5
