@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 ComposeObject = Mapping[str, Any]
-"""An object of a compose file: somebody else's JSON."""
+"""An object of a compose file as Compose prints it: foreign JSON."""
+ComposeDict = dict[str, Any]
+"""An object of the compose file that we write."""
 _HOSTS_OWN = ("network_mode", "pid", "ipc", "uts", "userns_mode", "cgroup")
 
 

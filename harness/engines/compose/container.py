@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,6 +23,8 @@ from tocsin.harness.engines.common.health import Abandoned, HealthCheck, stamp, 
 from tocsin.harness.engines.common.placeholders import Places
 from tocsin.harness.engines.compose.removal import LABEL
 
+EngineObject = dict[str, Any]
+"""An object that the Docker engine answers with."""
 _MIB = 1 << 20
 _STOP_S = 5
 _EVERY_S = 0.05
@@ -41,7 +43,7 @@ def docker_errors(action: str) -> Iterator[None]:
         raise StackError(f"The Docker engine did not {action}: {reason}.") from None
 
 
-def list_containers(api: docker.APIClient, run_id: str) -> dict[str, dict[str, Any]]:
+def list_containers(api: docker.APIClient, run_id: str) -> dict[str, EngineObject]:
     """Return service -> what the Docker engine lists of its container, for all of a run, ended ones included."""
     with docker_errors("list the containers"):
         rows = api.containers(all=True, filters={"label": f"{LABEL}={run_id}"})
@@ -68,13 +70,13 @@ class Container:
         """The file in the run directory that gets its output."""
         return f"stack-logs/{self.name}.log"
 
-    def inspect(self) -> dict[str, Any]:
+    def inspect(self) -> EngineObject:
         """Return all that the Docker engine knows of it; StackError when there is no such container."""
         with docker_errors(f"inspect {self.name}"):
             return dict(self.api.inspect_container(self.id))
 
     @property
-    def state(self) -> Mapping[str, Any]:
+    def state(self) -> EngineObject:
         """Its present state as the Docker engine reports it; empty when there is no such container."""
         try:
             return dict(self.inspect()["State"])
@@ -215,14 +217,9 @@ class Container:
             self._wait_for_health_check(role.health.within_s, given_up)
         else:
             address, file = self.places.address(self.name), self._health_file()
-            HealthCheck(
-                child=self,
-                address=address,
-                http=http,
-                file=file,
-                before=self._stamp_before,
-                within_s=role.health.within_s,
-            ).wait(self.clock, given_up)
+            before, within_s = self._stamp_before, role.health.within_s
+            check = HealthCheck(child=self, address=address, http=http, file=file, before=before, within_s=within_s)
+            check.wait(self.clock, given_up)
         for path, source in role.compose.put.items():
             upload(self.name, self.places.address(self.name), path, Path(self.places.fill(source, self.name)))
         return self.clock.now() - self._started_at
@@ -239,10 +236,9 @@ class Container:
             health = str((state.get("Health") or {}).get("Status", "healthy"))
             return health == "healthy", health
 
+        awaited = f"{self.name} to be healthy"
         try:
-            self.clock.wait_until(
-                is_healthy, awaited=f"{self.name} to be healthy", within_s=within_s, every_s=_EVERY_S * 4
-            )
+            self.clock.wait_until(is_healthy, awaited=awaited, within_s=within_s, every_s=_EVERY_S * 4)
         except WaitTimeout as late:
             raise WaitTimeout(f"{late.message} Its last lines in {self.log}:\n{self.tail()}") from None
 

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,66 +32,89 @@ class Docker:
     """
 
     cli: str
-    host: str
-    compose: str
-    engine: str
+    host: str = ""
+    compose: str = ""
+    engine: str = ""
     rootless: bool = False
     root_on_host: bool = False
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
-    def run(self, argv: Sequence[str], *, within_s: float, log: Path | None = None, cwd: Path | None = None) -> str:
+    def run(self, argv: Sequence[str], *, within_s: float = _ASK_S, log: Path | None = None) -> str:
         """Run `docker ARGV...` and return its output; both streams are appended to `log`.
 
         CliFailed with its last lines if it fails or takes longer. Its session of its own keeps Ctrl-C from it.
         """
-        return _run([self.cli, *argv], self.environment, within_s=within_s, log=log, cwd=cwd)
+        command = " ".join(("docker", *argv[:2]))
+        try:
+            done = subprocess.run(
+                [self.cli, *argv],
+                env=dict(self.environment),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=within_s,
+                start_new_session=True,
+            )
+        except subprocess.TimeoutExpired as late:
+            _append(log, str(late.stdout or ""), str(late.stderr or ""))
+            message = f"`{command}` did not end within {within_s:g} s."
+            raise CliFailed(message, hint="See stack-logs/compose.log.") from None
+        except OSError as error:
+            raise CliFailed(f"`{command}` cannot be run: {error}.") from None
+        _append(log, done.stdout, done.stderr)
+        if done.returncode:
+            lines = [f"  {line}" for line in (done.stderr or done.stdout).splitlines() if line.strip()]
+            reason = "\n".join(lines[-_ERROR_LINES:])
+            raise CliFailed(f"`{command}` ended with status {done.returncode}:\n{reason}")
+        return done.stdout
+
+
+def _append(log: Path | None, *texts: str) -> None:
+    if log is not None:
+        with log.open("a", encoding="utf-8") as file:
+            file.writelines(texts)
 
 
 def find_docker(environ: Mapping[str, str] = os.environ) -> Docker:
     """Return the engine that the docker CLI uses; MissingProgram or StackError say what does not fit."""
-    given = dict(environ)
-    cli = shutil.which("docker", path=given.get("PATH"))
+    cli = shutil.which("docker", path=environ.get("PATH"))
     if cli is None:
-        raise MissingProgram(
-            "There is no `docker` on the PATH.", hint=f"Install a Docker engine with Compose v2, {_OR_LOCAL}"
-        )
-    host = _host(cli, given)
+        hint = f"Install a Docker engine with Compose v2, {_OR_LOCAL}"
+        raise MissingProgram("There is no `docker` on the PATH.", hint=hint)
+    host = environ.get("DOCKER_HOST") or _host_of_context(Docker(cli=cli, environment=environ))
     if not host.startswith(_LOCAL):
         raise StackError(
             f"The Docker engine is at {host}, on another machine; a drill binds loopback ports of this one.",
             hint="Unset DOCKER_HOST or choose a local `docker context`.",
         )
-    environment = {name: value for name, value in given.items() if name not in _UNWANTED} | {"DOCKER_HOST": host}
-    compose = _compose_version(cli, environment)
-    info = _info(cli, environment, host)
+    environment = {name: value for name, value in environ.items() if name not in _UNWANTED} | {"DOCKER_HOST": host}
+    docker = Docker(cli=cli, host=host, environment=environment)
+    compose, info = _compose_version(docker), _info(docker)
     rootless = any("rootless" in str(option) for option in info.get("SecurityOptions") or ())
-    return Docker(
-        cli=cli,
-        host=host,
+    return replace(
+        docker,
         compose=compose,
         engine=str(info.get("ServerVersion", "")),
         rootless=rootless,
         root_on_host=os.geteuid() == 0 and not rootless and info.get("KernelVersion") == os.uname().release,
-        environment=environment,
     )
 
 
-def _host(cli: str, environ: Mapping[str, str]) -> str:
-    if host := environ.get("DOCKER_HOST"):
-        return host
+def _host_of_context(docker: Docker) -> str:
     try:
-        text = _run([cli, "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"], environ, within_s=_ASK_S)
+        host = docker.run(["context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]).strip()
     except CliFailed:
-        text = ""
-    return text.strip() or "unix:///var/run/docker.sock"
+        host = ""
+    return host or "unix:///var/run/docker.sock"
 
 
-def _compose_version(cli: str, environ: Mapping[str, str]) -> str:
+def _compose_version(docker: Docker) -> str:
     try:
-        version = _run([cli, "compose", "version", "--short"], environ, within_s=_ASK_S).strip().lstrip("v")
+        version = docker.run(["compose", "version", "--short"]).strip().lstrip("v")
     except CliFailed:
         raise MissingProgram(
-            f"{cli} has no `compose` command; docker-compose 1 is not enough.",
+            f"{docker.cli} has no `compose` command; docker-compose 1 is not enough.",
             hint=f"Install the Compose v2 plugin, {_OR_LOCAL}",
         ) from None
     if version.partition(".")[0] in ("", "0", "1"):
@@ -99,56 +122,15 @@ def _compose_version(cli: str, environ: Mapping[str, str]) -> str:
     return version
 
 
-def _info(cli: str, environ: Mapping[str, str], host: str) -> dict[str, Any]:
+def _info(docker: Docker) -> dict[str, Any]:
     try:
-        content = json.loads(_run([cli, "info", "--format", "{{json .}}"], environ, within_s=_ASK_S))
+        content: dict[str, Any] = json.loads(docker.run(["info", "--format", "{{json .}}"]))
     except (CliFailed, ValueError):
         content = {}
     if not content.get("ServerVersion"):
         errors = " ".join(content.get("ServerErrors") or ["no answer"])
         raise MissingProgram(
-            f"The Docker engine at {host} cannot be used: {errors}.",
+            f"The Docker engine at {docker.host} cannot be used: {errors}.",
             hint=f"Start it, or be allowed to use its socket, {_OR_LOCAL}",
         )
-    return dict(content)
-
-
-def _run(
-    argv: Sequence[str],
-    environ: Mapping[str, str],
-    *,
-    within_s: float,
-    log: Path | None = None,
-    cwd: Path | None = None,
-) -> str:
-    command = " ".join(("docker", *argv[1:3]))
-    try:
-        done = subprocess.run(
-            list(argv),
-            cwd=cwd,
-            env=dict(environ),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=within_s,
-            start_new_session=True,
-        )
-    except subprocess.TimeoutExpired as late:
-        _append(log, str(late.stdout or ""), str(late.stderr or ""))
-        raise CliFailed(f"`{command}` did not end within {within_s:g} s.", hint="See stack-logs/compose.log.") from None
-    except OSError as error:
-        raise CliFailed(f"`{command}` cannot be run: {error}.") from None
-    _append(log, done.stdout, done.stderr)
-    if done.returncode:
-        lines = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()][-_ERROR_LINES:]
-        raise CliFailed(
-            f"`{command}` ended with status {done.returncode}:\n" + "\n".join(f"  {line}" for line in lines)
-        )
-    return done.stdout
-
-
-def _append(log: Path | None, *texts: str) -> None:
-    if log is not None:
-        with log.open("a", encoding="utf-8") as file:
-            file.writelines(texts)
+    return content

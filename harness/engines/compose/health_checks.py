@@ -6,10 +6,8 @@ disturb what is measured, and one in a container short of memory would end it.
 
 from __future__ import annotations
 
-from typing import Any
-
 from tocsin.harness.core.clock import format_duration, parse_duration
-from tocsin.harness.engines.compose.compose_file import ComposeObject
+from tocsin.harness.engines.compose.compose_file import ComposeDict, ComposeObject
 
 START_INTERVAL_S, INTERVAL_S = 0.5, 86_400.0
 _SINCE = 25
@@ -23,7 +21,7 @@ def knows_start_interval(version: str) -> bool:
     return major.isdigit() and int(major) >= _SINCE
 
 
-def only_until_healthy(check: ComposeObject) -> dict[str, Any]:
+def only_until_healthy(check: ComposeObject) -> ComposeDict:
     """Return a health check that runs often until it succeeds or its time is over, and then once a day.
 
     Its time stays what it was: the start period, and as many intervals as there were retries.

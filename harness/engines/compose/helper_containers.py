@@ -6,11 +6,10 @@ import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import tocsin
 from tocsin.harness.engines.common.placeholders import Places
-from tocsin.harness.engines.compose.compose_file import published
+from tocsin.harness.engines.compose.compose_file import ComposeDict, published
 from tocsin.harness.engines.compose.container_places import PROXY
 from tocsin.harness.engines.render.stack_files import PAGER
 
@@ -39,26 +38,26 @@ def copy_code(work: Path) -> None:
         place.chmod(0o755 if place.is_dir() else 0o644)
 
 
-def pager(places: Places, image: str, user: str) -> dict[str, Any]:
+def pager(places: Places, image: str, user: str) -> ComposeDict:
     """Return the service that receives every notification; its record is in `<work>/pager`."""
     port = places.stack.roles[PAGER].ports[places.stack.roles[PAGER].primary]
     argv = ["-m", "tocsin.harness.sidecars.pager", "--host", "0.0.0.0", "--port", str(port)]
     argv += ["--record", f"{_RECORDS}/notifications.jsonl", "--faults"]
     record = {"type": "bind", "source": str(places.data(PAGER)), "target": _RECORDS}
-    return {**_plain(argv, image, user), "volumes": [record]}
+    return {**_service(argv, image, user), "volumes": [record]}
 
 
-def proxies(places: Places, image: str, user: str) -> dict[str, Any]:
+def proxies(places: Places, image: str, user: str) -> ComposeDict:
     """Return the service on every edge of the plan, with a port for each edge and one for its control."""
     argv = ["-m", "tocsin.harness.sidecars.proxy", "--host", "0.0.0.0", "--control", str(places.proxy_control)]
     for (caller, called), port in places.edges.items():
         declared = places.stack.roles[called]
         argv += ["--edge", f"{caller} -> {called}", str(port), f"{called}:{declared.ports[declared.primary]}"]
     ports = [published(number, number) for number in (*places.edges.values(), places.proxy_control)]
-    return {**_plain(argv, image, user), "ports": ports, "hostname": PROXY}
+    return {**_service(argv, image, user), "ports": ports, "hostname": PROXY}
 
 
-def _plain(argv: list[str], image: str, user: str) -> dict[str, Any]:
+def _service(argv: list[str], image: str, user: str) -> ComposeDict:
     return {
         "image": image,
         "pull_policy": "never",

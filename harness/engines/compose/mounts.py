@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from tocsin.harness.engines.common.placeholders import Places
-from tocsin.harness.engines.compose.compose_file import ComposeObject, mounts, section
+from tocsin.harness.engines.compose.compose_file import ComposeDict, ComposeObject, mounts, section
 
 _CONFIG = "{config}/"
 
 
-def redirected(mount: ComposeObject, places: Places, volumes: dict[str, str]) -> dict[str, Any]:
+def redirected(mount: ComposeObject, places: Places, volumes: dict[str, str]) -> ComposeDict:
     """Return a mount as this run has it; `volumes` is what `redirected_volumes` returns.
 
     A mount at one of stack.yaml's `paths` comes from where that says, a mount from a rendered folder of the stack from

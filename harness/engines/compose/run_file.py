@@ -9,11 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from tocsin.harness.core.errors import StackError
 from tocsin.harness.engines.common.placeholders import Places
-from tocsin.harness.engines.compose.compose_file import ComposeObject, mounts, pairs, published, refusals, section
+from tocsin.harness.engines.compose.compose_file import (
+    ComposeDict,
+    ComposeObject,
+    mounts,
+    pairs,
+    published,
+    refusals,
+    section,
+)
 from tocsin.harness.engines.compose.container_places import PROXY, ContainerPlaces
 from tocsin.harness.engines.compose.health_checks import only_until_healthy
 from tocsin.harness.engines.compose.helper_containers import CODE, pager, proxies
@@ -54,7 +61,7 @@ class Transform:
         """What marks all that belongs to the run."""
         return {LABEL: self.places.run_id}
 
-    def apply(self, config: ComposeObject) -> dict[str, Any]:
+    def apply(self, config: ComposeObject) -> ComposeDict:
         """Return the run's compose file; StackError names everything that a drill must not do."""
         if refused := refusals(config):
             raise StackError(
@@ -73,7 +80,7 @@ class Transform:
                 run_file[kind] = {name: self._file(content) for name, content in section(config, kind).items()}
         return run_file
 
-    def _services(self, config: ComposeObject, networks: ComposeObject) -> dict[str, Any]:
+    def _services(self, config: ComposeObject, networks: ComposeObject) -> ComposeDict:
         volumes = redirected_volumes(config, self.places)
         return {
             name: self._service(name, service, networks, volumes)
@@ -81,7 +88,7 @@ class Transform:
             if name != PAGER
         }
 
-    def _helpers(self, networks: ComposeObject) -> dict[str, Any]:
+    def _helpers(self, networks: ComposeObject) -> ComposeDict:
         """Return the services that Tocsin adds: the pager and the proxies, as far as the run needs them."""
         helpers = {}
         if PAGER in self.places.ports:
@@ -91,7 +98,7 @@ class Transform:
             helpers[PROXY] = self._helper(proxies(self.places, self.python_image, self.user), networks)
         return helpers
 
-    def _helper(self, service: ComposeObject, networks: ComposeObject) -> dict[str, Any]:
+    def _helper(self, service: ComposeObject, networks: ComposeObject) -> ComposeDict:
         code = {"type": "bind", "source": str(self.places.work / CODE), "target": f"/{CODE}", "read_only": True}
         return {
             **service,
@@ -101,11 +108,11 @@ class Transform:
             "logging": _LOGGING,
         }
 
-    def _own(self, declared: Mapping[str, ComposeObject]) -> dict[str, Any]:
+    def _own(self, declared: Mapping[str, ComposeObject]) -> ComposeDict:
         """Return networks or volumes as this project's own: labelled, and named by Compose after the project."""
         return {name: {**_without_name(content), "labels": self.labels} for name, content in declared.items()}
 
-    def _file(self, content: ComposeObject) -> dict[str, Any]:
+    def _file(self, content: ComposeObject) -> ComposeDict:
         kept = _without_name(content)
         if "file" in kept:
             mount = {"type": "bind", "source": kept["file"], "target": ""}
@@ -114,7 +121,7 @@ class Transform:
 
     def _service(
         self, name: str, service: ComposeObject, networks: ComposeObject, volumes: dict[str, str]
-    ) -> dict[str, Any]:
+    ) -> ComposeDict:
         changed = {key: value for key, value in service.items() if key not in _DROPPED}
         changed |= {
             "image": self.images.get(name, service.get("image")),
@@ -137,13 +144,13 @@ class Transform:
             changed |= self._role(name, service, networks)
         return changed
 
-    def _role(self, name: str, service: ComposeObject, networks: ComposeObject) -> dict[str, Any]:
+    def _role(self, name: str, service: ComposeObject, networks: ComposeObject) -> ComposeDict:
         """Return what a service that is a role gets besides: timers, ports, a network that publishes, arguments."""
         start = self.places.stack.roles[name].compose
         timers = self.places.stack.timers.get(name, {})
         divided = {variable: f"{seconds / self.places.speed:.6g}" for variable, seconds in timers.items()}
         own = {variable: self.inside.fill(text, name) for variable, text in start.env.items()}
-        role: dict[str, Any] = {
+        role: ComposeDict = {
             "environment": {**pairs(service.get("environment")), **divided, **own},
             "ports": self._published(name),
         }
@@ -161,7 +168,7 @@ class Transform:
         return [published(number, declared[port]) for port, number in numbers.items() if port in declared]
 
 
-def _without_name(content: ComposeObject) -> dict[str, Any]:
+def _without_name(content: ComposeObject) -> ComposeDict:
     return {key: value for key, value in content.items() if key != "name"}
 
 
@@ -183,7 +190,7 @@ def with_args(command: str | list[str], args: list[str]) -> list[str]:
     return [part for part in parts if part.partition("=")[0] not in replaced] + args
 
 
-def _capped(files: object, most: int) -> dict[str, Any]:
+def _capped(files: object, most: int) -> ComposeDict:
     """Return the limit of open files of a service, none of its values above `most`; empty for None."""
     if isinstance(files, dict):
         return {"nofile": {name: min(int(value), most) for name, value in files.items()}}
