@@ -1,6 +1,6 @@
-"""Faults of an exporter for fire drills: PUT and DELETE /-/faults/NAME. There only when TOCSIN_FAULTS=1.
+"""Faults of an exporter for fire drills: PUT and DELETE /-/faults/NAME, there only when TOCSIN_FAULTS=1.
 
-What an exporter tells about simulated devices can be changed too (simulated.py); real devices are never touched.
+The metrics of simulated devices can be changed, too (simulated.py); real devices are never touched.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 PREFIX = "/-/faults/"
@@ -31,7 +30,7 @@ class Switches:
         self.on: dict[str, dict[str, float]] = {}
         self.page = b""
 
-    def turn_on(self, name: str, given: Mapping[str, Any], page: Callable[[], bytes]) -> None:
+    def turn_on(self, name: str, given: Mapping[str, object], page: Callable[[], bytes]) -> None:
         """Turn a fault on; `page` renders the metrics as they are. ValueError for wrong parameters."""
         bounds = self.known[name]
         if set(given) != set(bounds):
@@ -46,7 +45,7 @@ class Switches:
         self.on = {other: params for other, params in self.on.items() if other != name}
 
 
-def _number(name: str, value: Any, least: float, most: float) -> float:
+def _number(name: str, value: object, least: float, most: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
         raise ValueError(f"{name} is {value!r}; expected a number from {least:g} to {most:g}")
     return float(value)

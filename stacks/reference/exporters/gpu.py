@@ -72,11 +72,15 @@ class GpuCollector(Collector):
 
 def sources(simulate: int) -> list[Read]:
     """Return what can be read here: NVML if it finds a device, and `simulate` simulated devices."""
+    readers: list[Read] = []
+    first = 0
     real = nvml.open_reader()
-    found: list[Read] = [real.read] if real else []
+    if real is not None:
+        readers.append(real.read)
+        first = real.count
     if simulate:
-        found.append(simulated.Simulator(simulate, first=real.count if real else 0).read)
-    return found
+        readers.append(simulated.Simulator(simulate, first=first).read)
+    return readers
 
 
 def main(argv: Sequence[str] | None = None) -> int:

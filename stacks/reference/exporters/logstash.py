@@ -17,6 +17,8 @@ from typing import Any
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+Statistics = Mapping[str, Any]
+"""A part of what Logstash answers."""
 PIPELINE, INPUT, OUTPUT, UNPARSED = "requests", "request-log", "elasticsearch", "unparsed"
 """Ids in logstash/config/pipelines.yml and logstash/pipeline/requests.conf."""
 ASK_WITHIN_S = 2.0
@@ -33,11 +35,11 @@ _COUNTERS = (
 )
 
 
-def counts(pipeline: Mapping[str, Any]) -> dict[str, float]:
+def counts(pipeline: Statistics) -> dict[str, float]:
     """Return the counters by name, and `waiting`, of one pipeline's statistics; what is not told is 0."""
     output = _plugin(pipeline, "outputs", OUTPUT)
     documents, bulks = output.get("documents", {}), output.get("bulk_requests", {})
-    found = {
+    counted = {
         "submitted": _plugin(pipeline, "inputs", INPUT).get("events", {}).get("out", 0),
         "processed": documents.get("successes", 0) + documents.get("non_retryable_failures", 0),
         "failed": documents.get("dlq_routed", 0),
@@ -46,7 +48,7 @@ def counts(pipeline: Mapping[str, Any]) -> dict[str, float]:
         "unparsed": _plugin(pipeline, "filters", UNPARSED).get("events", {}).get("in", 0),
         "waiting": pipeline.get("queue", {}).get("events_count", 0),
     }
-    return {name: float(value) for name, value in found.items()}
+    return {name: float(value) for name, value in counted.items()}
 
 
 class LogstashCollector(Collector):
@@ -74,21 +76,21 @@ class LogstashCollector(Collector):
         """Ask once and remember the answer; no answer changes nothing."""
         try:
             with urllib.request.urlopen(f"{self.url}/_node/stats/pipelines", timeout=ASK_WITHIN_S) as answer:
-                found = counts(json.load(answer)["pipelines"][PIPELINE])
+                counters = counts(json.load(answer)["pipelines"][PIPELINE])
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return
         now = time.time()
-        self._last = (now, found, self._up_to(found, now))
+        self._last = (now, counters, self._up_to(counters, now))
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics, all with names that start with `shipper_`."""
         if self._last is None:
             return
-        answered_s, found, up_to = self._last
+        answered_s, counters, up_to = self._last
         for name, text in _COUNTERS:
-            yield CounterMetricFamily(f"shipper_{name}", text, value=found[name])
+            yield CounterMetricFamily(f"shipper_{name}", text, value=counters[name])
         sizes = GaugeMetricFamily("shipper_queue_size", "Lines or documents waiting in a queue.", labels=["queue"])
-        sizes.add_metric(["ship"], found["waiting"])
+        sizes.add_metric(["ship"], counters["waiting"])
         yield sizes
         text = "Everything read before this time is in Elasticsearch, or refused for good."
         yield GaugeMetricFamily("shipper_delivered_up_to_timestamp_seconds", text, up_to)
@@ -96,15 +98,18 @@ class LogstashCollector(Collector):
         yield GaugeMetricFamily("shipper_stats_timestamp_seconds", text, answered_s)
         yield GaugeMetricFamily("shipper_stats_age_seconds", "How long ago that was.", time.time() - answered_s)
 
-    def _up_to(self, found: Mapping[str, float], now: float) -> float:
-        if self._read and found["submitted"] < self._read[-1][1]:  # Logstash was started anew, and counts from 0
+    def _up_to(self, counters: Mapping[str, float], now: float) -> float:
+        if self._read and counters["submitted"] < self._read[-1][1]:  # Logstash was started anew, and counts from 0
             self._read.clear()
-        self._read.append((now, found["submitted"]))
-        done = found["processed"] + found["failed"]
+        self._read.append((now, counters["submitted"]))
+        done = counters["processed"] + counters["failed"]
         arrived = [at for at, read in self._read if read <= done]
         return arrived[-1] if arrived else self._read[0][0]
 
 
-def _plugin(pipeline: Mapping[str, Any], kind: str, name: str) -> Mapping[str, Any]:
-    found = [plugin for plugin in pipeline.get("plugins", {}).get(kind, ()) if plugin.get("id") == name]
-    return found[0] if found else {}
+def _plugin(pipeline: Statistics, kind: str, name: str) -> Statistics:
+    """Return the statistics of a plugin, empty where there is none of this id."""
+    for plugin in pipeline.get("plugins", {}).get(kind, ()):
+        if plugin.get("id") == name:
+            return dict(plugin)
+    return {}

@@ -5,14 +5,14 @@ from __future__ import annotations
 import importlib
 import time
 from collections.abc import Callable
-from typing import Any
+from types import ModuleType
 
 from exporters.fields import Sample
 
 _MIB = 2**20
 
 
-def open_reader(library: Any = None) -> NvmlReader | None:
+def open_reader(library: ModuleType | None = None) -> NvmlReader | None:
     """Return a reader, or None where NVML is missing or finds no device. `library` stands in for pynvml in tests."""
     try:
         if library is None:
@@ -27,7 +27,7 @@ def open_reader(library: Any = None) -> NvmlReader | None:
 class NvmlReader:
     """All devices of one driver. Fields that a device does not support are left out of its samples."""
 
-    def __init__(self, library: Any, count: int) -> None:
+    def __init__(self, library: ModuleType, count: int) -> None:
         self.count = count
         self._nvml = library
         self._handles = [library.nvmlDeviceGetHandleByIndex(index) for index in range(count)]
@@ -39,7 +39,7 @@ class NvmlReader:
         self._take_xids()
         return [self._sample(index, handle) for index, handle in enumerate(self._handles)]
 
-    def _sample(self, index: int, handle: Any) -> Sample:
+    def _sample(self, index: int, handle: object) -> Sample:
         nvml = self._nvml
         values = {"DCGM_FI_DEV_XID_ERRORS": self._xids[index]}
         for field, read in self._readers(handle).items():
@@ -56,7 +56,7 @@ class NvmlReader:
             values=values,
         )
 
-    def _readers(self, handle: Any) -> dict[str, Callable[[], float]]:
+    def _readers(self, handle: object) -> dict[str, Callable[[], float]]:
         nvml = self._nvml
 
         def memory(part: str) -> float:
@@ -81,7 +81,7 @@ class NvmlReader:
             "DCGM_FI_DEV_PCIE_REPLAY_COUNTER": lambda: nvml.nvmlDeviceGetPcieReplayCounter(handle),
         }
 
-    def _watch_xids(self) -> Any:
+    def _watch_xids(self) -> object:
         try:
             events = self._nvml.nvmlEventSetCreate()
             for handle in self._handles:

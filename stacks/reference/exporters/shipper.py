@@ -2,7 +2,7 @@
 
 With `--logstash URL` in place of `--stats` it asks Logstash (logstash.py).
 
-With `--folder NAME=PATH` it also tells how full the file systems of the stack's folders are.
+With `--folder NAME=PATH` it also exports how full the file systems of the stack's folders are.
 
 Every line of that file is a date, a colon and a JSON object; the newest object of each name counts.
 """
@@ -40,7 +40,9 @@ _COUNTERS = (
     ("request_failures", "Requests to Elasticsearch that failed as a whole.", _OUTPUT, ("failed.http", "failed.es")),
     ("connection_failures", "Times that Elasticsearch did not answer at all.", _OUTPUT, ("failed.checkConn",)),
 )
-Snapshots = Mapping[str, Sequence[Mapping[str, Any]]]
+Stats = Mapping[str, Any]
+"""One object that impstats writes: numbers and texts by name, and `values` in one of them."""
+Snapshots = Mapping[str, Sequence[Stats]]
 """The objects of each name, oldest first."""
 
 
@@ -55,7 +57,7 @@ def read_stats(path: Path) -> Snapshots:
             tail = file.read(TAIL_BYTES)
     except OSError:
         return {}
-    snapshots: dict[str, list[Mapping[str, Any]]] = {}
+    snapshots: dict[str, list[Stats]] = {}
     for line in tail.split(b"\n")[:-1]:
         try:
             stats = json.loads(line[line.index(b"{") :])
@@ -95,7 +97,7 @@ class ShipperCollector(Collector):
             yield GaugeMetricFamily("shipper_delivered_up_to_timestamp_seconds", text, up_to)
 
 
-def is_suspended(outputs: Sequence[Mapping[str, Any]]) -> bool:
+def is_suspended(outputs: Sequence[Stats]) -> bool:
     """Whether connections failed lately and no document got through since the last statistics but one."""
     recent = outputs[-_RETRY_SNAPSHOTS:]
     failures = [_sum(stats, ("failed.checkConn",)) for stats in recent]
@@ -121,7 +123,7 @@ def delivered_up_to(snapshots: Snapshots, path: Path) -> float | None:
     return written_s - behind * STATS_INTERVAL_S
 
 
-def _sum(stats: Mapping[str, Any], fields: Sequence[str]) -> float:
+def _sum(stats: Stats, fields: Sequence[str]) -> float:
     return sum(float(stats.get(field, 0)) for field in fields)
 
 
@@ -144,10 +146,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--folder", action="append", default=[], metavar="NAME=PATH", help="tell how full it is")
     options = parser.parse_args(argv)
     registry = CollectorRegistry()
-    registry.register(
-        LogstashCollector(options.logstash).start() if options.logstash else ShipperCollector(options.stats)
-    )
-    folders = {name: Path(path) for name, _, path in (text.partition("=") for text in options.folder)}
+    if options.logstash:
+        registry.register(LogstashCollector(options.logstash).start())
+    else:
+        registry.register(ShipperCollector(options.stats))
+    pairs = (text.partition("=") for text in options.folder)
+    folders = {name: Path(path) for name, _, path in pairs}
     registry.register(FolderCollector(folders))
     return serve(registry, options.port, drills.Switches() if drills.wanted() else None)
 

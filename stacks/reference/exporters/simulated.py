@@ -74,12 +74,12 @@ def altered(samples: Iterable[Sample], on: Mapping[str, Mapping[str, float]]) ->
     """Return the samples as the faults that are on have them; a lost device is left out, a real one is as it was."""
     if not on:
         return list(samples)
-    found = []
+    shown = []
     for sample in samples:
-        mine = {name: params for name, params in on.items() if sample.simulated and params.get("gpu") == sample.gpu}
-        if "gpu_lost" not in mine:
-            found.append(replace(sample, values={**sample.values, **_values(mine)}))
-    return found
+        faults = {name: params for name, params in on.items() if sample.simulated and params.get("gpu") == sample.gpu}
+        if "gpu_lost" not in faults:
+            shown.append(replace(sample, values={**sample.values, **_values(faults)}))
+    return shown
 
 
 def _values(faults: Mapping[str, Mapping[str, float]]) -> dict[str, float]:

@@ -13,9 +13,10 @@ import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from service.app import make_app, make_parts
 from service.faults import control_app
@@ -32,7 +33,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _server(app: Any, port: int, lifespan: str) -> _Server:
+def _server(app: ASGIApp, port: int, lifespan: Literal["on", "off"]) -> _Server:
     config = uvicorn.Config(
         app,
         host=HOST,
@@ -40,7 +41,7 @@ def _server(app: Any, port: int, lifespan: str) -> _Server:
         loop="asyncio",
         http="httptools",
         ws="none",
-        lifespan=lifespan,  # type: ignore[arg-type]
+        lifespan=lifespan,
         access_log=False,
         log_level="warning",
         server_header=False,

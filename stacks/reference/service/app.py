@@ -26,6 +26,7 @@ from service.protocols import OpenInference, Predict, model_metadata
 from service.requestlog import RequestLog
 
 TIMERS_S = {"DRIFT_WINDOW_S": 300.0, "DRIFT_CHECK_INTERVAL_S": 30.0, "ACCURACY_WINDOW_S": 600.0}
+HTTP_READY = {True: 200, False: 503}
 
 
 def timer_s(name: str, environment: Mapping[str, str] = os.environ) -> float:
@@ -43,7 +44,7 @@ def make_parts(log: Path, environment: Mapping[str, str] = os.environ) -> Parts:
     metrics = Metrics(accuracy)
     drift = DriftMonitor(load_reference(), FEATURES, timer_s("DRIFT_WINDOW_S", environment))
     parts = Parts(model=model, metrics=metrics, drift=drift, accuracy=accuracy, log=RequestLog(log))
-    metrics.show_service(parts)
+    metrics.show_service(model.device, lambda: parts.version, parts.wall_s)
     return parts
 
 
@@ -95,7 +96,10 @@ def make_app(parts: Parts, environment: Mapping[str, str] = os.environ) -> FastA
 
 def _add_health(app: FastAPI, parts: Parts) -> None:
     def readiness() -> JSONResponse:
-        return JSONResponse({"ready": parts.ready}, 200 if parts.ready else 503)
+        return JSONResponse({"ready": parts.ready}, HTTP_READY[parts.ready])
+
+    def unknown_model() -> JSONResponse:
+        return JSONResponse({"error": "no such model"}, 404)
 
     @app.get("/healthz")
     @app.get("/v2/health/live")
@@ -110,18 +114,17 @@ def _add_health(app: FastAPI, parts: Parts) -> None:
     @app.get("/metrics")
     async def metrics() -> Response:
         page = await parts.faults.page(parts.metrics.text())
-        return Response(page, media_type=CONTENT_TYPE_LATEST) if page is not None else Response(status_code=500)
+        if page is None:
+            return Response(status_code=500)
+        return Response(page, media_type=CONTENT_TYPE_LATEST)
 
     @app.get("/v2/models/{name}")
     async def metadata(name: str) -> JSONResponse:
-        known = name == MODEL_NAME
-        return JSONResponse(
-            model_metadata(parts.version) if known else {"error": "no such model"}, 200 if known else 404
-        )
+        return JSONResponse(model_metadata(parts.version)) if name == MODEL_NAME else unknown_model()
 
     @app.get("/v2/models/{name}/ready")
     async def model_ready(name: str) -> JSONResponse:
-        return readiness() if name == MODEL_NAME else JSONResponse({"error": "no such model"}, 404)
+        return readiness() if name == MODEL_NAME else unknown_model()
 
 
 def _add_feedback(app: FastAPI, parts: Parts) -> None:

@@ -6,7 +6,8 @@ import asyncio
 import json
 import math
 from collections.abc import Mapping
-from typing import Any
+
+from starlette.types import Receive
 
 LIMIT_BYTES = 64 * 1024
 READ_WITHIN_S = 10.0
@@ -24,7 +25,7 @@ class Refused(Exception):
         self.bad_values = bad_values
 
 
-async def read_body(headers: Mapping[bytes, bytes], receive: Any) -> bytes:
+async def read_body(headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
     """Return the whole body. Refused: 413 above LIMIT_BYTES (declared or streamed), 408 too slow, 499 client gone.
 
     Up to 1 MiB of a body that is too large is read and dropped, so that the client sees the answer. One that declares
@@ -45,7 +46,7 @@ async def read_body(headers: Mapping[bytes, bytes], receive: Any) -> bytes:
                 size += len(chunk)
                 if size <= LIMIT_BYTES:
                     chunks.append(chunk)
-                if not message.get("more_body") or max(size, declared) > LIMIT_BYTES and size > _DRAIN_BYTES:
+                if not message.get("more_body") or size > _DRAIN_BYTES:
                     break
     except TimeoutError as error:
         if max(size, declared) > LIMIT_BYTES:
@@ -53,7 +54,7 @@ async def read_body(headers: Mapping[bytes, bytes], receive: Any) -> bytes:
         raise Refused(408, f"the body was not complete within {READ_WITHIN_S:g} s") from error
     if max(size, declared) > LIMIT_BYTES:
         raise too_large
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    return b"".join(chunks)
 
 
 def check_content_type(headers: Mapping[bytes, bytes]) -> None:
@@ -65,7 +66,7 @@ def check_content_type(headers: Mapping[bytes, bytes]) -> None:
         raise Refused(415, "the body is encoded; expected plain JSON")
 
 
-def read_object(body: bytes) -> dict[str, Any]:
+def read_object(body: bytes) -> dict[str, object]:
     """Parse a JSON object. Refused: 400 for no JSON, 422 for anything but an object. NaN and Infinity pass."""
     try:
         document = _decode(body.decode())
@@ -80,18 +81,19 @@ def read_object(body: bytes) -> dict[str, Any]:
     return document
 
 
-def read_row(values: Any, features: int) -> list[float]:
+def read_row(values: object, features: int) -> list[float]:
     """Return one row of finite floats. Refused with 422; null, NaN and infinite values are marked in `bad_values`."""
-    if not isinstance(values, list) or len(values) != features:
-        got = f"{len(values)} values" if isinstance(values, list) else type(values).__name__
-        raise Refused(422, f"expected a list of {features} numbers, got {got}")
+    if not isinstance(values, list):
+        raise Refused(422, f"expected a list of {features} numbers, got {type(values).__name__}")
+    if len(values) != features:
+        raise Refused(422, f"expected a list of {features} numbers, got {len(values)} values")
     row = [_number(value) for value in values]
     if not all(map(math.isfinite, row)):
         raise Refused(422, "a feature is null, NaN or infinite", [not math.isfinite(value) for value in row])
     return row
 
 
-def _number(value: Any) -> float:
+def _number(value: object) -> float:
     if type(value) is float:
         return value
     if type(value) is int:

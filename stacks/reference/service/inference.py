@@ -12,8 +12,9 @@ import re
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+
+from starlette.types import Receive, Scope, Send
 
 from service.accuracy import Accuracy
 from service.bodies import Refused, check_content_type, read_body, read_object
@@ -32,18 +33,17 @@ _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 @dataclass
 class Parts:
-    """All that answers a request. `ready` is what /readyz tells."""
+    """All that answers a request. `ready` is what /readyz reports, `faults` those that are on."""
 
     model: Model
     metrics: Metrics
     drift: DriftMonitor
     accuracy: Accuracy
     log: RequestLog
-    faults: Faults = field(default_factory=Faults)
     ready: bool = False
 
     def __post_init__(self) -> None:
-        self.faults.attach(self)
+        self.faults = Faults(self.log)
 
     @property
     def version(self) -> str:
@@ -72,13 +72,14 @@ class Inference:
         self.parts = parts
         self.protocol = protocol
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request. Whatever happens, one counter, one latency observation and one line follow from it."""
         headers = dict(scope["headers"])
         request_id = _matching(_REQUEST_ID, headers.get(b"x-request-id")) or uuid.uuid4().hex
         named = scope.get("path_params", {})
-        model = MODEL_NAME if named.get("name", MODEL_NAME) == MODEL_NAME else UNKNOWN_MODEL
-        version = named.get("version", self.parts.version)
+        model, version = named.get("name", MODEL_NAME), named.get("version", self.parts.version)
+        if model != MODEL_NAME:
+            model = UNKNOWN_MODEL
         with self.parts.metrics.in_flight.track_inprogress():
             started = time.perf_counter()
             answer = _failed(500, ERROR, "failed before it was answered")
@@ -87,7 +88,8 @@ class Inference:
                     raise Refused(405, "expected POST")
                 body = await read_body(headers, receive)
                 started = time.perf_counter()
-                if (delay_s := self.parts.faults.delay_s()) > 0:
+                delay_s = self.parts.faults.delay_s()
+                if delay_s > 0:
                     await asyncio.sleep(delay_s)
                 answer = self._answer(headers, body, model, version, request_id)
             except Refused as refused:
@@ -96,7 +98,7 @@ class Inference:
                 answer = _failed(499, REJECTED, "cancelled before its body was complete")
                 raise
             finally:
-                self._record(scope, headers, model, request_id, answer, time.perf_counter() - started)
+                self._record(headers, model, request_id, answer, time.perf_counter() - started)
         await _send(send, answer, request_id)
 
     def _answer(self, headers: Mapping[bytes, bytes], body: bytes, model: str, version: str, request_id: str) -> Answer:
@@ -132,7 +134,7 @@ class Inference:
         return _failed(refused.status, REJECTED, refused.reason)
 
     def _record(
-        self, scope: Any, headers: Mapping[bytes, bytes], model: str, request_id: str, answer: Answer, took_s: float
+        self, headers: Mapping[bytes, bytes], model: str, request_id: str, answer: Answer, took_s: float
     ) -> None:
         metrics = self.parts.metrics
         metrics.outcomes[model, answer.outcome].inc()
@@ -163,7 +165,7 @@ def _failed(status: int, outcome: str, reason: str) -> Answer:
     return Answer(status, outcome, _encode({"error": reason}).encode(), reason)
 
 
-async def _send(send: Any, answer: Answer, request_id: str) -> None:
+async def _send(send: Send, answer: Answer, request_id: str) -> None:
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(answer.body)).encode()),

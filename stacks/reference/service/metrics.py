@@ -6,8 +6,7 @@ A counter that appears only with its first error hides that error from `rate`, s
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -19,9 +18,6 @@ from prometheus_client.registry import Collector
 from service.accuracy import Accuracy
 from service.drift import FeatureState
 from service.model import FEATURES, MODEL_NAME
-
-if TYPE_CHECKING:
-    from service.inference import Parts
 
 SUCCESS, ERROR, REJECTED = "success", "error", "rejected"
 UNKNOWN_MODEL = "unknown"
@@ -36,7 +32,7 @@ class Metrics:
     """The service's metrics in a registry of their own. Times are seconds."""
 
     def __init__(self, accuracy: Accuracy) -> None:
-        disable_created_metrics()  # a second series per counter that nothing here reads
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series per counter that nothing here reads
         self.registry = CollectorRegistry()
         self.registry.register(_AccuracyCollector(accuracy))
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
@@ -45,9 +41,9 @@ class Metrics:
         self._make_drift_metrics()
         Gauge("ml_slo_seconds", "The latency that a prediction should stay below.", registry=self.registry).set(SLO_S)
 
-    def show_service(self, parts: Parts) -> None:
-        """Export which model runs, and when the page was made."""
-        self.registry.register(_ServiceCollector(parts))
+    def show_service(self, device: str, version: Callable[[], str], wall_s: Callable[[], float]) -> None:
+        """Export which version of the model runs where, and when the page was made."""
+        self.registry.register(_ServiceCollector(device, version, wall_s))
 
     def _make_request_metrics(self) -> None:
         self._predictions = Counter(
@@ -142,14 +138,13 @@ class _AccuracyCollector(Collector):
 class _ServiceCollector(Collector):
     """Asks at every scrape which model is served. The time on the page tells a page that is kept from a new one."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, device: str, version: Callable[[], str], wall_s: Callable[[], float]) -> None:
+        self._device, self._version, self._wall_s = device, version, wall_s
 
     def collect(self) -> Iterator[Metric]:
-        parts = self._parts
         labels = ["model_name", "version", "device"]
         build = GaugeMetricFamily("ml_build_info", "Which model runs, always 1.", labels=labels)
-        build.add_metric([MODEL_NAME, parts.version, parts.model.device], 1)
+        build.add_metric([MODEL_NAME, self._version(), self._device], 1)
         yield build
         text = "When this page was made, by the service's clock."
-        yield GaugeMetricFamily("ml_metrics_timestamp_seconds", text, value=parts.wall_s())
+        yield GaugeMetricFamily("ml_metrics_timestamp_seconds", text, value=self._wall_s())

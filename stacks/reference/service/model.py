@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
 import numpy as np
 
@@ -21,21 +21,22 @@ CLIP_SD = 6.0
 _RAW_LIMIT = 1e6
 
 
-def forward(x: Any, weights: Mapping[str, Any], xp: Any = np) -> Any:
+def forward(x: np.ndarray, weights: Mapping[str, np.ndarray], xp: ModuleType = np) -> np.ndarray:
     """Return the score of class 1, in 0..1, for rows of raw features (rows x 9, finite)."""
     z = xp.clip((xp.clip(x, -_RAW_LIMIT, _RAW_LIMIT) - weights["centre"]) / weights["scale"], -CLIP_SD, CLIP_SD)
     hidden = xp.tanh(z @ weights["w1"] + weights["b1"])
     hidden = xp.tanh(hidden @ weights["w2"] + weights["b2"])
-    return 1.0 / (1.0 + xp.exp(-(hidden @ weights["w3"] + weights["b3"])))
+    scores: np.ndarray = 1.0 / (1.0 + xp.exp(-(hidden @ weights["w3"] + weights["b3"])))
+    return scores
 
 
 @dataclass(frozen=True)
 class Model:
     """A trained network. `version` is `1-` and eight digits of the hash of its weights; `device` is cpu or gpu."""
 
-    weights: Mapping[str, Any]
+    weights: Mapping[str, np.ndarray]
     version: str
-    xp: Any = np
+    xp: ModuleType = np
 
     @property
     def device(self) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Protocol
 
 from service.bodies import Refused, read_row
 from service.model import FEATURES, MODEL_NAME
@@ -18,27 +19,27 @@ class InferenceProtocol(Protocol):
 
     routes: tuple[str, ...]
 
-    def rows(self, document: dict[str, Any]) -> list[list[float]]: ...  # noqa: D102
+    def rows(self, document: Mapping[str, object]) -> list[list[float]]: ...  # noqa: D102
 
     def answer(  # noqa: D102
-        self, document: dict[str, Any], request_id: str, version: str, classes: list[int], scores: list[float]
-    ) -> dict[str, Any]: ...
+        self, document: Mapping[str, object], request_id: str, version: str, classes: list[int], scores: list[float]
+    ) -> Mapping[str, object]: ...
 
 
 class Predict:
     """`{"features": [9 numbers]}` -> `{"prediction", "score", "model_version", "request_id"}`."""
 
-    routes = ("/predict",)
+    routes: tuple[str, ...] = ("/predict",)
 
-    def rows(self, document: dict[str, Any]) -> list[list[float]]:
+    def rows(self, document: Mapping[str, object]) -> list[list[float]]:
         """Return the one row of the request."""
         if "features" not in document:
             raise Refused(422, "the field `features` is missing")
         return [read_row(document["features"], len(FEATURES))]
 
     def answer(
-        self, document: dict[str, Any], request_id: str, version: str, classes: list[int], scores: list[float]
-    ) -> dict[str, Any]:
+        self, document: Mapping[str, object], request_id: str, version: str, classes: list[int], scores: list[float]
+    ) -> Mapping[str, object]:
         """Return the answer to one row."""
         return {"prediction": classes[0], "score": scores[0], "model_version": version, "request_id": request_id}
 
@@ -46,9 +47,9 @@ class Predict:
 class OpenInference:
     """One input tensor of shape [rows, 9], its data flat or nested; outputs `prediction` and `score`."""
 
-    routes = ("/v2/models/{name}/infer", "/v2/models/{name}/versions/{version}/infer")
+    routes: tuple[str, ...] = ("/v2/models/{name}/infer", "/v2/models/{name}/versions/{version}/infer")
 
-    def rows(self, document: dict[str, Any]) -> list[list[float]]:
+    def rows(self, document: Mapping[str, object]) -> list[list[float]]:
         """Return the rows of the input tensor."""
         inputs = document.get("inputs")
         if not isinstance(inputs, list) or len(inputs) != 1 or not isinstance(inputs[0], dict):
@@ -71,8 +72,8 @@ class OpenInference:
         return [read_row(row, width) for row in data]
 
     def answer(
-        self, document: dict[str, Any], request_id: str, version: str, classes: list[int], scores: list[float]
-    ) -> dict[str, Any]:
+        self, document: Mapping[str, object], request_id: str, version: str, classes: list[int], scores: list[float]
+    ) -> Mapping[str, object]:
         """Return the output tensors; `id` is the request's own, else the request id."""
         outputs = [
             {"name": "prediction", "datatype": "INT64", "shape": [len(classes)], "data": classes},
@@ -81,16 +82,16 @@ class OpenInference:
         named = {"model_name": MODEL_NAME, "model_version": version, "id": document.get("id") or request_id}
         return {**named, "outputs": outputs}
 
-    def _count(self, shape: Any) -> int:
-        sizes = shape if isinstance(shape, list) else []
-        if len(sizes) != 2 or any(type(size) is not int for size in sizes) or sizes[1] != len(FEATURES):
+    def _count(self, shape: object) -> int:
+        """Return the number of rows that a tensor's shape declares."""
+        if not isinstance(shape, list) or [type(size) for size in shape] != [int, int] or shape[1] != len(FEATURES):
             raise Refused(422, f"`shape` is not [rows, {len(FEATURES)}]")
-        if not 1 <= sizes[0] <= BATCH_ROWS:
-            raise Refused(422, f"`shape` asks for {sizes[0]} rows; 1 to {BATCH_ROWS} are served")
-        return int(sizes[0])
+        if not 1 <= shape[0] <= BATCH_ROWS:
+            raise Refused(422, f"`shape` asks for {shape[0]} rows; 1 to {BATCH_ROWS} are served")
+        return int(shape[0])
 
 
-def model_metadata(version: str) -> dict[str, Any]:
+def model_metadata(version: str) -> Mapping[str, object]:
     """Return the model's metadata as the Open Inference Protocol words it."""
     return {
         "name": MODEL_NAME,

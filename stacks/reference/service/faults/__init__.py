@@ -1,7 +1,7 @@
 """Faults inside the service for fire drills, and the control app that turns them on. Off unless TOCSIN_FAULTS=1.
 
-A fault is a class and its entry in `switches.FAULTS`. None blocks the event loop, but for `blocked_loop`, which does
-nothing else.
+A fault is a class in the module of its sort. None blocks the event loop, but for `blocked_loop`, which does nothing
+else.
 """
 
 from service.faults.base import EveryNth as EveryNth

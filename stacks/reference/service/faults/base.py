@@ -4,42 +4,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
 
-if TYPE_CHECKING:
-    from service.inference import Parts
+from service.requestlog import RequestLog
 
-Parameter = Callable[[str, Any], Any]
-"""Checks a value given for a name and returns it; ValueError if it does not fit."""
-
-
-def number(above: float, most: float) -> Parameter:
-    """Return the check of a number above `above` and at most `most`."""
-
-    def check(name: str, value: Any) -> float:
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ValueError(f"{name} is {value!r}; expected a number")
-        if not above < value <= most:
-            raise ValueError(f"{name} is {value!r}; expected above {above:g}, at most {most:g}")
-        return float(value)
-
-    return check
-
-
-def text(pattern: str) -> Parameter:
-    """Return the check of a text that matches a pattern as a whole."""
-
-    def check(name: str, value: Any) -> str:
-        if not isinstance(value, str) or not re.fullmatch(pattern, value):
-            raise ValueError(f"{name} is {value!r}; expected a text like {pattern}")
-        return value
-
-    return check
-
-
-SHARE = number(0, 1)
-METRIC = text(r"[a-zA-Z_:][a-zA-Z0-9_:]{0,99}")
+Range = tuple[float, float]
+"""A number is above the first and at most the second."""
+SHARE: Range = (0, 1)
+METRIC = r"[a-zA-Z_:][a-zA-Z0-9_:]{0,99}"
+"""The pattern of a metric's name."""
 
 
 class EveryNth:
@@ -64,25 +37,32 @@ class EveryNth:
 class Fault:
     """One fault that is on. A subclass overrides the moments at which it interferes; the others stay as they are.
 
-    With a parameter `share`, `strikes` says of each call whether it is one of the share.
+    Its name is that of its class: `ModelRaises` is `model_raises`. With a parameter `share`, `strikes` says of each
+    call whether it is one of the share.
     """
 
-    parameters: Mapping[str, Parameter] = {"share": SHARE}
+    numbers: Mapping[str, Range] = {}
+    """Parameters that are numbers -> their range."""
+    texts: Mapping[str, str] = {}
+    """Parameters that are texts -> the pattern that they match as a whole."""
     offset_s: float = 0.0
     """How far the service's wall clock is off."""
     version: str | None = None
-    """The version that the service takes itself for, None for its own."""
+    """The version that the service reports as its own, None for the real one."""
 
-    def __init__(self, given: Mapping[str, Any]) -> None:
-        if set(given) != set(self.parameters):
-            raise ValueError(f"expected {', '.join(self.parameters) or 'no parameters'}, got {dict(given)!r}")
-        self.given = {name: check(name, given[name]) for name, check in self.parameters.items()}
-        self.strikes = EveryNth(self.given.get("share", 1.0))
+    def __init__(self, given: Mapping[str, object]) -> None:
+        """Take the parameters; ValueError if one is missing, unknown or out of its range."""
+        expected = [*self.numbers, *self.texts]
+        if set(given) != set(expected):
+            raise ValueError(f"expected {', '.join(expected) or 'no parameters'}, got {dict(given)!r}")
+        self.number = {name: _number(name, given[name], *bounds) for name, bounds in self.numbers.items()}
+        self.text = {name: _text(name, given[name], pattern) for name, pattern in self.texts.items()}
+        self.strikes = EveryNth(self.number.get("share", 1.0))
 
-    def begin(self, parts: Parts) -> None:
-        """Start what goes on by itself; called on the event loop."""
+    def begin(self, log: RequestLog) -> None:
+        """Start what goes on by itself; called on the event loop. OSError if the log's file cannot be changed."""
 
-    def end(self, parts: Parts) -> None:
+    def end(self, log: RequestLog) -> None:
         """Stop and undo what `begin` did."""
 
     def delay_s(self) -> float:
@@ -100,6 +80,21 @@ class Fault:
         """Return the page of /metrics, or another; None answers 500."""
         return page
 
-    def state(self) -> dict[str, Any]:
-        """Return what is on, and how often it struck if it strikes a share."""
-        return {**self.given, **(self.strikes.state() if "share" in self.given else {})}
+    def state(self) -> dict[str, object]:
+        """Return the parameters, and how often it struck if it strikes a share."""
+        struck = self.strikes.state() if "share" in self.number else {}
+        return {**self.number, **self.text, **struck}
+
+
+def _number(name: str, value: object, above: float, most: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{name} is {value!r}; expected a number")
+    if not above < value <= most:
+        raise ValueError(f"{name} is {value!r}; expected above {above:g}, at most {most:g}")
+    return float(value)
+
+
+def _text(name: str, value: object, pattern: str) -> str:
+    if not isinstance(value, str) or not re.fullmatch(pattern, value):
+        raise ValueError(f"{name} is {value!r}; expected a text like {pattern}")
+    return value

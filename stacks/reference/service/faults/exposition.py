@@ -5,12 +5,9 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
 
-from service.faults.base import METRIC, SHARE, Fault, Parameter, number
-
-if TYPE_CHECKING:
-    from service.inference import Parts
+from service.faults.base import METRIC, SHARE, Fault
+from service.requestlog import RequestLog
 
 _SAMPLE = re.compile(rb"^(?P<name>[a-zA-Z_:][a-zA-Z0-9_:]*)(?P<labels>\{.*\})? (?P<value>\S+)$", re.MULTILINE)
 
@@ -18,9 +15,7 @@ _SAMPLE = re.compile(rb"^(?P<name>[a-zA-Z_:][a-zA-Z0-9_:]*)(?P<labels>\{.*\})? (
 class MetricsHang(Fault):
     """/metrics is accepted and not answered until the fault ends."""
 
-    parameters: Mapping[str, Parameter] = {}
-
-    def __init__(self, given: Mapping[str, Any]) -> None:
+    def __init__(self, given: Mapping[str, object]) -> None:
         super().__init__(given)
         self._over = asyncio.Event()
 
@@ -29,15 +24,13 @@ class MetricsHang(Fault):
         await self._over.wait()
         return page
 
-    def end(self, parts: Parts) -> None:
+    def end(self, log: RequestLog) -> None:
         """Let those who wait go on."""
         self._over.set()
 
 
 class MetricsError(Fault):
     """/metrics answers 500."""
-
-    parameters: Mapping[str, Parameter] = {}
 
     async def page(self, page: bytes) -> bytes | None:
         """Return no page."""
@@ -47,9 +40,7 @@ class MetricsError(Fault):
 class MetricsStale(Fault):
     """/metrics answers with the same page for ever: the first one that is asked for."""
 
-    parameters: Mapping[str, Parameter] = {}
-
-    def __init__(self, given: Mapping[str, Any]) -> None:
+    def __init__(self, given: Mapping[str, object]) -> None:
         super().__init__(given)
         self._kept: bytes | None = None
 
@@ -63,23 +54,23 @@ class MetricsStale(Fault):
 class MetricsMissing(Fault):
     """A metric is not on the page any more; of a histogram all its series."""
 
-    parameters: Mapping[str, Parameter] = {"metric": METRIC}
+    texts = {"metric": METRIC}
 
     async def page(self, page: bytes) -> bytes | None:
         """Return the page without it."""
-        name = re.escape(self.given["metric"])
+        name = re.escape(self.text["metric"])
         return re.sub(rf"^(?:# \w+ )?{name}(?:_bucket|_sum|_count)?[ {{].*\n".encode(), b"", page, flags=re.MULTILINE)
 
 
 class MetricsExplode(Fault):
     """A label with a value per user: `series` more series on the page."""
 
-    parameters: Mapping[str, Parameter] = {"series": number(0, 50_000)}
+    numbers = {"series": (0, 50_000)}
 
-    def __init__(self, given: Mapping[str, Any]) -> None:
+    def __init__(self, given: Mapping[str, object]) -> None:
         super().__init__(given)
         head = "# TYPE ml_requests_by_user_total counter\n"
-        users = range(int(self.given["series"]))
+        users = range(int(self.number["series"]))
         self._more = (head + "".join(f'ml_requests_by_user_total{{user="{user}"}} 1\n' for user in users)).encode()
 
     async def page(self, page: bytes) -> bytes | None:
@@ -90,9 +81,10 @@ class MetricsExplode(Fault):
 class CounterBackwards(Fault):
     """Every other page shows a counter lower by a share, as several workers with a registry each behind one port do."""
 
-    parameters: Mapping[str, Parameter] = {"metric": METRIC, "share": SHARE}
+    numbers = {"share": SHARE}
+    texts = {"metric": METRIC}
 
-    def __init__(self, given: Mapping[str, Any]) -> None:
+    def __init__(self, given: Mapping[str, object]) -> None:
         super().__init__(given)
         self._pages = 0
 
@@ -102,11 +94,11 @@ class CounterBackwards(Fault):
         return page if self._pages % 2 else _SAMPLE.sub(self._lowered, page)
 
     def _lowered(self, sample: re.Match[bytes]) -> bytes:
-        if sample["name"].decode() != self.given["metric"]:
+        if sample["name"].decode() != self.text["metric"]:
             return sample.group()
-        value = int(float(sample["value"]) * (1 - self.given["share"]))
+        value = int(float(sample["value"]) * (1 - self.number["share"]))
         return sample["name"] + (sample["labels"] or b"") + f" {value}".encode()
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> dict[str, object]:
         """Return the parameters, and how many pages were asked for."""
-        return {**self.given, "pages": self._pages}
+        return {**self.number, **self.text, "pages": self._pages}

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
-from service.faults.base import SHARE, Fault, Parameter, number, text
+from service.faults.base import SHARE, Fault
 
-_DELAY_MS = number(0, 60_000)
+_DELAY_MS = (0, 60_000)
 
 
 class ModelRaised(RuntimeError):
@@ -17,6 +16,8 @@ class ModelRaised(RuntimeError):
 
 class ModelRaises(Fault):
     """The model raises for a share of the requests."""
+
+    numbers = {"share": SHARE}
 
     def before_predict(self) -> None:
         """Raise ModelRaised when this call is one of the share."""
@@ -27,26 +28,28 @@ class ModelRaises(Fault):
 class ModelSlow(Fault):
     """A share of the requests waits before the model sees it; others go on meanwhile."""
 
-    parameters: Mapping[str, Parameter] = {"share": SHARE, "delay_ms": _DELAY_MS}
+    numbers = {"share": SHARE, "delay_ms": _DELAY_MS}
 
     def delay_s(self) -> float:
         """Return the delay when this call is one of the share."""
-        return self.given["delay_ms"] / 1000 if self.strikes() else 0.0
+        return self.number["delay_ms"] / 1000 if self.strikes() else 0.0
 
 
 class ColdStart(Fault):
     """The first requests wait, as they do where caches are filled by use; the later ones do not."""
 
-    parameters: Mapping[str, Parameter] = {"delay_ms": _DELAY_MS, "requests": number(0, 1_000_000)}
+    numbers = {"delay_ms": _DELAY_MS, "requests": (0, 1_000_000)}
 
     def delay_s(self) -> float:
         """Return the delay for one of the first requests."""
         self.strikes()
-        return self.given["delay_ms"] / 1000 if self.strikes.calls <= self.given["requests"] else 0.0
+        return self.number["delay_ms"] / 1000 if self.strikes.calls <= self.number["requests"] else 0.0
 
 
 class WrongAnswers(Fault):
     """The model gives the other class for a share of the requests, as sure of it as before."""
+
+    numbers = {"share": SHARE}
 
     def answered(self, classes: list[int], scores: list[float]) -> tuple[list[int], list[float]]:
         """Turn classes and scores around when this call is one of the share."""
@@ -58,6 +61,8 @@ class WrongAnswers(Fault):
 class NanOutput(Fault):
     """The model gives NaN for a share of the requests, and the class that a comparison with NaN yields."""
 
+    numbers = {"share": SHARE}
+
     def answered(self, classes: list[int], scores: list[float]) -> tuple[list[int], list[float]]:
         """Return NaN and class 0 when this call is one of the share."""
         if not self.strikes():
@@ -68,8 +73,8 @@ class NanOutput(Fault):
 class WrongVersion(Fault):
     """The service answers as another version of its model: in answers, log lines, metadata and build info."""
 
-    parameters: Mapping[str, Parameter] = {"version": text(r"[A-Za-z0-9_.-]{1,40}")}
+    texts = {"version": r"[A-Za-z0-9_.-]{1,40}"}
 
-    def __init__(self, given: Mapping[str, Any]) -> None:
+    def __init__(self, given: Mapping[str, object]) -> None:
         super().__init__(given)
-        self.version = self.given["version"]
+        self.version = self.text["version"]

@@ -2,70 +2,53 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
 
 from service.faults import exposition, logfile, model, process
 from service.faults.base import Fault
+from service.requestlog import RequestLog
 
-if TYPE_CHECKING:
-    from service.inference import Parts
 
-FAULTS: dict[str, type[Fault]] = {
-    "model_raises": model.ModelRaises,
-    "model_slow": model.ModelSlow,
-    "wrong_answers": model.WrongAnswers,
-    "nan_output": model.NanOutput,
-    "wrong_version": model.WrongVersion,
-    "cold_start": model.ColdStart,
-    "blocked_loop": process.BlockedLoop,
-    "memory_leak": process.MemoryLeak,
-    "clock_offset": process.ClockOffset,
-    "metrics_hang": exposition.MetricsHang,
-    "metrics_error": exposition.MetricsError,
-    "metrics_stale": exposition.MetricsStale,
-    "metrics_missing": exposition.MetricsMissing,
-    "metrics_explode": exposition.MetricsExplode,
-    "counter_backwards": exposition.CounterBackwards,
-    "log_malformed": logfile.LogMalformed,
-    "log_oversize": logfile.LogOversize,
-    "log_stop": logfile.LogStop,
-    "log_rotate": logfile.LogRotate,
-    "log_truncate": logfile.LogTruncate,
-}
+def _faults_in(module: ModuleType) -> dict[str, type[Fault]]:
+    """Return name -> class of the faults that a module defines; names with an underscore in front are bases."""
+    classes = [value for value in vars(module).values() if isinstance(value, type) and issubclass(value, Fault)]
+    own = [fault for fault in classes if fault.__module__ == module.__name__ and not fault.__name__.startswith("_")]
+    return {re.sub(r"(?<!^)(?=[A-Z])", "_", fault.__name__).lower(): fault for fault in own}
+
+
+FAULTS = {name: fault for module in (model, process, exposition, logfile) for name, fault in _faults_in(module).items()}
+"""Every fault by its name: `ModelRaises` is `model_raises`."""
 
 
 class Faults:
     """The faults that are on. Turning one on again replaces it; turning off what is off does nothing.
 
-    `offset_s` is how far the wall clock is off, `version` what the service takes its model for, None for what it is.
+    `offset_s` is how far the wall clock is off, `version` what the service reports as its version, None for its own.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, log: RequestLog) -> None:
+        self._log = log
         self._on: dict[str, Fault] = {}
-        self._parts: Parts | None = None
         self.offset_s = 0.0
         self.version: str | None = None
 
-    def attach(self, parts: Parts) -> None:
-        """Say whose faults these are."""
-        self._parts = parts
-
-    def turn_on(self, name: str, parameters: Mapping[str, Any]) -> None:
+    def turn_on(self, name: str, given: Mapping[str, object]) -> None:
         """Turn a fault on. KeyError: no such name, ValueError: wrong parameters, OSError: it cannot begin."""
-        fault = FAULTS[name](parameters)
+        fault = FAULTS[name](given)
         self.turn_off(name)
-        assert self._parts is not None
-        fault.begin(self._parts)
+        fault.begin(self._log)
         self._on[name] = fault
         self._changed()
 
     def turn_off(self, name: str) -> None:
         """Turn a fault off. KeyError for an unknown name."""
-        FAULTS[name]
+        if name not in FAULTS:
+            raise KeyError(name)
         fault = self._on.pop(name, None)
-        if fault is not None and self._parts is not None:
-            fault.end(self._parts)
+        if fault is not None:
+            fault.end(self._log)
         self._changed()
 
     def _changed(self) -> None:
@@ -74,7 +57,9 @@ class Faults:
 
     def delay_s(self) -> float:
         """Return how many seconds this call waits before the model sees it."""
-        return sum(fault.delay_s() for fault in tuple(self._on.values())) if self._on else 0.0
+        if not self._on:
+            return 0.0
+        return sum(fault.delay_s() for fault in tuple(self._on.values()))
 
     def before_predict(self) -> None:
         """Do what the faults that are on do before each call of the model."""
@@ -91,12 +76,13 @@ class Faults:
 
     async def page(self, page: bytes) -> bytes | None:
         """Return what the faults that are on make of the page of /metrics; None answers 500."""
-        made: bytes | None = page
         for fault in tuple(self._on.values()):
-            if made is not None:
-                made = await fault.page(made)
-        return made
+            altered = await fault.page(page)
+            if altered is None:
+                return None
+            page = altered
+        return page
 
-    def state(self) -> dict[str, dict[str, Any]]:
+    def state(self) -> dict[str, dict[str, object]]:
         """Return the state of every fault that is on, by name."""
         return {name: fault.state() for name, fault in self._on.items()}
