@@ -13,21 +13,9 @@ import psutil
 
 from tocsin.harness.core.errors import MissingProgram
 from tocsin.harness.provisioning import install
-from tocsin.harness.provisioning.program_lookup import Absent, Program, look_up, look_up_all
+from tocsin.harness.provisioning.program_lookup import Absent, Program, look_up
+from tocsin.harness.provisioning.program_lookup import look_up_all as look_up_all
 from tocsin.harness.provisioning.program_manifest import MANIFEST
-
-__all__ = [
-    "Absent",
-    "Program",
-    "cache_folder",
-    "disk_free_mib",
-    "find",
-    "find_all",
-    "look_up",
-    "look_up_all",
-    "memory_mib",
-    "setup",
-]
 
 _LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 

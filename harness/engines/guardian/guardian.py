@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -44,9 +45,9 @@ class CleanupResult:
 
     broken: tuple[str, ...]
     healed: tuple[str, ...]
-    killed: int
+    killed: int = 0
     left: tuple[str, ...]
-    removed: bool
+    removed: bool = False
     took_s: float
 
     @property
@@ -77,20 +78,15 @@ def clean_up(work: Path, *, run_id: str) -> CleanupResult:
     began = time.monotonic()
     record = GuardRecord(work / GUARD_FILE)
     broken = record.unhealed()
-    healed: list[str] = []
-    left: list[str] = []
-    if any(fault.outlives for fault in broken):
-        healed, left = _heal(work, record, OUTLIVING_S, "--outliving")
+    healed, _ = _heal(work, record, OUTLIVING_S, "--outliving")
     down = take_down(work, run_id, WITHIN_S - OUTLIVING_S - AGAIN_S - 2 * _LATE_S - FOLDER_S)
-    if left:
-        healed_later, left = _heal(work, record, AGAIN_S, "--outliving", "--down")
-        healed += healed_later
+    healed_later, left = _heal(work, record, AGAIN_S, "--outliving", "--down")
     left += down.left
     if not left and not remove_folder(work, FOLDER_S):
         left.append(f"Folder {work} cannot be removed.")
     return CleanupResult(
         broken=tuple(fault.name for fault in broken),
-        healed=tuple(healed),
+        healed=(*healed, *healed_later),
         killed=down.killed,
         left=tuple(left),
         removed=not work.exists(),
@@ -103,26 +99,30 @@ def heal_only(work: Path, record_file: Path) -> CleanupResult:
     began = time.monotonic()
     record = GuardRecord(record_file)
     broken = record.unhealed()
-    healed, left = _heal(work, record, THEIRS_S) if broken else ([], [])
+    healed, left = _heal(work, record, THEIRS_S)
     return CleanupResult(
         broken=tuple(fault.name for fault in broken),
         healed=tuple(healed),
-        killed=0,
         left=tuple(left),
-        removed=False,
         took_s=round(time.monotonic() - began, 3),
     )
 
 
 def _heal(work: Path, record: GuardRecord, within_s: float, *options: str) -> tuple[list[str], list[str]]:
     """Let a process of its own heal; return the names of healed faults, and a sentence for each that was not."""
+    if not _unhealed(record, options):
+        return [], []
     output, failure = _run_undo([str(work), "--record", str(record.path), *options], within_s)
     lines = json_objects(output.splitlines())
     healed = [str(line["healed"]) for line in lines if "healed" in line]
     reasons = {line["left"]: line.get("why") for line in lines if "left" in line}
-    unhealed = [fault.name for fault in record.unhealed() if fault.outlives or "--outliving" not in options]
-    unknown = failure or "no reason is known"
-    return healed, [f"Fault {name} is not healed: {reasons.get(name) or unknown}." for name in unhealed]
+    default = failure or "no reason is known"
+    left = [f"Fault {name} is not healed: {reasons.get(name) or default}." for name in _unhealed(record, options)]
+    return healed, left
+
+
+def _unhealed(record: GuardRecord, options: Sequence[str]) -> list[str]:
+    return [fault.name for fault in record.unhealed() if fault.outlives or "--outliving" not in options]
 
 
 def _run_undo(arguments: list[str], within_s: float) -> tuple[bytes, str]:
@@ -143,7 +143,9 @@ def _run_undo(arguments: list[str], within_s: float) -> tuple[bytes, str]:
     except OSError as error:
         return b"", f"undo could not be started: {error}"
     errors = done.stderr.decode(errors="replace").strip().splitlines()
-    return done.stdout, f"undo ended with status {done.returncode}: {errors[-1]}" if errors else ""
+    if not errors:
+        return done.stdout, ""
+    return done.stdout, f"undo ended with status {done.returncode}: {errors[-1]}"
 
 
 def python_environment() -> dict[str, str]:

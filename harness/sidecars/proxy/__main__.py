@@ -6,8 +6,9 @@ import argparse
 import asyncio
 import signal
 import sys
+from functools import partial
 
-from tocsin.harness.sidecars.proxy.edge_control import Control, Edge
+from tocsin.harness.sidecars.proxy.edge_control import Edge, serve_control
 
 
 async def serve(control: int, edges: dict[str, Edge], host: str = "127.0.0.1") -> None:
@@ -18,7 +19,7 @@ async def serve(control: int, edges: dict[str, Edge], host: str = "127.0.0.1") -
         loop.add_signal_handler(number, ended.set)
     for edge in edges.values():
         await edge.listen()
-    server = await loop.create_server(lambda: Control(edges), host, control)
+    server = await asyncio.start_server(partial(serve_control, edges), host, control)
     await ended.wait()
     server.close()
 

@@ -12,8 +12,6 @@ from dataclasses import asdict, dataclass, field, fields
 from tocsin.harness.sidecars.proxy.conditions import Conditions
 from tocsin.harness.sidecars.proxy.relay import Link
 
-_LONGEST_LINE = 65_536
-
 
 @dataclass
 class Edge:
@@ -66,30 +64,14 @@ class Edge:
         }
 
 
-class Control(asyncio.Protocol):
-    """A connection of the control port: one JSON line in, one out."""
-
-    def __init__(self, edges: dict[str, Edge]) -> None:
-        self._edges, self._line = edges, b""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Remember the connection."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        """Answer when the line is complete."""
-        self._line += data
-        if b"\n" in self._line or len(self._line) > _LONGEST_LINE:
-            self._answering = asyncio.get_running_loop().create_task(self._answer())
-
-    async def _answer(self) -> None:
-        try:
-            answer = await execute(self._edges, json.loads(self._line))
-        except (ValueError, TypeError, KeyError, OSError) as error:
-            answer = {"error": f"{type(error).__name__}: {error}"}
-        self._transport.write(json.dumps(answer).encode() + b"\n")
-        self._transport.close()
+async def serve_control(edges: dict[str, Edge], reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Answer a connection of the control port: one JSON line in, one out."""
+    try:
+        answer = await execute(edges, json.loads(await reader.readline()))
+    except (ValueError, TypeError, KeyError, OSError) as error:
+        answer = {"error": f"{type(error).__name__}: {error}"}
+    writer.write(json.dumps(answer).encode() + b"\n")
+    writer.close()
 
 
 async def execute(edges: dict[str, Edge], command: object) -> dict[str, object]:
