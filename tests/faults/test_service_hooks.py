@@ -21,6 +21,7 @@ from tocsin.harness import faults
 from tocsin.harness.core.http import call
 from tocsin.harness.declarations.fault import Witness
 from tocsin.harness.declarations.stack import Stack
+from tocsin.harness.faults.bases.hook import HookFault
 
 pytestmark = pytest.mark.e2e
 
@@ -28,34 +29,32 @@ FOLDER = Path(__file__).parents[2] / "stacks" / "reference"
 ROW = [50, 21, 77, 0, 28, 0, 27, 48, 22]
 WITHIN_S = 10.0
 
-CASES: dict[str, dict[str, Any]] = {
-    "model_raises": {"share": 0.5},
+STACK = Stack.model_validate(YAML(typ="safe").load((FOLDER / "stack.yaml").read_text())).at(FOLDER)
+OWN = {  # strong and quick enough to be seen within a second
     "model_slow": {"delay_ms": 150},
-    "nan_output": {"share": 0.5},
-    "wrong_version": {"version": "0-older"},
     "blocked_loop": {"block_ms": 150, "every_ms": 200},
     "cold_start": {"delay_ms": 150, "requests": 50},
     "memory_leak": {"mib_per_s": 256, "most_mib": 64},
-    "metrics_hang": {},
-    "metrics_error": {},
-    "metrics_stale": {},
-    "metrics_missing": {"metric": "ml_prediction_latency_seconds"},
     "metrics_explode": {"series": 5000},
-    "counter_backwards": {"metric": "ml_predictions_total"},
     "log_malformed": {"share": 0.2},
     "log_oversize": {"share": 0.05, "kib": 100},
-    "log_truncate": {},
-    "log_rotate": {},
-    "log_stop": {},
-    "clock_offset": {"offset_s": -120},
 }
+UNSEEN = {"wrong_answers"}
+"""Shown by labels only, which no client here sends back."""
+
+
+def of_the_service(fault: faults.Fault) -> bool:
+    return isinstance(fault, HookFault) and fault.role(STACK) == "model"
+
+
+CASES = {kind: OWN.get(kind, params) for kind, params in EXAMPLES.items() if of_the_service(faults.make(kind, params))}
 
 
 class Live:
     """The service in a process of its own, as much of a LiveStack as its faults ask for."""
 
     def __init__(self, work: Path) -> None:
-        self.stack = Stack.model_validate(YAML(typ="safe").load((FOLDER / "stack.yaml").read_text())).at(FOLDER)
+        self.stack = STACK
         self.work, self.run_id, self.speed = work, "r", 30.0
         self.ports = {"http": free_port(), "control": free_port()}
         self.restart("model")
@@ -123,13 +122,7 @@ def on(live: Live) -> dict[str, Any]:
     return dict(json.loads(call("GET", live.address("model", "control"), "/faults")[1]))
 
 
-def test_every_hook_of_the_stack_is_played(live: Live) -> None:
-    hooks = {name for name, hook in live.stack.hooks.items() if hook.role == "model"}
-    assert hooks == set(CASES) | {"wrong_answers"}
-    assert all(f"hook:{kind}" in faults.needs(kind, EXAMPLES[kind]) for kind in hooks)
-
-
-@pytest.mark.parametrize("kind", CASES)
+@pytest.mark.parametrize("kind", sorted(set(CASES) - UNSEEN))
 def test_a_fault_is_seen_from_its_injection_to_its_heal(kind: str, live: Live) -> None:
     fault = faults.make(kind, CASES[kind])
     fault.heal(live)
@@ -145,7 +138,7 @@ def test_a_fault_is_seen_from_its_injection_to_its_heal(kind: str, live: Live) -
     assert on(live) == {}
 
 
-@pytest.mark.parametrize("kind", CASES)
+@pytest.mark.parametrize("kind", sorted(set(CASES) - UNSEEN))
 def test_what_is_taken_back_at_once_is_not_witnessed(kind: str, live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "tocsin.harness.faults.bases.hook.call", lambda *_, **__: (200, "{}")
