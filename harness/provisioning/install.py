@@ -84,13 +84,13 @@ class _Installer:
         apt.update()
         return apt
 
-    def _unpack_packages(self, bundle: str, place: Path) -> None:
+    def _unpack_packages(self, bundle: str, destination: Path) -> None:
         began = time.monotonic()
         debs = self._apt.fetch(BUNDLES[bundle])
         tree = self._empty_folder(f"tree-{bundle}")
         unpack_debs(debs, tree)
         relocate_alertmanager(tree)
-        move_into_place(tree, place)
+        move_into_place(tree, destination)
         took_s = time.monotonic() - began
         self.report(f"Unpacked {bundle}: {len(debs)} package(s), {size_mb(debs):.0f} MB, {took_s:.0f} s.")
 
@@ -115,11 +115,11 @@ class _Installer:
             environment["MAVEN_OPTS"] = f"{os.environ.get('MAVEN_OPTS', '')} {trust}".strip()
         command = shutil.which("mvn")
         if command is None:
-            place = self.work / "maven"  # used once, so it goes with the rest of the folder
+            destination = self.work / "maven"  # used once, so it goes with the rest of the folder
             if java.origin == "cache":
                 self._apt.consider_installed(self._apt.fetched(BUNDLES["java"]))
-            self._unpack_packages("maven", place)
-            command = str(place / "usr/share/maven/bin/mvn")
+            self._unpack_packages("maven", destination)
+            command = str(destination / "usr/share/maven/bin/mvn")
         return Maven(command=Path(command), environment=environment, work=self.work)
 
     def _empty_folder(self, name: str) -> Path:

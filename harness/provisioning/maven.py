@@ -26,7 +26,7 @@ _BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.
 
 @dataclass(frozen=True, kw_only=True)
 class Maven:
-    """The Maven command. `environment` holds JAVA_HOME and whatever else it needs."""
+    """The Maven command. `environment` holds JAVA_HOME and what else it needs."""
 
     command: Path
     environment: Mapping[str, str]

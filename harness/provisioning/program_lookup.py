@@ -52,7 +52,7 @@ class _Unfit(Exception):
 
 
 def look_up_all(names: Iterable[str], cache: Path) -> dict[str, Program | Absent]:
-    """Look up several programs at once; each is asked in a process of its own."""
+    """Look up several programs side by side."""
     wanted = tuple(dict.fromkeys(names))
     with ThreadPoolExecutor(max_workers=max(1, len(wanted))) as pool:
         return dict(zip(wanted, pool.map(lambda name: look_up(name, cache), wanted), strict=True))

@@ -192,14 +192,14 @@ def verify_sha512(file: Path, expected: str) -> None:
         )
 
 
-def move_into_place(tree: Path, place: Path) -> None:
-    """Make `tree` readable by every user and rename it to `place`; what was there before is removed."""
+def move_into_place(tree: Path, destination: Path) -> None:
+    """Make `tree` readable by every user and rename it to `destination`; what was there before is removed."""
     _make_readable(tree)
-    old = place.with_name(f".old-{place.name}-{time.time_ns()}")
-    place.parent.mkdir(parents=True, exist_ok=True)
-    if place.exists():
-        place.rename(old)
-    tree.rename(place)
+    old = destination.with_name(f".old-{destination.name}-{time.time_ns()}")
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    if destination.exists():
+        destination.rename(old)
+    tree.rename(destination)
     shutil.rmtree(old, ignore_errors=True)
 
 

@@ -40,7 +40,7 @@ class ContainerPlaces(Places):
 
     def rule_roots(self) -> tuple[str, ...]:
         """Return the folders in containers that may hold rule files: where rendered folders are mounted."""
-        return tuple(inside for inside, place in self.stack.paths.items() if place.startswith("{config}"))
+        return tuple(folder for folder, source in self.stack.paths.items() if source.startswith("{config}"))
 
     def reader(self, folder: str) -> str | None:
         """Return the role whose container reads a rendered folder."""

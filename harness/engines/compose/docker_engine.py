@@ -42,7 +42,7 @@ class Docker:
     def run(self, argv: Sequence[str], *, within_s: float = _ASK_S, log: Path | None = None) -> str:
         """Run `docker ARGV...` and return its output; both streams are appended to `log`.
 
-        CliFailed with its last lines if it fails or takes longer. Its session of its own keeps Ctrl-C from it.
+        CliFailed with its last lines if it fails or takes longer. Ctrl-C does not reach it: it is in another session.
         """
         command = " ".join(("docker", *argv[:2]))
         try:

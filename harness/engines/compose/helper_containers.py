@@ -34,8 +34,8 @@ def copy_code(work: Path) -> None:
     shutil.copytree(package / "harness" / "sidecars", target / "harness" / "sidecars", ignore=ignored)
     for name in ("__init__.py", "harness/__init__.py"):
         shutil.copyfile(package / name, target / name)
-    for place in (work / CODE, *(work / CODE).rglob("*")):
-        place.chmod(0o755 if place.is_dir() else 0o644)
+    for path in (work / CODE, *(work / CODE).rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
 
 
 def pager(places: Places, image: str, user: str) -> ComposeDict:

@@ -89,7 +89,7 @@ def json_objects(lines: Iterable[str | bytes]) -> list[dict[str, object]]:
 
 
 def append_json_line(path: Path, content: Mapping[str, object]) -> None:
-    """Append an object as a line of its own, also after half a line of a killed writer; safe on disk on return."""
+    """Append an object as a new line, also after half a line of a killed writer; safe on disk on return."""
     line = json.dumps(content, default=str).encode() + b"\n"
     with path.open("a+b") as file:
         if file.tell():

@@ -2,7 +2,7 @@
 
 `python -m tocsin.harness.engines.guardian.guardian WORK RUN_ID FOLDER [RECORD]`. The harness holds the other end of our
 stdin: a line `done` means that it has cleaned up itself, the end of the stream without it that it died. With RECORD the
-stack is somebody else's: every fault in that file is healed, and no process or folder is touched.
+stack belongs to another process: every fault in that file is healed, and no process or folder is touched.
 Standard library only, so that it watches within milliseconds.
 """
 
@@ -31,7 +31,7 @@ AGAIN_S = 1.0
 FOLDER_S = 1.0
 """Time budget for removing the work folder."""
 THEIRS_S = 60.0
-"""Time budget for healing a stack of somebody else; `undo` needs less where its roles start faster."""
+"""Time budget for healing a stack that stays up; `undo` limits itself to what its roles need."""
 _LATE_S = 0.5
 _PROJECT = Path(tocsin.__file__).resolve().parent.parent
 
@@ -109,13 +109,13 @@ def heal_only(work: Path, record_file: Path) -> CleanupResult:
 
 
 def _heal(work: Path, record: GuardRecord, within_s: float, *options: str) -> tuple[list[str], list[str]]:
-    """Let a process of its own heal; return the names of healed faults, and a sentence for each that was not."""
+    """Heal in another process; return the names of healed faults, and a sentence for each that was not healed."""
     if not _unhealed(record, options):
         return [], []
     output, failure = _run_undo([str(work), "--record", str(record.path), *options], within_s)
     lines = json_objects(output.splitlines())
     healed = [str(line["healed"]) for line in lines if "healed" in line]
-    reasons = {line["left"]: line.get("why") for line in lines if "left" in line}
+    reasons = {str(line["left"]): line.get("why") for line in lines if "left" in line}
     default = failure or "no reason is known"
     left = [f"Fault {name} is not healed: {reasons.get(name) or default}." for name in _unhealed(record, options)]
     return healed, left

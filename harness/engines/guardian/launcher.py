@@ -28,7 +28,7 @@ class Guardian:
         """Start the guardian of a run and wait until it watches; StackError if it does not.
 
         It will remove `work`, which need not exist yet; `folder` is the run directory. With `record` the stack in
-        `work` is somebody else's: the guardian heals the faults of that file and touches no process or folder.
+        `work` belongs to another process: the guardian heals the faults of that file and touches nothing else.
         """
         arguments = [str(work), run_id, str(folder)]
         if record is not None:

@@ -1,4 +1,4 @@
-"""Takes down what a dead run left running, on whatever engine. Standard library only: the guardian imports this."""
+"""Takes down what a dead run left running, on any engine. Standard library only: the guardian imports this."""
 
 from __future__ import annotations
 
