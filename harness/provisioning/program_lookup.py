@@ -63,13 +63,9 @@ def look_up(name: str, cache: Path) -> Program | Absent:
     spec = MANIFEST.get(name)
     if spec is None:
         return Absent(name=name, wanted=f"{name}, which is not one of {', '.join(MANIFEST)}")
-    candidates, examine = _candidates(spec, cache), _examine
-    if name == "elasticsearch":
-        examine = _examine_elasticsearch
-        if home := os.environ.get("ES_HOME"):
-            candidates = iter([(Path(home, "bin", "elasticsearch"), "ES_HOME")])
+    examine = _examine_elasticsearch if name == "elasticsearch" else _examine
     seen: list[str] = []
-    for path, origin in candidates:
+    for path, origin in _candidates(spec, cache):
         try:
             return examine(spec, path, origin, cache)
         except _Unfit as reason:
@@ -78,6 +74,11 @@ def look_up(name: str, cache: Path) -> Program | Absent:
 
 
 def _candidates(spec: ProgramSpec, cache: Path) -> Iterator[tuple[Path, str]]:
+    """Yield (path, origin); ES_HOME, where it is set, is the only one for Elasticsearch."""
+    home = os.environ.get("ES_HOME")
+    if home and spec.name == "elasticsearch":
+        yield Path(home, "bin", "elasticsearch"), "ES_HOME"
+        return
     folders = [folder for folder in os.environ.get("PATH", "").split(os.pathsep) if folder]
     on_path = [Path(folder, binary) for folder in folders for binary in (spec.name, *spec.aliases)]
     beside = [path for pattern in spec.beside for path in sorted(ROOT.glob(pattern))]

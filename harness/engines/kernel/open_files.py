@@ -77,12 +77,9 @@ def _set(process: psutil.Process, soft: int, hard: int) -> None:
     """Set the limits of a process; as its own user where root lacks CAP_SYS_RESOURCE."""
     try:
         process.rlimit(psutil.RLIMIT_NOFILE, (soft, hard))
+        return
     except psutil.AccessDenied:
-        _set_as_owner(process, soft, hard)
-
-
-def _set_as_owner(process: psutil.Process, soft: int, hard: int) -> None:
-    limits = f"{soft}:{hard}".replace("-1", "unlimited")
+        limits = f"{soft}:{hard}".replace("-1", "unlimited")
     argv = ["prlimit", f"--pid={process.pid}", f"--nofile={limits}"]
     try:
         user, group = process.uids().real, process.gids().real
@@ -102,7 +99,6 @@ def _key(process: psutil.Process) -> str:
 def _read(file: Path) -> dict[str, list[int]]:
     """Return `pid start-time` -> [soft, hard]; empty when nothing was written down."""
     try:
-        content: dict[str, list[int]] = json.loads(file.read_text(encoding="utf-8"))
+        return dict(json.loads(file.read_text(encoding="utf-8")))
     except OSError:
         return {}
-    return content

@@ -77,11 +77,8 @@ def kill_run(run_id: str, within_s: float, reap: Callable[[], None] = lambda: No
 def remove_folder(folder: Path, within_s: float = 2.0) -> bool:
     """Remove a folder, again while a process still writes into it; return whether it is gone."""
     deadline = time.monotonic() + within_s
-    while folder.exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        if not folder.exists():
-            return True
-        if time.monotonic() > deadline:
-            return False
+    shutil.rmtree(folder, ignore_errors=True)
+    while folder.exists() and time.monotonic() < deadline:
         time.sleep(_AGAIN_S)
-    return True
+        shutil.rmtree(folder, ignore_errors=True)
+    return not folder.exists()

@@ -34,11 +34,16 @@ def ask_once(address: str, path: str, within_s: float, padding: str = "") -> Edg
 
     `padding` is sent along as a header, so that a narrow edge slows the request down too.
     """
+    host, _, port = address.rpartition(":")
+    connection = http.client.HTTPConnection(host, int(port), timeout=within_s)
+    headers = {"X-Padding": padding} if padding else {}
     began = time.monotonic()
     how: How = "answered"
     size = 0
     try:
-        size = _get(address, path, within_s, padding)
+        connection.request("GET", path, headers=headers)
+        response = connection.getresponse()
+        size = len(response.read()) + len(str(response.headers)) + len(padding)
     except ConnectionRefusedError:
         how = "refused"
     except TimeoutError:
@@ -47,20 +52,9 @@ def ask_once(address: str, path: str, within_s: float, padding: str = "") -> Edg
         how = "cut"
     except (OSError, http.client.HTTPException):
         how = "reset"
-    return EdgeAnswer(how=how, took_s=time.monotonic() - began, size=size)
-
-
-def _get(address: str, path: str, within_s: float, padding: str) -> int:
-    """Return how many bytes the answer and the padding have."""
-    host, _, port = address.rpartition(":")
-    connection = http.client.HTTPConnection(host, int(port), timeout=within_s)
-    headers = {"X-Padding": padding} if padding else {}
-    try:
-        connection.request("GET", path, headers=headers)
-        response = connection.getresponse()
-        return len(response.read()) + len(str(response.headers)) + len(padding)
     finally:
         connection.close()
+    return EdgeAnswer(how=how, took_s=time.monotonic() - began, size=size)
 
 
 if __name__ == "__main__":
