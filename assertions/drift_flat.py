@@ -6,6 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from tocsin.harness.declarations.references import Args, FeatureName
+from tocsin.harness.declarations.signal_names import LabelledMetric
 from tocsin.harness.evidence.check_bounds import phase_interval, rounded, scope_interval
 from tocsin.harness.evidence.evidence import Evidence
 from tocsin.harness.evidence.interval import Interval
@@ -26,47 +27,50 @@ class Flat(Args):
 
 def judge(evidence: Evidence, args: Flat) -> Finding:
     """Look at the detected gauge of every other feature, at each scrape of the window."""
-    drift = evidence.signals.drift
     place = scope_interval(evidence, args)
-    features = [one for one in evidence.run["features"] if one not in args.spared]
-    if drift is None or not features:
-        return unknown("No feature is left to look at." if drift else "The stack declares no drift gauge.")
-    due = _due(evidence, place)
-    short, risen, fewest = [], [], np.inf
+    if evidence.signals.drift is None:
+        return unknown("The stack declares no drift gauge.")
+    features = [feature for feature in evidence.run["features"] if feature not in args.spared]
+    if not features:
+        return unknown("No feature is left to look at.")
+    detected = evidence.signals.drift.detected
+    due = _due(evidence, detected, place)
+    short, risen, counts = [], [], []
     for feature in features:
-        times, values = _samples(evidence, feature, place)
-        fewest = min(fewest, len(times))
-        up = np.flatnonzero(values > 0)
-        if len(up):
-            at_s = (float(times[up[0]]) - phase_interval(evidence, None).start) * evidence.speed
+        times, values = _samples(evidence, detected, feature, place)
+        counts.append(len(times))
+        rises = times[values > 0]
+        if len(rises):
+            at_s = (float(rises[0]) - phase_interval(evidence, None).start) * evidence.speed
             risen.append(f"{feature} at {rounded(at_s)} s")
-        if np.count_nonzero(~np.isnan(values)) < max(FEWEST, ENOUGH * due):
-            short.append(f"{feature} ({np.count_nonzero(~np.isnan(values))} samples of {due:.0f} due)")
+        known = np.count_nonzero(~np.isnan(values))
+        if known < max(FEWEST, ENOUGH * due):
+            short.append(f"{feature} ({known} samples of {due:.0f} due)")
+    figures = {"features": len(features)}
     if risen:
-        return failed(f"Drift was detected where none was sent: {', '.join(risen)}.", features=len(features))
+        return failed(f"Drift was detected where none was sent: {', '.join(risen)}.", **figures)
     if short:
-        return unknown(f"Too few samples to tell: {', '.join(short)}.", features=len(features))
-    return passed(f"{len(features)} features stayed flat over at least {fewest} samples each.", features=len(features))
+        return unknown(f"Too few samples to tell: {', '.join(short)}.", **figures)
+    return passed(f"{len(features)} features stayed flat over at least {min(counts)} samples each.", **figures)
 
 
-def _samples(evidence: Evidence, feature: str, place: Interval) -> tuple[np.ndarray, np.ndarray]:
+def _samples(
+    evidence: Evidence, detected: LabelledMetric, feature: str, place: Interval
+) -> tuple[np.ndarray, np.ndarray]:
     """Return times and values of the feature's gauge within the window; of several series all samples, by time."""
-    drift = evidence.signals.drift
-    assert drift is not None
-    found = evidence.metrics.select(drift.detected.metric, **{drift.detected.label: feature})
-    times = np.concatenate([np.empty(0), *(one.t for one in found)])
-    values = np.concatenate([np.empty(0), *(one.v for one in found)])
+    every = evidence.metrics.select(detected.metric, **{detected.label: feature})
+    times = np.concatenate([np.empty(0), *(series.t for series in every)])
+    values = np.concatenate([np.empty(0), *(series.v for series in every)])
     inside = (times >= place.start) & (times <= place.end)
     order = np.argsort(times[inside], kind="stable")
     return times[inside][order], values[inside][order]
 
 
-def _due(evidence: Evidence, place: Interval) -> float:
+def _due(evidence: Evidence, detected: LabelledMetric, place: Interval) -> float:
     """Return the scrapes due in the window, less those in which a fault blinds metrics or drift on purpose."""
     holes = [*planned_blindness(evidence, "metrics"), *planned_blindness(evidence, "drift")]
     seen_s = sum(part.seconds for part in cut_out(place, holes))
-    drift = evidence.signals.drift
-    jobs = {one.labels.get("job", "") for one in evidence.metrics.select(drift.detected.metric)} if drift else {""}
+    jobs = {series.labels.get("job", "") for series in evidence.metrics.select(detected.metric)}
     return seen_s / max(evidence.scrape_s(job) for job in jobs or {""})
 
 

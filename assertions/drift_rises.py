@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
 
 from tocsin.harness.declarations.references import Bounded, FeatureName
 from tocsin.harness.evidence.check_bounds import Bound, onset_bound
@@ -21,33 +21,35 @@ class Rises(Bounded):
 def judge(evidence: Evidence, args: Rises) -> Finding:
     """Compare the first 1 of the feature's detected gauge with the bound; it must be 0 before."""
     bound = onset_bound(evidence, args)
-    found = _series(evidence, args)
-    if not found:
+    every = _series(evidence, args)
+    if not every:
         return unknown(f"No series says whether drift of {args.feature} was detected.")
-    before = [at(series, bound.begun) for series in found]
-    if any(value is None for value in before):
+    before = [at(series, bound.begun) for series in every]
+    if None in before:
         return unknown(f"The drift of {args.feature} was never sampled before {bound.event}.")
     if any(value != 0 for value in before):
         return unknown(f"Drift of {args.feature} was already detected (or NaN) before {bound.event}.")
-    rise = _rise(found, bound)
-    if rise is None:
-        last = max(float(series.t[-1]) for series in found)
-        if last + 1.6 * evidence.scrape_s(found[0].labels.get("job", "")) < bound.deadline:
+    rises = _rises(every, bound)
+    if not rises:
+        last = max(float(series.t[-1]) for series in every)
+        if last + 1.6 * evidence.scrape_s(every[0].labels.get("job", "")) < bound.deadline:
             return unknown(f"The record of {args.feature}'s drift ended before the {bound} was over, still at 0.")
         return failed(f"Drift of {args.feature} not detected {bound.when(bound.deadline)} ({bound}).")
-    late = rise > bound.deadline
-    answer = failed if late else passed
-    return answer(
-        f"Drift of {args.feature} detected {'only ' * late}{bound.when(rise)} ({bound}).",
-        detected_s=round(bound.after_s(rise), 3), bound_s=bound.total_s, fixed_s=dict(bound.fixed_s),
-    )  # fmt: skip
+    first = min(rises)
+    figures = {
+        "detected_s": round(bound.after_s(first), 3),
+        "bound_s": bound.total_s,
+        "fixed_s": dict(bound.fixed_s),
+    }
+    if first > bound.deadline:
+        return failed(f"Drift of {args.feature} detected only {bound.when(first)} ({bound}).", **figures)
+    return passed(f"Drift of {args.feature} detected {bound.when(first)} ({bound}).", **figures)
 
 
 def window(evidence: Evidence, args: Rises) -> Interval:
     """From where the gauge must still be 0 to its rise, else to the end of the bound."""
     bound = onset_bound(evidence, args)
-    rise = _rise(_series(evidence, args), bound)
-    return Interval(start=bound.begun, end=bound.deadline if rise is None else min(rise, bound.deadline))
+    return Interval(start=bound.begun, end=min([*_rises(_series(evidence, args), bound), bound.deadline]))
 
 
 def _series(evidence: Evidence, args: Rises) -> list[Series]:
@@ -57,10 +59,10 @@ def _series(evidence: Evidence, args: Rises) -> list[Series]:
     return evidence.metrics.select(drift.detected.metric, **{drift.detected.label: args.feature})
 
 
-def _rise(found: list[Series], bound: Bound) -> float | None:
-    """Return the time of the first sample above 0 after `begun`, in any of the series."""
-    rises = [one.t[(one.t > bound.begun) & (one.v > 0)] for one in found]
-    return min((float(times[0]) for times in rises if np.size(times)), default=None)
+def _rises(every: Sequence[Series], bound: Bound) -> list[float]:
+    """Return, of each series that rises above 0 after `begun`, the time of its first such sample."""
+    rises = [series.t[(series.t > bound.begun) & (series.v > 0)] for series in every]
+    return [float(times[0]) for times in rises if len(times)]
 
 
 CHECK = Check(

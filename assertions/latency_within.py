@@ -33,26 +33,37 @@ class Within(Args):
 
 def judge(evidence: Evidence, args: Within) -> Finding:
     """Count the requests over the bound; pass or fail only where chance alone does not explain the count."""
-    load = _asked(evidence, args)
+    load = _offered(evidence, args)
     if not len(load):
         return unknown("No request was sent there.")
     sure, perhaps = _over(load, args.bound)
     count, allowed = len(load), 1 - args.quantile
-    figures = {"requests": count, "over": sure, "perhaps_over": perhaps, "bound_s": args.bound, **_seen(load, args)}
-    name, told = _name(args), _told(load, sure + perhaps, args)
+    figures = {
+        "requests": count,
+        "over": sure,
+        "perhaps_over": perhaps,
+        "bound_s": args.bound,
+        "seen_ms": _seen_ms(load, args),
+    }
+    name, story = f"p{100 * args.quantile:g} within {1000 * args.bound:g} ms", _story(load, sure + perhaps, args)
     if binomial_at_most(sure + perhaps, count, allowed) <= 1 - args.confidence:
-        return passed(f"{name}: {told}.", **figures)
+        return passed(f"{name}: {story}.", **figures)
     if 1 - binomial_at_most(sure - 1, count, allowed) <= 1 - args.confidence:
-        return failed(f"{name} does not hold: {told}.", **figures)
+        return failed(f"{name} does not hold: {story}.", **figures)
+    story = f"{name} cannot be told: {story}"
     if perhaps and 1 - binomial_at_most(sure + perhaps - 1, count, allowed) <= 1 - args.confidence:
         cut = f"{perhaps} were given up before the bound was over, so it may have held for them"
-        return unknown(f"{name} cannot be told: {told}; {cut}. Use a bound below the time-out.", **figures)
+        return unknown(f"{story}; {cut}. Use a bound below the time-out.", **figures)
     needed = trials_needed((sure + perhaps) / count, allowed, args.confidence)
     figures["needed"] = needed
-    return unknown(f"{name} cannot be told: {told}; {_more(needed, args)}", **figures)
+    if needed is None:
+        near = f"the share over it is too near {100 * allowed:.3g} %, or above, for any sample to prove it"
+        return unknown(f"{story}; {near}.", **figures)
+    more = f"at this share {needed} requests are needed: play longer or at a higher rate"
+    return unknown(f"{story}; {more}.", **figures)
 
 
-def _asked(evidence: Evidence, args: Within) -> Load:
+def _offered(evidence: Evidence, args: Within) -> Load:
     """Return the load that was due in the window, of the kinds that are looked at."""
     window = scope_interval(evidence, args)
     kinds = args.kinds
@@ -79,33 +90,28 @@ def _over(load: Load, bound_s: float) -> tuple[int, int]:
     return int(sure), int(np.count_nonzero(open_ended))
 
 
-def _seen(load: Load, args: Within) -> dict[str, float | None]:
+def _seen_ms(load: Load, args: Within) -> float | None:
     """Return the quantile as it was seen, without an answer counted as longer than all; None if it is one of those."""
     good = (load.outcome == ANSWERED) & (load.status < _ERRORS)
-    took_s = np.where(good, load.done - load.intended, np.inf)
-    at = quantile(took_s, args.quantile)
-    return {"seen_ms": round(1000 * at, 3) if np.isfinite(at) else None}
+    took_s = quantile(np.where(good, load.done - load.intended, np.inf), args.quantile)
+    if np.isfinite(took_s):
+        return round(1000 * took_s, 3)
+    return None
 
 
-def _told(load: Load, over: int, args: Within) -> str:
-    seen = _seen(load, args)["seen_ms"]
-    words = "no answer in time" if seen is None else f"{seen:g} ms"
+def _story(load: Load, over: int, args: Within) -> str:
+    seen_ms, seen = _seen_ms(load, args), "no answer in time"
+    if seen_ms is not None:
+        seen = f"{seen_ms:g} ms"
     answered = load.outcome == ANSWERED
-    silent, errors = np.count_nonzero(~answered), np.count_nonzero(answered & (load.status >= _ERRORS))
-    parts = [f"{silent} without an answer"] if silent else []
-    parts += [f"{errors} answered 5xx"] if errors else []
-    among = f" ({', '.join(parts)})" if parts else ""
-    return f"seen {words}, {over} of {len(load)} requests over it{among}, at {100 * args.confidence:g} % confidence"
-
-
-def _name(args: Within) -> str:
-    return f"p{100 * args.quantile:g} within {1000 * args.bound:g} ms"
-
-
-def _more(needed: int | None, args: Within) -> str:
-    if needed is None:
-        return f"the share over it is too near {100 * (1 - args.quantile):.3g} %, or above, for any sample to prove it."
-    return f"at this share {needed} requests are needed: play longer or at a higher rate."
+    counts = {
+        "without an answer": np.count_nonzero(~answered),
+        "answered 5xx": np.count_nonzero(answered & (load.status >= _ERRORS)),
+    }
+    among = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+    if among:
+        among = f" ({among})"
+    return f"seen {seen}, {over} of {len(load)} requests over it{among}, at {100 * args.confidence:g} % confidence"
 
 
 CHECK = Check(

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 from pydantic import Field
 
 from tocsin.harness.core.statistics import distance, distance_allowed, poisson_surprise, quantile
 from tocsin.harness.declarations.references import Args
-from tocsin.harness.evidence.check_bounds import cut_off, scope_interval
-from tocsin.harness.evidence.delivered_load import Load, PhaseLoad, cpu_share, phase_loads, reached_limits
+from tocsin.harness.evidence.check_bounds import cut_off, phase_interval, scope_interval
+from tocsin.harness.evidence.delivered_load import Load, PhaseLoad, cpu_shares, phase_loads, reached_limits
 from tocsin.harness.evidence.evidence import Evidence
 from tocsin.harness.evidence.interval import Interval
 from tocsin.harness.evidence.requests import DROPPED
@@ -66,63 +65,67 @@ class Part:
 
 def judge(evidence: Evidence, args: Delivered) -> Finding:
     """Look for lost workers, then compare what was asked, due and sent: in all, per phase, per second, gap by gap."""
-    window = scope_interval(evidence, args)
+    window, cut, until = scope_interval(evidence, args), cut_off(evidence), math.inf
+    if cut is not None:
+        until = cut[0]
     lost = list(_lost(evidence, window))
     if lost:
         return failed(f"The load was not sent whole: {'; '.join(lost)}.")
     if not len(Load.of(evidence)):
         return unknown("No request of the traffic is recorded.")
-    cut = cut_off(evidence)
-    gaps = blind_intervals(evidence, "requests", _until(window, math.inf if cut is None else cut[0]))
+    # what follows the end of play was never asked for
+    played = Interval(start=window.start, end=max(min(window.end, until), window.start))
+    gaps = blind_intervals(evidence, "requests", played)
     if gaps:
         return unknown(f"The records of the requests are not whole: {gaps[0][1].rstrip('.')}.")
-    never = [] if cut or args.during else _never_played(evidence, args)
-    found = list(phase_loads(evidence, window, math.inf if cut is None else cut[0]))
-    if never or not found:
+    never = []
+    if cut is None and not args.during:
+        never = _never_played(evidence, args)
+    phases = list(phase_loads(evidence, window, until))
+    if never or not phases:
         return unknown(f"Never played: {', '.join(never) or args.phase or 'any phase'}.")
-    return _judged(evidence, found, args.tolerance)
+    return _compare(evidence, phases, args.tolerance)
 
 
-def _until(window: Interval, end: float) -> Interval:
-    """Return the part of a window that was played: what follows the end of play was never asked for."""
-    return Interval(start=window.start, end=max(min(window.end, end), window.start))
-
-
-def _judged(evidence: Evidence, found: Sequence[PhaseLoad], tolerance: float) -> Finding:
-    begun = np.concatenate([piece.load.begun for piece in found])
-    opened = [piece for piece in found if piece.asked.gaps != "closed"]
-    parts = {piece.name: _part(piece, begun, tolerance) for piece in opened}
-    whole = _whole(parts.values(), tolerance)
-    dropped = sum(int(np.count_nonzero(piece.load.outcome == DROPPED)) for piece in found)
-    lateness, late_ms = _lateness(np.concatenate([piece.load.late_s for piece in found]))
-    closed = [_closed(piece, tolerance) for piece in found if piece.asked.gaps == "closed"]
-    off = {name: part for name, part in {**parts, "all phases": whole}.items() if part.off}
-    problems = [f"{name}: {_told(part)}" for name, part in off.items()]
-    problems += list(_seconds(opened, begun, tolerance)) if not off else []
-    problems += [problem for piece in opened if (problem := _spacing(piece))]
-    problems += [problem for _, problem in closed if problem]
-    if late_ms and late_ms["p99"] > 1000 * LATE_S:
-        problems.append(f"it came late: p99 of the schedule error over {1000 * LATE_S:.0f} ms")
+def _compare(evidence: Evidence, phases: Sequence[PhaseLoad], tolerance: float) -> Finding:
+    begun = np.concatenate([phase.load.begun for phase in phases])
+    open_loops = [phase for phase in phases if phase.asked.gaps != "closed"]
+    closed_loops = [phase for phase in phases if phase.asked.gaps == "closed"]
+    parts = {phase.name: _part(phase, begun, tolerance) for phase in open_loops}
+    total = _total(list(parts.values()), tolerance)
+    lateness_ms = _lateness_ms(np.concatenate([phase.load.late_s for phase in phases]))
+    late_ms = {name: round(value, 3) for name, value in lateness_ms.items()}
+    dropped = sum(int(np.count_nonzero(phase.load.outcome == DROPPED)) for phase in phases)
     reached = list(reached_limits(evidence, dropped))
-    story = f"{dropped} never sent, {lateness}"
-    shares = [share for fact in evidence.facts("traffic_done") if (share := cpu_share(fact.more)) is not None]
-    figures: dict[str, Any] = {
-        "asked": whole.asked, "sent": len(begun), "dropped": dropped, "late_ms": late_ms,
-        "late_ms_p99": late_ms and late_ms["p99"], "cpu_share": [round(share, 3) for share in shares],
-        "phases": {name: asdict(part) for name, part in parts.items()}, "limits": [what for what, _ in reached],
-        "gap_distance": {piece.name: _distances(piece) for piece in opened if piece.asked.gaps == "poisson"},
+    problems = [f"{name}: {_rates(part)}" for name, part in {**parts, "all phases": total}.items() if part.off]
+    if not problems:
+        problems += _seconds(open_loops, begun, tolerance)
+    problems += filter(None, map(_spacing, open_loops))
+    problems += [_closed_loop(phase) for phase in closed_loops if _idle(phase, tolerance)]
+    if late_ms.get("p99", 0.0) > 1000 * LATE_S:
+        problems.append(f"it came late: p99 of the schedule error over {1000 * LATE_S:.0f} ms")
+    shares = cpu_shares(evidence)
+    figures: dict[str, object] = {
+        "asked": total.asked, "sent": len(begun), "dropped": dropped, "late_ms": late_ms or None,
+        "late_ms_p99": late_ms.get("p99"), "cpu_share": [round(share, 3) for share in shares],
+        "phases": {name: asdict(part) for name, part in parts.items()}, "limits": [limit for limit, _ in reached],
+        "gap_distance": {phase.name: _distances(phase) for phase in open_loops if phase.asked.gaps == "poisson"},
     }  # fmt: skip
+    lateness = f"({dropped} never sent, {_lateness(lateness_ms)})"
     if problems:
-        return failed(f"The load was off: {'; '.join(problems)} ({story}). {_advice(reached)}", **figures)
-    told = [f"Asked {whole.asked:.0f}, sent {whole.sent} requests"] if opened else []
-    told += [words for words, _ in closed]
-    limit = f". {_advice(reached)}" if dropped else "."
-    return passed(f"{'; '.join(told)} ({story}){limit}", **figures)
+        return failed(f"The load was off: {'; '.join(problems)} {lateness}. {_advice(reached)}", **figures)
+    story = [_closed_loop(phase) for phase in closed_loops]
+    if open_loops:
+        story.insert(0, f"Asked {total.asked:.0f}, sent {total.sent} requests")
+    advice = ""
+    if dropped:
+        advice = f" {_advice(reached)}"
+    return passed(f"{'; '.join(story)} {lateness}.{advice}", **figures)
 
 
 def _lost(evidence: Evidence, window: Interval) -> Iterator[str]:
     """Yield the workers that were not heard of in the window: what they should have sent was not."""
-    back: dict[Any, list[float]] = {}
+    back: dict[object, list[float]] = {}
     for fact in evidence.facts("worker_back"):
         back.setdefault(fact.more.get("worker"), []).append(float(fact.more.get("at", fact.at)))
     for fact in evidence.facts("worker_lost"):
@@ -130,102 +133,107 @@ def _lost(evidence: Evidence, window: Interval) -> Iterator[str]:
         until = min((at for at in back.get(worker, []) if at >= since), default=math.inf)
         if since < window.end and until > window.start:
             share, reason = 100 * float(fact.more.get("share", 0)), str(fact.more.get("reason", "")).rstrip(".")
-            after_s = since - (evidence.play.start if evidence.play else since)
+            after_s = since - phase_interval(evidence, None).start
             yield f"worker {worker}, which sends {share:.0f} % of it, was lost {after_s:.1f} wall s into play: {reason}"
 
 
 def _never_played(evidence: Evidence, args: Delivered) -> list[str]:
-    names = [str(one["name"]) for one in evidence.run["phases"] if args.phase in (None, one["name"])]
+    names = [str(phase["name"]) for phase in evidence.run["phases"] if args.phase in (None, phase["name"])]
     return [name for name in names if name not in evidence.phases]
 
 
-def _part(piece: PhaseLoad, begun: np.ndarray, tolerance: float) -> Part:
+def _part(phase: PhaseLoad, begun: np.ndarray, tolerance: float) -> Part:
     """Return what was asked and sent in one phase, over the wall seconds it was really played."""
-    asked, span = piece.total, piece.window
+    asked, span, noise = phase.total, phase.window, FEWEST_OFF
+    if phase.asked.gaps == "poisson":
+        noise = NOISE_SIGMAS * math.sqrt(asked)
     sent = int(np.count_nonzero((begun >= span.start) & (begun < span.end)))
-    noise = NOISE_SIGMAS * math.sqrt(asked) if piece.asked.gaps == "poisson" else FEWEST_OFF
     return Part(asked=asked, sent=sent, seconds=span.seconds, noise=noise, allowed=max(tolerance * asked, noise))
 
 
-def _whole(parts: Iterable[Part], tolerance: float) -> Part:
+def _total(parts: Sequence[Part], tolerance: float) -> Part:
     """Return the sum of all phases; their noise is independent and adds in squares."""
-    parts = list(parts)
-    asked, noise = sum(one.asked for one in parts), math.hypot(*(one.noise for one in parts))
-    sent, seconds = sum(one.sent for one in parts), sum(one.seconds for one in parts)
+    asked, noise = sum(part.asked for part in parts), math.hypot(*(part.noise for part in parts))
+    sent, seconds = sum(part.sent for part in parts), sum(part.seconds for part in parts)
     return Part(asked=asked, sent=sent, seconds=seconds, noise=noise, allowed=max(tolerance * asked, noise))
 
 
-def _seconds(found: Sequence[PhaseLoad], begun: np.ndarray, tolerance: float) -> Iterator[str]:
+def _seconds(phases: Sequence[PhaseLoad], begun: np.ndarray, tolerance: float) -> Iterator[str]:
     """Yield the phases with seconds in which more or less was sent than chance and the tolerance allow.
 
     The chance is shared by all seconds of all phases, and by stretches of 2, 4, 8 ... of them: at a low rate a single
     second says little.
     """
-    seconds = {piece.name: piece.seconds() for piece in found if piece.declared}
-    limit = math.log(4 * max(sum(len(asked) for _, asked in seconds.values()), 1) / CHANCE)
-    for piece in found:
-        if piece.name not in seconds:
-            continue
-        bounds, asked = seconds[piece.name]
+    declared = [phase for phase in phases if phase.declared]
+    seconds = sum(len(phase.seconds()[1]) for phase in declared)
+    limit = math.log(4 * max(seconds, 1) / CHANCE)
+    for phase in declared:
+        bounds, asked = phase.seconds()
         sent = np.histogram(begun, bounds)[0]
-        for length in 2 ** np.arange(int(np.log2(len(asked))) + 1):
+        for length in (2 ** np.arange(int(np.log2(len(asked))) + 1)).tolist():
             first = np.arange(0, len(asked), length)
-            one, other = np.add.reduceat(asked, first), np.add.reduceat(sent, first)
-            off = np.abs(other - one) > np.maximum(tolerance * one, FEWEST_OFF)
-            if piece.asked.gaps == "poisson":
-                off &= poisson_surprise(other, one) > limit
+            due, made = np.add.reduceat(asked, first), np.add.reduceat(sent, first)
+            off = np.abs(made - due) > np.maximum(tolerance * due, FEWEST_OFF)
+            if phase.asked.gaps == "poisson":
+                off &= poisson_surprise(made, due) > limit
             if off.any():
-                worst = int(np.argmax(np.where(off, np.abs(other - one), -1.0)))
-                what = "seconds" if length == 1 else f"stretches of {length} s"
-                which = f"second {bounds[first[worst]] - piece.start:.0f} asked {one[worst]:.0f}, sent {other[worst]}"
-                yield f"{piece.name}: {np.count_nonzero(off)} of {len(one)} {what} were off, {which}"
+                worst = int(np.argmax(np.where(off, np.abs(made - due), -1.0)))
+                stretches = {1: "seconds"}.get(length, f"stretches of {length} s")
+                which = f"second {bounds[first[worst]] - phase.start:.0f} asked {due[worst]:.0f}, sent {made[worst]}"
+                yield f"{phase.name}: {np.count_nonzero(off)} of {len(due)} {stretches} were off, {which}"
                 break
 
 
-def _spacing(piece: PhaseLoad) -> str:
+def _spacing(phase: PhaseLoad) -> str:
     """Return how the requests that were due were spaced otherwise than asked; empty if they were not."""
-    gaps = piece.gaps(piece.load.intended)
-    if not piece.declared or len(gaps) < FEWEST_GAPS or piece.asked.gaps not in ("poisson", "constant"):
+    gaps, tick = phase.gaps(phase.load.intended), TICK_S * phase.asked.peak_per_s
+    if not phase.declared or len(gaps) < FEWEST_GAPS or phase.asked.gaps not in ("poisson", "constant"):
         return ""
-    if piece.asked.gaps == "poisson":
-        far = distance(-np.expm1(-gaps))
-        allowed = distance_allowed(len(gaps), CHANCE) + TICK_S * piece.asked.peak_per_s
-        law = "exponential ones"
+    if phase.asked.gaps == "poisson":
+        law, far = "exponential ones", distance(-np.expm1(-gaps))
+        allowed = distance_allowed(len(gaps), CHANCE) + tick
     else:
-        even = EVEN_BY + 2 * TICK_S * piece.asked.peak_per_s
-        far, allowed = float(np.mean(np.abs(gaps - 1) > even)), FEWEST_OFF / len(gaps)
-        law = "even ones"
+        law, far = "even ones", float(np.mean(np.abs(gaps - 1) > EVEN_BY + 2 * tick))
+        allowed = FEWEST_OFF / len(gaps)
     if far <= allowed:
         return ""
-    return f"{piece.name}: its {len(gaps)} gaps are {far:.3f} away from {law}, {allowed:.3f} allowed"
+    return f"{phase.name}: its {len(gaps)} gaps are {far:.3f} away from {law}, {allowed:.3f} allowed"
 
 
-def _distances(piece: PhaseLoad) -> dict[str, float]:
+def _distances(phase: PhaseLoad) -> dict[str, float]:
     """Return how far the gaps between requests due, and between requests sent, are from exponential ones."""
-    sent = piece.load.sent[~np.isnan(piece.load.sent)]
-    found = {"due": piece.gaps(piece.load.intended), "sent": piece.gaps(sent)}
-    return {name: round(distance(-np.expm1(-gaps)), 4) for name, gaps in found.items() if len(gaps)}
+    sent = phase.load.sent[~np.isnan(phase.load.sent)]
+    gaps = {"due": phase.gaps(phase.load.intended), "sent": phase.gaps(sent)}
+    return {name: round(distance(-np.expm1(-some)), 4) for name, some in gaps.items() if len(some)}
 
 
-def _closed(piece: PhaseLoad, tolerance: float) -> tuple[str, str]:
-    """Return what a closed loop did, in words, and what was wrong with it, if anything. It has no asked rate."""
-    users, sent, seconds = piece.asked.users, len(piece.load), max(piece.window.seconds, 1e-9)
-    share = piece.busy_share()
-    told = f"{piece.name}: {users} users in a closed loop sent {sent} requests ({sent / seconds:.1f}/s, no rate asked)"
-    words = f"{told}, busy or thinking {100 * share:.1f} % of their time"
-    return words, words if abs(share - 1) > max(tolerance, FEWEST_OFF / max(sent, 1)) else ""
+def _closed_loop(phase: PhaseLoad) -> str:
+    """Return what a closed loop did. It has no asked rate."""
+    users, sent, per_s = phase.asked.users, len(phase.load), len(phase.load) / max(phase.window.seconds, 1e-9)
+    story = f"{phase.name}: {users} users in a closed loop sent {sent} requests ({per_s:.1f}/s, no rate asked)"
+    return f"{story}, busy or thinking {100 * phase.busy_share():.1f} % of their time"
 
 
-def _lateness(late_s: np.ndarray) -> tuple[str, dict[str, float] | None]:
-    """Return the quantiles of sent - intended, in words and in milliseconds."""
+def _idle(phase: PhaseLoad, tolerance: float) -> bool:
+    """Tell whether users of a closed loop were missing for longer than may be."""
+    return abs(phase.busy_share() - 1) > max(tolerance, FEWEST_OFF / max(len(phase.load), 1))
+
+
+def _lateness_ms(late_s: np.ndarray) -> dict[str, float]:
+    """Return the quantiles of sent - intended in milliseconds; none if nothing was sent."""
     if not len(late_s):
-        return "no schedule error known", None
-    p50, p99, most = (1000 * quantile(late_s, share) for share in (0.5, 0.99, 1.0))
-    told = f"schedule error p50 {p50:.1f}, p99 {p99:.1f}, most {most:.1f} ms"
-    return told, {"p50": round(p50, 3), "p99": round(p99, 3), "max": round(most, 3)}
+        return {}
+    shares = {"p50": 0.5, "p99": 0.99, "max": 1.0}
+    return {name: 1000 * quantile(late_s, share) for name, share in shares.items()}
 
 
-def _told(part: Part) -> str:
+def _lateness(late_ms: Mapping[str, float]) -> str:
+    if not late_ms:
+        return "no schedule error known"
+    return f"schedule error p50 {late_ms['p50']:.1f}, p99 {late_ms['p99']:.1f}, most {late_ms['max']:.1f} ms"
+
+
+def _rates(part: Part) -> str:
     seconds = max(part.seconds, 1e-9)
     rates = f"asked {part.asked / seconds:.1f}/s, sent {part.sent / seconds:.1f}/s"
     return f"{rates} ({part.sent} of {part.asked:.0f}, {part.allowed:.0f} may be off)"
@@ -235,7 +243,7 @@ def _advice(reached: Sequence[tuple[str, str]]) -> str:
     """Return which limits were reached and what to do, as sentences."""
     if not reached:
         return "No limit of the generator is known to have been reached; use more workers or a lower rate."
-    return " ".join(f"{what[:1].upper()}{what[1:]}: {remedy}." for what, remedy in reached)
+    return " ".join(f"{limit[:1].upper()}{limit[1:]}: {remedy}." for limit, remedy in reached)
 
 
 CHECK = Check(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from pydantic import Field
@@ -12,10 +11,9 @@ from pydantic import Field
 from tocsin.harness.declarations.references import Args
 from tocsin.harness.evidence.evidence import Evidence
 from tocsin.harness.evidence.logs import Logs
-from tocsin.harness.evidence.requests import KINDS, OUTCOMES
+from tocsin.harness.evidence.requests import ANSWERED, DROPPED
 from tocsin.harness.judging.check import Check, Finding, failed, passed, unknown
-
-_ANSWERED, _DROPPED = OUTCOMES.index("answered"), OUTCOMES.index("dropped")
+from tocsin.harness.judging.client_records import declared
 
 
 class Ledger(Args):
@@ -27,11 +25,21 @@ class Ledger(Args):
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Sides:
-    """Ids, each once and sorted: lines that must come out, and lines that may."""
+class _Balance:
+    """Ids, each once and sorted: of lines that must come out, of those that may, and of what went wrong with others."""
 
     must: np.ndarray
     may: np.ndarray
+    lost: np.ndarray
+    duplicated: np.ndarray
+    changed: np.ndarray
+    strangers: np.ndarray
+    unparsed: int
+
+    @property
+    def misparsed(self) -> int:
+        """How many lines were set aside, or came out with another status than the client saw."""
+        return self.unparsed + len(self.changed)
 
 
 def judge(evidence: Evidence, args: Ledger) -> Finding:
@@ -41,53 +49,71 @@ def judge(evidence: Evidence, args: Ledger) -> Finding:
         return unknown("The stack declares no log pipeline.")
     if not logs.complete:
         return unknown(f"The log pipeline was not read in full: {logs.detail or 'no reason noted'}.")
-    sides = _sides(evidence)
-    if not len(sides.must):
+    balance = _balance(evidence, logs)
+    due = len(balance.must)
+    if not due:
         return unknown("No answered request had to be logged.")
-    ids = logs.documents["id"]
-    lost = np.setdiff1d(sides.must, ids)
-    duplicated = np.union1d(_repeated(ids), _repeated(logs.source["id"]))
-    changed = _changed(evidence, logs)
-    strangers = _strangers(evidence, sides, ids)
-    misparsed = len(logs.unparsed) + len(changed)
+    ids, lost, duplicated = logs.documents["id"], len(balance.lost), len(balance.duplicated)
     figures = {
-        "expected": len(sides.must), "documents": len(ids), "lost": len(lost), "duplicated": len(duplicated),
-        "misparsed": misparsed, "strangers": len(strangers),
+        "expected": due, "documents": len(ids), "lost": lost, "duplicated": duplicated,
+        "misparsed": balance.misparsed, "strangers": len(balance.strangers),
     }  # fmt: skip
-    wrong = [
-        *_over(len(lost), args.lost, "lost", _where_lost(evidence, lost)),
-        *_over(len(duplicated), args.duplicated, "duplicated", _first(duplicated)),
-        *_over(misparsed, args.misparsed, "misparsed", _how_misparsed(logs, changed)),
-        *_over(len(strangers), 0, "that nobody sent or that should not be logged", _first(strangers)),
-    ]
+    wrong = list(_wrong(evidence, args, balance))
     if wrong:
-        return failed(f"Of {len(sides.must)} lines due: {'; '.join(wrong)}.", **figures)
-    optional = np.count_nonzero(np.isin(sides.may, ids))
-    maybe = f", and {optional} of {len(sides.may)} that may or may not be logged" if len(sides.may) else ""
-    borne = f"; borne: {len(lost)} lost, {len(duplicated)} duplicated, {misparsed} misparsed"
-    allowed = borne if len(lost) or len(duplicated) or misparsed else " exactly once"
-    return passed(f"{len(sides.must)} lines due came out{allowed}{maybe}.", **figures)
+        return failed(f"Of {due} lines due: {'; '.join(wrong)}.", **figures)
+    story = f"{due} lines due came out exactly once"
+    if lost or duplicated or balance.misparsed:
+        borne = f"{lost} lost, {duplicated} duplicated, {balance.misparsed} misparsed"
+        story = f"{due} lines due came out; borne: {borne}"
+    if len(balance.may):
+        optional = np.count_nonzero(np.isin(balance.may, ids))
+        story += f", and {optional} of {len(balance.may)} that may or may not be logged"
+    return passed(f"{story}.", **figures)
 
 
-def _sides(evidence: Evidence) -> _Sides:
+def _balance(evidence: Evidence, logs: Logs) -> _Balance:
     """Sort requests by what their outcome and their kind's declaration say about a line. Dropped ones have none."""
-    rows = evidence.requests
-    logged = np.array([evidence.run["kinds"].get(kind, {}).get("logged", "maybe") for kind in KINDS])[rows["kind"]]
-    answered = rows["outcome"] == _ANSWERED
-    must = answered & (logged == "yes")
-    may = ~must & (rows["outcome"] != _DROPPED) & (logged != "no")
-    return _Sides(must=np.unique(rows["id"][must]), may=np.unique(rows["id"][may]))
+    rows, ids = evidence.requests, logs.documents["id"]
+    logged = declared(evidence, rows, "logged")
+    due = (rows["outcome"] == ANSWERED) & (logged == "yes")
+    optional = ~due & (rows["outcome"] != DROPPED) & (logged != "no")
+    must, may = np.unique(rows["id"][due]), np.unique(rows["id"][optional])
+    of_this_run = np.unique(ids[np.char.startswith(ids, f"{evidence.run['run_id']}-".encode())])
+    return _Balance(
+        must=must,
+        may=may,
+        lost=np.setdiff1d(must, ids),
+        duplicated=np.union1d(_repeated(ids), _repeated(logs.source["id"])),
+        changed=_changed(evidence, logs),
+        strangers=np.setdiff1d(of_this_run, np.union1d(must, may)),
+        unparsed=len(logs.unparsed),
+    )
+
+
+def _wrong(evidence: Evidence, args: Ledger, balance: _Balance) -> Iterator[str]:
+    """Yield of what there is more than is allowed."""
+    if len(balance.lost) > args.lost:
+        yield f"{_count(len(balance.lost), args.lost, 'lost')}, {_where_lost(evidence, balance.lost)}"
+    if len(balance.duplicated) > args.duplicated:
+        yield f"{_count(len(balance.duplicated), args.duplicated, 'duplicated')}, {_first(balance.duplicated)}"
+    if balance.misparsed > args.misparsed:
+        changed = f"{len(balance.changed)} with another status than the client saw"
+        count = _count(balance.misparsed, args.misparsed, "misparsed")
+        yield f"{count}, {balance.unparsed} set aside unparsed and {changed}"
+    if len(balance.strangers):
+        count = f"{len(balance.strangers)} that nobody sent or that should not be logged"
+        yield f"{count}, {_first(balance.strangers)}"
 
 
 def _repeated(ids: np.ndarray) -> np.ndarray:
-    found, counts = np.unique(ids, return_counts=True)
-    repeated: np.ndarray = found[(counts > 1) & (found != b"")]
+    unique, counts = np.unique(ids, return_counts=True)
+    repeated: np.ndarray = unique[(counts > 1) & (unique != b"")]
     return repeated
 
 
 def _changed(evidence: Evidence, logs: Logs) -> np.ndarray:
     """Return the ids of documents whose status is not the one that the client saw."""
-    rows = evidence.requests[evidence.requests["outcome"] == _ANSWERED]
+    rows = evidence.requests[evidence.requests["outcome"] == ANSWERED]
     order = np.argsort(rows["id"], kind="stable")
     ids, statuses = rows["id"][order], rows["status"][order]
     at = np.minimum(np.searchsorted(ids, logs.documents["id"]), max(len(ids) - 1, 0))
@@ -95,35 +121,24 @@ def _changed(evidence: Evidence, logs: Logs) -> np.ndarray:
     return np.unique(logs.documents["id"][known & (statuses[at] != logs.documents["status"])])
 
 
-def _strangers(evidence: Evidence, sides: _Sides, ids: np.ndarray) -> np.ndarray:
-    """Return the ids of this run that came out although nobody sent them, or though their kind is not logged."""
-    mine = np.unique(ids[np.char.startswith(ids, f"{evidence.run['run_id']}-".encode())])
-    return np.setdiff1d(mine, np.union1d(sides.must, sides.may))
-
-
-def _over(count: int, allowed: int, what: str, detail: str) -> list[str]:
-    if count <= allowed:
-        return []
-    return [f"{count} {what}{f' (allowed {allowed})' if allowed else ''}{f', {detail}' if detail else ''}"]
+def _count(count: int, allowed: int, what: str) -> str:
+    if allowed:
+        return f"{count} {what} (allowed {allowed})"
+    return f"{count} {what}"
 
 
 def _where_lost(evidence: Evidence, lost: np.ndarray) -> str:
     on_the_way = np.count_nonzero(np.isin(lost, evidence.logs.source["id"]))
-    late = [fact.more.get("detail") for fact in evidence.facts("caught_up") if _late(fact.more)]
-    behind = f", the pipeline had not caught up: {late[-1]}" if late else ""
-    return f"{len(lost) - on_the_way} never written and {on_the_way} lost on the way, {_first(lost)}{behind}"
-
-
-def _late(more: Mapping[str, Any]) -> bool:
-    return more.get("signal") == "logs" and not more.get("done", True)
-
-
-def _how_misparsed(logs: Logs, changed: np.ndarray) -> str:
-    return f"{len(logs.unparsed)} set aside unparsed and {len(changed)} with another status than the client saw"
+    sentence = f"{len(lost) - on_the_way} never written and {on_the_way} lost on the way, {_first(lost)}"
+    waits = [fact.more for fact in evidence.facts("caught_up") if fact.more.get("signal") == "logs"]
+    behind = [more.get("detail") for more in waits if not more.get("done", True)]
+    if behind:
+        sentence += f", the pipeline had not caught up: {behind[-1]}"
+    return sentence
 
 
 def _first(ids: np.ndarray) -> str:
-    return f"first {ids[0].decode()}" if len(ids) else ""
+    return f"first {ids[0].decode()}"
 
 
 CHECK = Check(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tocsin.harness.declarations.references import AlertName, SuiteArgs
-from tocsin.harness.evidence.evidence import Evidence
+from tocsin.harness.judging.alert_checks import watchdog_alert
 from tocsin.harness.judging.check import Drills, Finding, SuiteCheck, failed, passed, unknown
 
 
@@ -20,33 +20,34 @@ def judge(drills: Drills, args: Covered) -> Finding:
     loaded: set[str] = set()
     fired: set[str] = set()
     for evidence in drills.played:
-        loaded |= _loaded(evidence)
-        fired |= {one.alert for one in replace(evidence).alerts.all}  # a copy, so that its samples are not kept
+        loaded |= {str(rule["name"]) for rule in evidence.run["alerts"] if rule["loaded"]}
+        loaded -= {watchdog_alert(evidence)}
+        fired |= {episode.alert for episode in replace(evidence).alerts.all}  # a copy: its samples are not kept
     if not loaded:
         return unknown("No drill says which alerts were loaded.")
-    promised = {str(line.args.get("alert")) for one in drills.unplayed for line in one.expect if "alert" in line.args}
-    bare = sorted(loaded - fired - set(args.may))
-    idle = [name for name in bare if name not in promised]
-    figures = {"loaded": len(loaded), "fired": len(loaded & fired), "never": bare}
-    told = f"{len(loaded & fired)} of {len(loaded)} alerts fired in {_drills(len(drills.played))}"
-    if not idle:
-        allowed = sorted((loaded - fired) & set(args.may))
-        later = f"; only drills that were not played may fire {', '.join(bare)}" if bare else ""
-        rest = f"; allowed to be silent: {', '.join(allowed)}" if allowed else ""
-        return passed(f"{told}{later}{rest}.", **figures)
+    silent = loaded - fired
+    never = sorted(silent - set(args.may))
+    lines = [line for scenario in drills.unplayed for line in scenario.expect if "alert" in line.args]
+    promised = {str(line.args["alert"]) for line in lines}
+    idle = ", ".join(name for name in never if name not in promised)
+    figures = {"loaded": len(loaded), "fired": len(loaded & fired), "never": never}
+    story = f"{len(loaded & fired)} of {len(loaded)} alerts fired in {_drills(len(drills.played))}"
     cut = [str(one.run["scenario"]["name"]) for one in drills.played if one.run.get("outcome") != "completed"]
-    if cut:
-        return unknown(f"{told}; not {', '.join(idle)}, and {', '.join(cut)} was not played to its end.", **figures)
-    return failed(f"{told}; no drill makes {', '.join(idle)} fire.", **figures)
-
-
-def _loaded(evidence: Evidence) -> set[str]:
-    watchdog = evidence.signals.watchdog.alert if evidence.signals.watchdog else ""
-    return {str(rule["name"]) for rule in evidence.run["alerts"] if rule["loaded"]} - {watchdog}
+    if idle and cut:
+        return unknown(f"{story}; not {idle}, and {', '.join(cut)} was not played to its end.", **figures)
+    if idle:
+        return failed(f"{story}; no drill makes {idle} fire.", **figures)
+    if never:
+        story += f"; only drills that were not played may fire {', '.join(never)}"
+    if silent & set(args.may):
+        story += f"; allowed to be silent: {', '.join(sorted(silent & set(args.may)))}"
+    return passed(f"{story}.", **figures)
 
 
 def _drills(count: int) -> str:
-    return "the one drill" if count == 1 else f"at least one of {count} drills"
+    if count == 1:
+        return "the one drill"
+    return f"at least one of {count} drills"
 
 
 CHECK = SuiteCheck(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -12,6 +12,7 @@ from tocsin.harness.evidence.evidence import Evidence
 from tocsin.harness.evidence.interval import Interval
 from tocsin.harness.evidence.rendered_config import LoadedRule, declared_metrics, tool_output
 from tocsin.harness.judging.check import Check, Finding, failed, passed, unknown
+from tocsin.harness.judging.wording import first_few
 from tocsin.harness.monitoring.promql.expression import NotPromql, needed_metrics, parse
 
 TOOLS = ("promtool_rules.txt", "promtool_config.txt", "amtool_config.txt")
@@ -29,29 +30,28 @@ class Valid(Args):
 
 def judge(evidence: Evidence, args: Valid) -> Finding:
     """Read what the tools said of the rendered files, and the files themselves."""
-    rules = evidence.configuration.rules
+    rules, alerts = evidence.configuration.rules, evidence.configuration.alerts()
     if not rules:
         return failed("Prometheus was told to load no rule at all.")
+    outputs = {name: str(tool_output(evidence.folder, name) or "") for name in TOOLS}
+    absent = [name for name, output in outputs.items() if _exit(output) is None]
+    refused = [name for name, output in outputs.items() if _exit(output)]
     routes = tool_output(evidence.folder, "routes.json")
-    outputs = {name: tool_output(evidence.folder, name) for name in TOOLS}
-    absent = [name for name, text in outputs.items() if text is None or _exit(text) is None]
-    problems = [
-        f"{name.partition('.')[0]} refuses: {_complaint(text)}" for name, text in outputs.items() if _refused(text)
-    ]
-    problems += [problem for rule in evidence.configuration.alerts() for problem in _lacks(rule, args)]
-    problems += list(_routing(evidence, args, routes or []))
-    problems += list(_unknown_metrics(evidence, args))
+    if not isinstance(routes, list):
+        absent.append("routes.json")
+        routes = []
+    problems = [f"{name.partition('.')[0]} refuses: {_complaint(outputs[name])}" for name in refused]
+    for rule in alerts:
+        problems += _lacks(rule, args)
+    problems += _routing(evidence, args, routes)
+    problems += _unknown_metrics(evidence, args)
     figures = {"rules": len(rules), "problems": len(problems)}
     if problems:
-        more = f" (and {len(problems) - 3} more)" if len(problems) > 3 else ""
-        return failed(f"{'; '.join(problems[:3])}{more}.", **figures)
-    if absent or not isinstance(routes, list):
-        lost = [*absent, *(["routes.json"] if not isinstance(routes, list) else [])]
-        return unknown(f"promtool or amtool left no answer for {', '.join(lost)}, so the files are not proved valid.")
-    alerts = len(evidence.configuration.alerts())
-    return passed(
-        f"{len(rules)} rules, {alerts} of them alerts: valid, routed, and every metric they read exists.", **figures
-    )
+        return failed(f"{first_few(problems, 3, '; ')}.", **figures)
+    if absent:
+        return unknown(f"promtool or amtool left no answer for {', '.join(absent)}, so the files are not proved valid.")
+    story = f"{len(rules)} rules, {len(alerts)} of them alerts"
+    return passed(f"{story}: valid, routed, and every metric they read exists.", **figures)
 
 
 def window(evidence: Evidence, args: Valid) -> Interval:
@@ -59,19 +59,19 @@ def window(evidence: Evidence, args: Valid) -> Interval:
     return phase_interval(evidence, None)
 
 
-def _exit(text: str) -> int | None:
-    last = text.rstrip().rpartition("\n")[2]
-    return int(last.removeprefix("exit ")) if last.startswith("exit ") and last[5:].isdigit() else None
+def _exit(output: str) -> int | None:
+    """Return the status in the last line of what a tool said, None if it did not come to its end."""
+    last = output.rstrip().rpartition("\n")[2]
+    code = last.removeprefix("exit ")
+    if code == last or not code.isdigit():
+        return None
+    return int(code)
 
 
-def _refused(text: str | None) -> bool:
-    return text is not None and _exit(text) not in (0, None)
-
-
-def _complaint(text: str | None) -> str:
-    lines = [line.strip() for line in (text or "").splitlines() if line.strip() and not line.startswith("exit ")]
-    told = [line for line in lines if any(word in line.lower() for word in ("fail", "error", "lint", "duplicate"))]
-    return " ".join((told or lines)[-1:])[:300].rstrip(".") or "it gave no reason"
+def _complaint(output: str) -> str:
+    lines = [line.strip() for line in output.splitlines() if line.strip() and not line.startswith("exit ")]
+    wrong = [line for line in lines if any(word in line.lower() for word in ("fail", "error", "lint", "duplicate"))]
+    return " ".join((wrong or lines)[-1:])[:300].rstrip(".") or "it gave no reason"
 
 
 def _lacks(rule: LoadedRule, args: Valid) -> Iterator[str]:
@@ -82,18 +82,19 @@ def _lacks(rule: LoadedRule, args: Valid) -> Iterator[str]:
         yield f"{rule.name} has no {', '.join(missing)}"
 
 
-def _routing(evidence: Evidence, args: Valid, routes: list[Mapping[str, Any]]) -> Iterator[str]:
+def _routing(evidence: Evidence, args: Valid, routes: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Compare where amtool leads each alert with what is declared; undeclared, the root's receiver is an accident."""
     default = str((evidence.configuration.alertmanager.get("route") or {}).get("receiver", ""))
     for row in routes:
         severity = str(row["labels"].get("severity", ""))
-        found = [str(name) for name in row.get("receivers") or ()]
+        receivers = [str(name) for name in row.get("receivers") or ()]
         declared = args.routes.get(severity)
-        if not found:
+        if not receivers:
             yield f"{row['alert']} reaches no receiver ({row.get('output') or 'amtool gave no reason'})"
-        elif declared is not None and sorted(found) != sorted(declared):
-            yield f"{row['alert']} ({severity}) reaches {', '.join(found)}, not {', '.join(declared)}"
-        elif declared is None and severity and severity != NOBODY and row.get("by_default"):
+        elif declared is not None:
+            if sorted(receivers) != sorted(declared):
+                yield f"{row['alert']} ({severity}) reaches {', '.join(receivers)}, not {', '.join(declared)}"
+        elif severity not in ("", NOBODY) and row.get("by_default"):
             yield f"no route leads {row['alert']} ({severity}) anywhere, it falls to the root's receiver {default}"
 
 

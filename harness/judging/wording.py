@@ -19,6 +19,13 @@ def times(count: int) -> str:
     return f"{count} times"
 
 
+def between(low: int, high: int) -> str:
+    """Return a range of counts: `3 to 5`, or `3` alone."""
+    if low == high:
+        return str(low)
+    return f"{low} to {high}"
+
+
 def first_few(sentences: Sequence[str], most: int, separator: str) -> str:
     """Return the first `most` sentences, joined, and how many more there are: `a; b (and 3 more)`."""
     shown = separator.join(sentences[:most])
