@@ -1,5 +1,7 @@
 """A stack folder and a catalogue as small as they can be, for tests that need names and nothing that runs."""
 
+from __future__ import annotations
+
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
@@ -7,10 +9,11 @@ from pydantic import Field
 
 from tocsin.harness.core.base_model import Frozen
 from tocsin.harness.declarations.alert_plan import Fire
-from tocsin.harness.declarations.guardrails import Reach
+from tocsin.harness.declarations.fault import Fault, Params, Witness
+from tocsin.harness.declarations.live_stack import LiveStack
 from tocsin.harness.declarations.references import Args, FeatureName, Ref
 from tocsin.harness.declarations.scenario import Catalogue
-from tocsin.harness.faults.bases.fault import Params
+from tocsin.harness.declarations.stack import Stack
 from tocsin.harness.traffic.pacers import CATALOGUE as PACERS
 
 STACK = """
@@ -64,16 +67,55 @@ class Ledger(Args):
     lost: int = 0
 
 
-class Raises(Params):
+class RaisesParams(Params):
     """Parameters like those of `model_raises`."""
 
     share: float = Field(gt=0, le=1)
 
 
-class Kill(Params):
+class KillParams(Params):
     """Parameters like those of `kill`."""
 
     role: Annotated[str, Ref(kind="role")]
+
+
+class Planned(Fault):
+    """A fault that is planned and never played."""
+
+    params: Params
+
+    def inject(self, live: LiveStack) -> None:
+        raise NotImplementedError
+
+    def heal(self, live: LiveStack) -> None:
+        raise NotImplementedError
+
+    def witness(self, live: LiveStack) -> Witness:
+        raise NotImplementedError
+
+
+class Raises(Planned):
+    """A fault like `model_raises`."""
+
+    kind = "model_raises"
+    params: RaisesParams
+
+    def needs(self) -> tuple[str, ...]:
+        return ("role:model",)
+
+
+class Kill(Planned):
+    """A fault like `kill`."""
+
+    kind = "kill"
+    params: KillParams
+    restarts_role = "at_heal"
+
+    def needs(self) -> tuple[str, ...]:
+        return (f"role:{self.params.role}",)
+
+    def blinds(self, stack: Stack) -> tuple[tuple[str, str], ...]:
+        return (("logs", self.params.role), ("notifications", self.params.role))
 
 
 class Shift(Frozen):
@@ -90,11 +132,6 @@ CATALOGUE = Catalogue(
     faults={"model_raises": Raises, "kill": Kill},
     payloads={"shift": Shift},
     users=("predict",),
-    blinds={"kill": lambda params, stack: (("logs", params["role"]), ("notifications", params["role"]))},
-    reach={
-        "kill": lambda params, stack: Reach(targets=(params["role"],), roles=(params["role"],), restarts=True),
-        "model_raises": lambda params, stack: Reach(targets=("model",), roles=("model",)),
-    },
 )
 
 SCENARIO = """\

@@ -15,19 +15,21 @@ Each says the value seen, what was expected, and the next move.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 PASS, FAIL, UNKNOWN, USAGE, BROKEN, INTERRUPTED, TERMINATED = 0, 1, 2, 64, 70, 130, 143
 
 _PRECEDENCE = (INTERRUPTED, TERMINATED, BROKEN, USAGE, FAIL, UNKNOWN, PASS)
+_RANK = {code: rank for rank, code in enumerate(_PRECEDENCE)}
 
 
 def worst(codes: list[int]) -> int:
     """Return the exit code of several drills: 130 and 143, then 70, 64, 1, 2, 0. No drill at all is unknown."""
     if not codes:
         return UNKNOWN
-    return min(codes, key=lambda code: _PRECEDENCE.index(code) if code in _PRECEDENCE else 2)
+    return min(codes, key=lambda code: _RANK.get(code, _RANK[BROKEN]))
 
 
 class TocsinError(Exception):
@@ -55,10 +57,24 @@ class Mistake:
     expected: str
     hint: str = ""
 
+    @property
+    def place(self) -> str:
+        """The file, with the line where one is known."""
+        return f"{self.file}:{self.line}" if self.line else self.file
+
     def __str__(self) -> str:
-        place = f"{self.file}:{self.line}" if self.line else self.file
-        tail = f" {self.hint}" if self.hint else ""
-        return f"{place}: {self.where}: got {self.value}; expected {self.expected}.{tail}"
+        return f"{self.place}: {self.where}: got {self.value}; expected {self.expected}. {self.hint}".rstrip()
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnknownName(Mistake):
+    """A name of nothing. `kind` says what it should name; `hint` is the nearest name and where all are listed."""
+
+    kind: str
+
+    def __str__(self) -> str:
+        where = "" if self.where == self.kind else f"{self.where}: "
+        return f"{self.place}: {where}unknown {self.kind} `{self.value}`; {self.hint}"
 
 
 class UsageError(TocsinError):
@@ -66,9 +82,14 @@ class UsageError(TocsinError):
 
     exit_code = USAGE
 
-    def __init__(self, mistakes: list[Mistake]) -> None:
+    def __init__(self, mistakes: Sequence[Mistake]) -> None:
         super().__init__("\n".join(str(mistake) for mistake in mistakes))
         self.mistakes = tuple(mistakes)
+
+    @classmethod
+    def of(cls, file: object, where: str, value: str, expected: str, *, line: int = 0) -> Self:
+        """Return an error with one mistake."""
+        return cls([Mistake(file=str(file), line=line, where=where, value=value, expected=expected)])
 
 
 class StackError(TocsinError):

@@ -107,6 +107,12 @@ class Fault(ABC):
         """Take validated parameters: an instance of `params_model`."""
         self.params = params
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Fault) and (self.kind, self.params) == (other.kind, other.params)
+
+    def __hash__(self) -> int:
+        return hash(self.kind)
+
     @classmethod
     def of(cls, params: Mapping[str, object]) -> Self:
         """Return a fault with parameters as a scenario writes them; ValidationError if they do not fit."""

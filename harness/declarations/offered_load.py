@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from tocsin.harness.core.base_model import Frozen
 
@@ -138,3 +139,17 @@ def asked_of(phase: Mapping[str, Any], seconds: float) -> Asked:
     traffic = phase["traffic"]
     gaps: Gaps = "constant" if traffic.get("arrivals") == "constant" else "poisson"
     return Asked.constant(float(traffic["rate_per_s"]), max(seconds, 1e-9), gaps)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paced:
+    """The load of one phase as its pacer plans it: `asked` in wall seconds, `words` for a plan.
+
+    `args` are the pacer's, validated; `from_s` production seconds of its shape are over when the phase begins.
+    """
+
+    asked: Asked
+    words: str
+    args: BaseModel
+    from_s: float = 0.0
+    warnings: tuple[str, ...] = ()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import re
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Protocol, runtime_checkable
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -115,6 +115,14 @@ class Shape(Frozen):
     v2: V2 | None = None
     feedback: FeedbackShape | None = None
     headers: Annotated[Mapping[str, str], AfterValidator(_set)] = {}
+
+
+@runtime_checkable
+class ShapeBound(Protocol):
+    """Arguments of a payload that only some stacks can be sent."""
+
+    def unfit(self, shape: Shape) -> Iterator[tuple[str, str]]:
+        """Yield (argument, what would be needed) for what this stack cannot be sent."""
 
 
 class Payload(Shape):

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, Field, PrivateAttr
 
 from tocsin.harness.core.base_model import Frozen, Seconds
-from tocsin.harness.declarations.alert_plan import AlertRule as AlertRule
-from tocsin.harness.declarations.alert_plan import Floor as Floor
+from tocsin.harness.declarations.fault import Fault
 from tocsin.harness.declarations.guardrails import Abort, Budget
-from tocsin.harness.declarations.stack import Stack
+from tocsin.harness.declarations.offered_load import Paced
 
-if TYPE_CHECKING:
-    from tocsin.harness.declarations.offered_load import Asked
+_Arguments = TypeVar("_Arguments", bound=BaseModel)
 
 
 def _name_or_one_key(value: object) -> object:
@@ -55,6 +53,29 @@ class TrafficOverride(Frozen):
     arrivals: Arrivals | None = None
 
 
+class Draws(Frozen):
+    """The parameters of a `random` fault: one of `from` in every stretch of `every`, for so long; production seconds.
+
+    `faults` are the choices with their validated parameters, in the same order.
+    """
+
+    choices: tuple[Mapping[str, Any], ...] = Field(alias="from", min_length=1)
+    every: Seconds = Field(gt=0)
+    lasts: Seconds = Field(alias="for", gt=0)
+    _faults: tuple[Fault, ...] = PrivateAttr(default=())
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """The choices as faults; none in a scenario read back from a run directory."""
+        return self._faults
+
+    def with_faults(self, faults: Iterable[Fault]) -> Draws:
+        """Return the same with its choices as faults."""
+        copy = self.model_copy()
+        copy._faults = tuple(faults)
+        return copy
+
+
 class FaultPlan(Frozen):
     """One fault placed in a phase: `kind` with `params`, `at` into the phase, `for` how long (production seconds).
 
@@ -66,6 +87,25 @@ class FaultPlan(Frozen):
     at: Seconds = 0.0
     lasts: Seconds | None = Field(default=None, alias="for")
     name: str
+    _parsed: Fault | Draws | None = PrivateAttr(default=None)
+
+    @property
+    def fault(self) -> Fault:
+        """The fault with its validated parameters; ValueError for `random` and for one that was not loaded."""
+        if not isinstance(self._parsed, Fault):
+            raise ValueError(f"the fault {self.name} of kind {self.kind} has no validated parameters")
+        return self._parsed
+
+    @property
+    def draws(self) -> Draws | None:
+        """What a `random` fault draws from; None for every other kind."""
+        return self._parsed if isinstance(self._parsed, Draws) else None
+
+    def with_parsed(self, parsed: Fault | Draws) -> FaultPlan:
+        """Return the same plan with its validated parameters."""
+        copy = self.model_copy()
+        copy._parsed = parsed
+        return copy
 
 
 class Phase(Frozen):
@@ -106,6 +146,14 @@ class Expectation(Frozen):
         """The validated arguments; None where they are wrong, and in a scenario read back from a run directory."""
         return self._parsed
 
+    def arguments(self, model: type[_Arguments]) -> _Arguments:
+        """Return the arguments of a check's model; those of a run read back are validated once. ValidationError."""
+        if isinstance(self._parsed, model):
+            return self._parsed
+        parsed = model.model_validate(self.args)
+        self._parsed = parsed
+        return parsed
+
     def with_parsed(self, args: BaseModel | None) -> Expectation:
         """Return the same line with its validated arguments."""
         copy = self.model_copy()
@@ -140,110 +188,33 @@ class Scenario(Frozen):
         return copy
 
 
-@dataclass(frozen=True, kw_only=True)
-class Paced:
-    """The load of one phase as its pacer plans it: `asked` in wall seconds, `words` for a plan.
-
-    `args` are the pacer's, validated; `from_s` production seconds of its shape are over when the phase begins.
-    """
-
-    asked: Asked
-    words: str
-    args: BaseModel
-    from_s: float = 0.0
-    warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class PlannedPhase:
-    """A phase with its place: `start_s` and `end_s` are production seconds from the start of play."""
-
-    name: str
-    start_s: float
-    end_s: float
-    traffic: Traffic
-    payload: Mapping[str, Any]
-    paced: Paced
-
-
-@dataclass(frozen=True, kw_only=True)
-class PlannedFault:
-    """A fault with its place, and what it blinds: pairs (signal, role)."""
-
-    name: str
-    kind: str
-    params: Mapping[str, Any]
-    phase: str
-    inject_s: float
-    heal_s: float
-    blinds: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Step:
-    """One thing play does, `at_s` production seconds after its start. Ordered by time, then as written."""
-
-    at_s: float
-    action: Literal["phase", "inject", "heal", "end"]
-    name: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Timeline:
-    """The plan: a pure function of scenario, stack, seed and speed."""
-
-    scenario: Scenario
-    stack: Stack
-    seed: int
-    speed: float
-    phases: tuple[PlannedPhase, ...]
-    faults: tuple[PlannedFault, ...]
-    steps: tuple[Step, ...]
-    alerts: tuple[AlertRule, ...]
-    floors: tuple[Floor, ...]
-    scrape_interval_s: float
-    """Production seconds between scrapes (the global one of prometheus.yml)."""
-    evaluation_interval_s: float
-    group_interval_s: float
-    """The largest group_interval of Alertmanager's routes, production seconds."""
-    aborts: tuple[tuple[Abort, str], ...] = ()
-    """The conditions that end the drill, each with its expression as it is evaluated at this speed."""
-    warnings: tuple[str, ...] = ()
-    limits: tuple[str, ...] = ()
-    """Why this speed is not honest; empty when it is. `run` refuses a timeline with limits."""
-    largest_speed: float = 1.0
-    """The largest honest speed, rounded down to a whole number."""
-    limited_by: str = ""
-    """What keeps the speed from being larger, in words."""
+class Pacing(Protocol):
+    """A pacer: how requests are spaced, by the name that `arrivals` gives it."""
 
     @property
-    def length_s(self) -> float:
-        """Production seconds of play."""
-        return self.phases[-1].end_s
+    def args(self) -> type[BaseModel]:
+        """The model of its arguments."""
 
     @property
-    def wall_s(self) -> float:
-        """Wall seconds of play."""
-        return self.length_s / self.speed
+    def wrong(self) -> Callable[..., Iterable[tuple[str, str, str]]]:
+        """Returns what is wrong with valid arguments in a phase: (argument, value, what was expected)."""
+
+    @property
+    def plan(self) -> Callable[..., Paced]:
+        """Returns the load of a phase."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Catalogue:
-    """Every name a scenario may use, with its argument model: the loader needs nothing else.
+    """Every name a scenario may use: the loader needs nothing else.
 
-    `checks`, `faults` and `payloads` map a name to the pydantic model of its arguments; `users` are the names
-    of those who can send.
+    `checks` and `payloads` map a name to the model of its arguments; `users` are the names of those who can send;
+    `kinds` is every kind of request that a payload can send.
     """
 
     checks: Mapping[str, type[BaseModel]]
-    faults: Mapping[str, type[BaseModel]]
+    faults: Mapping[str, type[Fault]]
     payloads: Mapping[str, type[BaseModel]]
     users: tuple[str, ...]
-    pacers: Mapping[str, Any] = field(default_factory=dict)
-    """Name -> tocsin.harness.traffic.pacers.Pacer: `args` (model), `wrong`, `plan`."""
+    pacers: Mapping[str, Pacing] = field(default_factory=dict)
     kinds: tuple[str, ...] = ()
-    """Every kind of request that a payload can send."""
-    blinds: Mapping[str, Any] = field(default_factory=dict)
-    """Fault kind -> function (params, stack) -> pairs (signal, role)."""
-    reach: Mapping[str, Any] = field(default_factory=dict)
-    """Fault kind -> function (params, stack) -> tocsin.harness.declarations.guardrails.Reach."""

@@ -15,7 +15,7 @@ from ruamel.yaml.error import YAMLError
 
 from tocsin.harness.core.clock import parse_duration
 from tocsin.harness.core.errors import Mistake, UsageError
-from tocsin.harness.declarations.scenario import AlertRule
+from tocsin.harness.declarations.alert_plan import AlertRule
 from tocsin.harness.declarations.stack import Stack
 from tocsin.harness.monitoring.alert_routes import Reached, Route, all_routes, reached, read_route
 from tocsin.harness.monitoring.promql.expression import NotCompressible

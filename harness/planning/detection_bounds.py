@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
-from tocsin.harness.core.clock import format_duration, parse_duration
-from tocsin.harness.declarations.alert_plan import AlertRule, Floor
+from tocsin.harness.core.clock import format_duration
+from tocsin.harness.declarations.alert_plan import AlertRule, Fire, Floor
+from tocsin.harness.declarations.references import Bounded
 from tocsin.harness.declarations.restarting_faults import AT_ONCE, restarted
-from tocsin.harness.declarations.scenario import PlannedFault, PlannedPhase, Scenario
+from tocsin.harness.declarations.scenario import Scenario
 from tocsin.harness.declarations.stack import Stack
+from tocsin.harness.declarations.timeline import PlannedFault, PlannedPhase
 from tocsin.harness.monitoring.alert_routes import all_routes
 from tocsin.harness.monitoring.monitoring_files import Monitoring
-from tocsin.harness.monitoring.promql.expression import NotCompressible, parse
+from tocsin.harness.monitoring.promql.expression import parse_or_none
 from tocsin.harness.monitoring.promql.recording_rules import inlined
 from tocsin.harness.planning.time_to_fire import Need, Situation, need
 
@@ -48,134 +49,152 @@ class Plan:
     faults: Sequence[PlannedFault]
     speed: float
 
+    def fault(self, name: str | None) -> PlannedFault | None:
+        """Return the fault of that name, None if there is none."""
+        return next((fault for fault in self.faults if fault.name == name), None)
+
+
+def fires(scenario: Scenario) -> list[Fire]:
+    """Return the arguments of every `alerts/fire` of a scenario, in order."""
+    return [line.arguments(Fire) for line in scenario.expect if line.check == "alerts/fire"]
+
 
 def floors(plan: Plan) -> Iterator[Floor]:
     """Yield the floor of every `alerts/fire` of a scenario, in order."""
-    for line in plan.scenario.expect:
-        if line.check == "alerts/fire":
-            yield _floor(plan, line.args)
+    for args in fires(plan.scenario):
+        yield _floor(plan, args)
 
 
-def _floor(plan: Plan, args: Mapping[str, Any]) -> Floor:
+def _floor(plan: Plan, args: Fire) -> Floor:
     """The soonest of the rules with that name decides the floor, the latest the ceiling."""
-    rules = plan.monitoring.alert(str(args["alert"]))
-    ways = [_way(plan, rule, args) for rule in rules] or [Floor(alert="", where="", parts={}, bound_s=0)]
-    soonest = min(ways, key=lambda one: one.total_s)
-    latest = max(ways, key=lambda one: one.ceiling_s)
-    return Floor(
-        alert=str(args["alert"]),
-        where=str(args.get("during") or args.get("in") or "play"),
-        parts=soonest.parts,
+    ways = [_way(plan, rule, args) for rule in plan.monitoring.alert(args.alert)]
+    ways = ways or [Floor(alert="", where="", parts={}, bound_s=0)]
+    soonest = min(ways, key=lambda way: way.total_s)
+    latest = max(ways, key=lambda way: way.ceiling_s)
+    floor = replace(
+        soonest,
+        alert=args.alert,
+        where=args.during or args.phase or "play",
         most=latest.most,
-        bound_s=parse_duration(str(args["within"])),
+        bound_s=args.within,
         fixed_s=sum(fixed_s(plan, args).values()),
-        cold_s=soonest.cold_s,
-        note=soonest.note,
-        hopeless=soonest.hopeless if all(one.hopeless for one in ways) else "",
     )
+    if all(way.hopeless for way in ways):
+        return floor
+    return replace(floor, hopeless="")
 
 
-def _way(plan: Plan, rule: AlertRule, args: Mapping[str, Any]) -> Floor:
+def _way(plan: Plan, rule: AlertRule, args: Fire) -> Floor:
     """Return the floor of one rule; its `for` ends with an evaluation, so it is rounded up to their grid."""
-    found = _needed(plan, rule, args)
+    needed = _needed(plan, rule, args)
     interval_s = rule.interval_s or plan.monitoring.evaluation_interval_s
     for_s = math.ceil(rule.for_s / interval_s - 1e-9) * interval_s
-    parts = {"window": found.least, "for": for_s}
+    least = {"window": needed.least, "for": for_s}
     most = {
         "scrape": plan.monitoring.scrape_interval_s,
         "evaluation": interval_s,
-        "window": max(found.most, found.least),
+        "window": max(needed.most, needed.least),
         "for": for_s,
     }
-    receiver = args.get("delivered_to")
-    if receiver:
-        parts["grouping"], most["grouping"] = _waits(plan, rule, args, str(receiver))
+    if args.delivered_to:
+        least["grouping"], most["grouping"] = _waits(plan, rule, args, args.delivered_to)
         most["delivery"] = DELIVERY_S * plan.speed
     most["restart"] = sum(fixed_s(plan, args).values())
-    kept = {name: part_s for name, part_s in most.items() if part_s}
-    if args.get("during"):
-        parts["witness"], kept["witness"] = -_witness_s(_declared_share(plan, args)) * plan.speed, 0.0
+    most = {name: part_s for name, part_s in most.items() if part_s}
+    if args.during:
+        least["witness"], most["witness"] = -_witness_s(_declared_share(plan, args)) * plan.speed, 0.0
     return Floor(
         alert=rule.name,
         where="",
-        parts={name: part_s for name, part_s in parts.items() if part_s or name == "for"},
-        most=kept,
+        parts={name: part_s for name, part_s in least.items() if part_s or name == "for"},
+        most=most,
         bound_s=0.0,
-        cold_s=found.cold_s,
-        note=found.note,
-        hopeless=found.hopeless,
+        cold_s=needed.cold_s,
+        note=needed.note,
+        hopeless=needed.hopeless,
     )
 
 
 def _witness_s(share: float | None) -> float:
     """Return the wall seconds a witness may take: it sends log 0.01 / log(1 - share) requests."""
-    looks = math.log(0.01) / math.log(1 - share) if share is not None and 0 < share < 1 else 0.0
+    if share is None or not 0 < share < 1:
+        return WITNESS_S
+    looks = math.log(0.01) / math.log(1 - share)
     return max(WITNESS_S, PROBE_S * min(looks, MOST_PROBES))
 
 
-def _needed(plan: Plan, rule: AlertRule, args: Mapping[str, Any]) -> Need:
+def _needed(plan: Plan, rule: AlertRule, args: Fire) -> Need:
     scales = plan.monitoring.scales
-    try:
-        node = inlined(parse(rule.expr), scales.recorded)
-    except NotCompressible:
+    node = parse_or_none(rule.expr)
+    if node is None:
         return Need(note="the expression cannot be read")
-    now = Situation(
+    timers_s = [timer_s for timers in plan.stack.timers.values() for timer_s in timers.values()]
+    situation = Situation(
         share=_declared_share(plan, args),
         history_s=_begins_s(plan, args),
         scrape_s=plan.monitoring.scrape_interval_s,
         scales=scales,
         signals=plan.stack.signals,
-        largest_timer_s=max((each for timers in plan.stack.timers.values() for each in timers.values()), default=0.0),
+        largest_timer_s=max(timers_s, default=0.0),
     )
-    return need(node, now)
+    return need(inlined(node, scales.recorded), situation)
 
 
-def _waits(plan: Plan, rule: AlertRule, args: Mapping[str, Any], receiver: str) -> tuple[float, float]:
+def _waits(plan: Plan, rule: AlertRule, args: Fire, receiver: str) -> tuple[float, float]:
     """Return how long Alertmanager holds an alert back for that receiver: at the soonest, and at the latest.
 
     A group that an earlier alert has opened is past its group_wait: an alert that joins it goes out with the next tick
     of group_interval. Only groups by `alertname` are opened by the alert itself; another of its series may come first.
     """
-    ends = [one.route for one in plan.monitoring.reached(rule, args.get("labels") or {})]
+    ends = [reached.route for reached in plan.monitoring.reached(rule, args.labels)]
     routes = [route for route in ends if route.receiver == receiver]
     routes = routes or [route for route in all_routes(plan.monitoring.route) if route.receiver == receiver]
-    several = sum(line.check == "alerts/fire" and line.args.get("alert") == rule.name for line in plan.scenario.expect)
-    found = [(route, "..." in route.group_by, "alertname" in route.group_by) for route in routes]
-    least = [route.group_wait_s if alone or own else 0.0 for route, alone, own in found]
-    most = [
-        route.group_wait_s if alone or (own and several < 2) else max(route.group_wait_s, route.group_interval_s)
-        for route, alone, own in found
-    ]
+    only_one = sum(other.alert == rule.name for other in fires(plan.scenario)) < 2
+    least, most = [], []
+    for route in routes:
+        per_series, per_alert = "..." in route.group_by, "alertname" in route.group_by
+        opens_group = per_series or per_alert
+        least.append(route.group_wait_s if opens_group else 0.0)
+        if per_series or (per_alert and only_one):
+            most.append(route.group_wait_s)
+        else:
+            most.append(max(route.group_wait_s, route.group_interval_s))
     return min(least, default=0.0), max(most, default=0.0)
 
 
-def _declared_share(plan: Plan, args: Mapping[str, Any]) -> float | None:
+def _declared_share(plan: Plan, args: Bounded) -> float | None:
     """Return the largest share that a fault declares there: the named one, or any that begins in the phase."""
-    named, phase = args.get("during"), args.get("in")
-    here = [fault for fault in plan.faults if fault.name == named or (named is None and fault.phase == phase)]
-    found = [fault.params["share"] for fault in here if isinstance(fault.params.get("share"), (int, float))]
-    return float(max(found)) if found else None
+    if args.during is not None:
+        faults = [fault for fault in plan.faults if fault.name == args.during]
+    else:
+        faults = [fault for fault in plan.faults if fault.phase == args.phase]
+    shares = [fault.params.get("share") for fault in faults]
+    return max((float(share) for share in shares if isinstance(share, int | float)), default=None)
 
 
-def _begins_s(plan: Plan, args: Mapping[str, Any]) -> float:
+def _begins_s(plan: Plan, args: Bounded) -> float:
     """Return when what an expectation points at begins, production seconds from the start of play."""
-    starts = {phase.name: phase.start_s for phase in plan.phases}
-    injects = {fault.name: fault.inject_s for fault in plan.faults}
-    return injects.get(str(args.get("during")), starts.get(str(args.get("in")), 0.0))
+    fault = plan.fault(args.during)
+    if fault is not None:
+        return fault.inject_s
+    return next((phase.start_s for phase in plan.phases if phase.name == args.phase), 0.0)
 
 
-def since_s(plan: Plan, args: Mapping[str, Any]) -> tuple[float, float]:
+def since_s(plan: Plan, args: Bounded) -> tuple[float, float]:
     """Return from when a bound counts, and by how much of that a restart puts it off; both in production seconds.
 
     The injection or the heal of a fault waits for the role that it starts, and only then can its effect, or its end,
     be seen.
     """
-    fault = next((fault for fault in plan.faults if fault.name == args.get("during")), None)
+    fault = plan.fault(args.during)
     if fault is None:
         return _begins_s(plan, args), 0.0
-    ended = args.get("counts_from") == "end"
-    waited_s = _start_s(plan, fault) if ended != (fault.kind in AT_ONCE) else 0.0
-    return (fault.heal_s if ended else fault.inject_s) + waited_s, waited_s
+    at_end = args.counts_from == "end"
+    moment_s = fault.heal_s if at_end else fault.inject_s
+    if at_end == (fault.kind in AT_ONCE):
+        return moment_s, 0.0
+    waited_s = _start_s(plan, fault)
+    return moment_s + waited_s, waited_s
 
 
 def _start_s(plan: Plan, fault: PlannedFault) -> float:
@@ -184,14 +203,14 @@ def _start_s(plan: Plan, fault: PlannedFault) -> float:
     return role.fixed_s * plan.speed if role else 0.0
 
 
-def fixed_s(plan: Plan, args: Mapping[str, Any]) -> dict[str, float]:
+def fixed_s(plan: Plan, args: Bounded) -> dict[str, float]:
     """Return role -> production seconds that its restarts add to a bound: those that overlap the bound itself.
 
-    A killed role starts anew when it is healed, a restarted one at once. As `harness/evidence/role_restarts.py` judges it: a
+    A killed role starts anew when it is healed, a restarted one at once. As `evidence/role_restarts.py` judges it: a
     restart is over as long after the role is up as it took to get there.
     """
     begins_s, _ = since_s(plan, args)
-    until_s = begins_s + parse_duration(str(args["within"]))
+    until_s = begins_s + args.within
     added: dict[str, float] = {}
     for fault in plan.faults:
         lasts_s = _start_s(plan, fault)
@@ -202,9 +221,9 @@ def fixed_s(plan: Plan, args: Mapping[str, Any]) -> dict[str, float]:
     return added
 
 
-def warnings(plan: Plan, found: Sequence[Floor]) -> Iterator[str]:
+def warnings(plan: Plan, expected: Sequence[Floor]) -> Iterator[str]:
     """Yield what the stack cannot meet, and by how much; such a drill is still played and judged."""
-    for floor in found:
+    for floor in expected:
         name, bound = f"{floor.alert} in {floor.where}", format_duration(round(floor.allowed_s))
         if floor.hopeless:
             yield f"{name} cannot fire: {floor.hopeless}."
@@ -214,8 +233,7 @@ def warnings(plan: Plan, found: Sequence[Floor]) -> Iterator[str]:
         elif floor.cold_s >= 1:
             sooner = format_duration(round(floor.cold_s))
             yield f"{name}: the history before it is shorter than its window, so it may come up to {sooner} too soon."
-    expected = {str(line.args.get("alert")) for line in plan.scenario.expect if line.check == "alerts/fire"}
-    for alert in sorted(expected):
+    for alert in sorted({args.alert for args in fires(plan.scenario)}):
         rules = plan.monitoring.alert(alert)
         if rules and not any(rule.loaded for rule in rules):
             yield f"{alert} stands in {rules[0].file}, which prometheus.yml does not load."
@@ -224,15 +242,16 @@ def warnings(plan: Plan, found: Sequence[Floor]) -> Iterator[str]:
 
 
 def _unreached(plan: Plan) -> Iterator[str]:
-    for line in plan.scenario.expect:
-        receiver, alert = line.args.get("delivered_to"), str(line.args.get("alert"))
-        rules = [rule for rule in plan.monitoring.alert(alert) if rule.loaded]
-        if line.check != "alerts/fire" or not receiver or not rules:
+    """Yield the receivers that no route leads the expected alert to."""
+    for args in fires(plan.scenario):
+        rules = [rule for rule in plan.monitoring.alert(args.alert) if rule.loaded]
+        if args.delivered_to is None or not rules:
             continue
-        ends = [one for rule in rules for one in plan.monitoring.reached(rule, line.args.get("labels") or {})]
-        names = dict.fromkeys(one.route.receiver for one in ends)
-        if str(receiver) not in names:
-            yield f"{alert} is not led to {receiver}: its routes end at {', '.join(names) or 'no receiver'}."
+        ends = [reached.route for rule in rules for reached in plan.monitoring.reached(rule, args.labels)]
+        receivers = list(dict.fromkeys(route.receiver for route in ends))
+        if args.delivered_to not in receivers:
+            led = ", ".join(receivers) or "no receiver"
+            yield f"{args.alert} is not led to {args.delivered_to}: its routes end at {led}."
 
 
 def _undivided(plan: Plan) -> Iterator[str]:
@@ -243,5 +262,5 @@ def _undivided(plan: Plan) -> Iterator[str]:
         given = dict(part.split("=", 1) for part in role.local.argv if part.startswith("--") and "=" in part)
         for flag, default in FLAGS.items():
             if "{duration:" not in given.get(flag, ""):
-                told = given.get(flag, f"its default of {default}")
-                yield f"{name} keeps {flag} at {told} at any speed; write {flag}={{duration:{default}}} in stack.yaml."
+                value = given.get(flag, f"its default of {default}")
+                yield f"{name} keeps {flag} at {value} at any speed; write {flag}={{duration:{default}}} in stack.yaml."

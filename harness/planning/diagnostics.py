@@ -1,23 +1,27 @@
-"""From a validation error to a sentence with a line: what the loader uses to name every mistake at once."""
+"""From a validation error or an unknown name to a sentence with a line: the loader names every mistake at once."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, TypeVar, get_args
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+from ruamel.yaml.error import StringMark
 from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
-from tocsin.harness.core.errors import Mistake
+from tocsin.harness.core.errors import Mistake, UnknownName
+from tocsin.harness.core.plain_values import items
 from tocsin.harness.declarations.references import Ref
 
 Model = TypeVar("Model", bound=BaseModel)
+Option = TypeVar("Option")
 Path = tuple[str | int, ...]
 _EXPECTED = {
     "missing": "this key",
-    "extra_forbidden": "no such key",
     "string_type": "text",
     "too_short": "at least one item",
     "list_type": "a list",
@@ -32,6 +36,31 @@ _OPENINGS = {
     "String should match pattern ": "text that matches ",
 }
 _DURATION = "a duration such as 90s, 15m or 1h30m"
+_FEW = 8
+"""So many names at most are listed in a message."""
+_COMMANDS = {
+    "fault": "`tocsin ls faults` lists all",
+    "check": "`tocsin ls checks` lists all",
+    "payload": "`tocsin ls payloads` lists all",
+    "kind": "`tocsin ls payloads` lists all",
+    "pacer": "`tocsin ls arrivals` lists all",
+    "user": "`tocsin ls users` lists all",
+    "stack": "`tocsin ls stacks` lists all",
+    "engine": "`tocsin ls engines` lists all",
+    "scenario": "`tocsin ls scenarios` lists all",
+}
+"""Who lists the names of a kind that come with Tocsin."""
+_PLACES = {
+    "alert": "the stack's rule files hold all",
+    "feature": "`payload.features` of stack.yaml holds all",
+    "receiver": "the stack's alertmanager.yml holds all",
+    "role": "`roles` of stack.yaml holds all",
+    "edge": "`edges` of stack.yaml holds all",
+    "panel": "the stack's dashboards show all",
+    "dashboard": "`dashboards` of stack.yaml names all",
+    "kind": _COMMANDS["kind"],
+}
+"""Where the names of a stack stand, of which there may be many."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +68,7 @@ class Page:
     """A YAML file twice: its plain content, and the nodes it was made from, which know their lines."""
 
     file: str
-    content: Mapping[str, Any]
+    content: Mapping[str, object]
     lines: Node | None
 
     def line(self, path: Path) -> int:
@@ -47,10 +76,10 @@ class Page:
         node: Node | None = self.lines
         line = 1
         for part in path:
-            found = _within(node, part)
-            if found is None:
+            child = _child(node, part)
+            if child is None:
                 break
-            mark, node = found
+            mark, node = child
             line = mark.line + 1
         return line
 
@@ -58,18 +87,24 @@ class Page:
         """Return a mistake at `path`."""
         return Mistake(file=self.file, line=self.line(path), where=where, value=value, expected=expected, hint=hint)
 
-    def known(self, path: Path, what: str, name: object, options: Mapping[str, Any], mistakes: list[Mistake]) -> Any:
+    def known(
+        self,
+        path: Path,
+        kind: str,
+        name: object,
+        options: Mapping[str, Option],
+        mistakes: list[Mistake],
+        where: str = "",
+    ) -> Option | None:
         """Return the option of that name, or None and a mistake that suggests the nearest."""
         if isinstance(name, str) and name in options:
             return options[name]
-        listed = ", ".join(sorted(options))
-        mistakes.append(
-            self.mistake((*path, str(name)), what, str(name), f"one of: {listed}", did_you_mean(str(name), options))
-        )
+        line = self.line((*path, str(name)))
+        mistakes.append(unknown_name(self.file, kind, str(name), options, where=where, line=line))
         return None
 
 
-def _within(node: Node | None, part: str | int) -> tuple[Any, Node] | None:
+def _child(node: Node | None, part: str | int) -> tuple[StringMark, Node] | None:
     """Return where a key or an item of a node stands, and its value; None if it is not there."""
     if isinstance(node, MappingNode):
         return next(((key.start_mark, value) for key, value in node.value if key.value == str(part)), None)
@@ -78,59 +113,90 @@ def _within(node: Node | None, part: str | int) -> tuple[Any, Node] | None:
     return None
 
 
+def nearest(name: str, options: Iterable[str]) -> str:
+    """Return the option that is written most like `name`, empty if none comes near."""
+    return "".join(difflib.get_close_matches(name, list(options), n=1, cutoff=0.6))
+
+
 def did_you_mean(name: str, options: Iterable[str]) -> str:
     """Return `Did you mean X?` for the nearest option, or nothing."""
-    near = difflib.get_close_matches(name, list(options), n=1, cutoff=0.6)
-    return f"Did you mean `{near[0]}`?" if near else ""
+    option = nearest(name, options)
+    return f"Did you mean `{option}`?" if option else ""
 
 
-def pieces(page: Page, base: Path, model: type[Model], content: Any, mistakes: list[Mistake]) -> Model | None:
+def unknown_name(
+    file: str,
+    kind: str,
+    name: str,
+    options: Iterable[str],
+    *,
+    where: str = "",
+    line: int = 0,
+    all_stand: str | None = None,
+) -> UnknownName:
+    """Return the mistake of a name that is none of `options`; it suggests the nearest and says where all stand.
+
+    `kind` is what it should name (fault, check, stack, ...); `where` the key that holds it, by default the kind.
+    `all_stand` is a clause that says where all names stand, by default which command lists them.
+    """
+    known = sorted(set(options))
+    option = nearest(name, known)
+    if all_stand is None:
+        hint = f"{_COMMANDS[kind]}."
+    elif len(known) <= _FEW or not (all_stand or option):
+        hint = f"known here: {', '.join(known) or 'none'}."
+    else:
+        hint = f"{all_stand}.".lstrip(".")
+    if option:
+        hint = f"did you mean `{option}`? {hint[:1].upper()}{hint[1:]}".rstrip()
+    return UnknownName(
+        file=file, line=line, where=where or kind, kind=kind, value=name, expected=f"a known {kind}", hint=hint
+    )
+
+
+def pieces(page: Page, base: Path, model: type[Model], content: object, mistakes: list[Mistake]) -> Model | None:
     """Validate `content` (found at `base`) by `model`; on failure add every mistake and return None."""
     try:
         return model.model_validate(content)
     except ValidationError as error:
         problems = error.errors()
-        deeper = {problem["loc"][:depth] for problem in problems for depth in range(len(problem["loc"]))}
-        for problem in problems:
-            if (
-                problem["type"] != "too_short" or problem["loc"] not in deeper
-            ):  # items that are wrong do not count as few
-                mistakes.append(_mistake(page, base, model, problem))
+    deeper = {problem["loc"][:depth] for problem in problems for depth in range(len(problem["loc"]))}
+    for problem in problems:
+        wrong_items = problem["type"] == "too_short" and problem["loc"] in deeper
+        if not wrong_items:  # items that are wrong do not count as few
+            mistakes.append(_mistake(page, base, model, problem))
     return None
 
 
-def _mistake(page: Page, base: Path, model: type[BaseModel], problem: Any) -> Mistake:
-    location = tuple(part for part in problem["loc"])
-    kind, name = problem["type"], str(location[-1]) if location else (str(base[-1]) if base else "file")
-    where = ".".join(str(part) for part in (*base, *location)) or "file"
+def _mistake(page: Page, base: Path, model: type[BaseModel], problem: ErrorDetails) -> Mistake:
+    place = (*base, *problem["loc"])
+    kind, name = problem["type"], str(place[-1]) if place else "file"
+    where = ".".join(str(part) for part in place) or "file"
     if kind == "missing":
-        return page.mistake((*base, *location), where, "nothing", f"`{name}`", "Add it.")
+        return page.mistake(place, where, "nothing", f"`{name}`", "Add it.")
     if kind == "extra_forbidden":
-        keys = _keys(model, location[:-1])
-        return page.mistake((*base, *location), where, name, f"one of: {', '.join(keys)}", did_you_mean(name, keys))
-    message = str(problem["msg"]).removeprefix("Value error, ")
+        keys = _keys(model, problem["loc"][:-1])
+        return unknown_name(page.file, "key", name, keys, where=where, line=page.line(place), all_stand="")
+    message = problem["msg"].removeprefix("Value error, ")
     if "not a duration" in message:
-        return page.mistake((*base, *location), where, repr(problem["input"]), _DURATION)
+        return page.mistake(place, where, repr(problem["input"]), _DURATION)
     for opening, instead in _OPENINGS.items():
         if message.startswith(opening):
             message = instead + message.removeprefix(opening)
     expected = _EXPECTED.get(kind, message[0].lower() + message[1:])
-    return page.mistake((*base, *location), where, repr(problem["input"]), expected)
+    return page.mistake(place, where, repr(problem["input"]), expected)
 
 
-def _keys(model: Any, location: Path) -> list[str]:
+def _keys(model: type[BaseModel], location: Path) -> list[str]:
     """Return the keys that the model at `location` inside `model` allows."""
     for part in location:
-        if isinstance(part, int):
-            continue
-        names = {(info.alias or name): info for name, info in model.model_fields.items()}
-        if part not in names:
-            continue
-        model = next((kind for kind in _models(names[str(part)].annotation)), model)
-    return sorted(info.alias or name for name, info in model.model_fields.items())
+        fields = {(info.alias or name): info for name, info in model.model_fields.items()}
+        if part in fields:
+            model = next(_models(fields[str(part)].annotation), model)
+    return [info.alias or name for name, info in model.model_fields.items()]
 
 
-def _models(annotation: Any) -> Iterable[type[BaseModel]]:
+def _models(annotation: object) -> Iterator[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for part in get_args(annotation):
@@ -141,16 +207,21 @@ def _models(annotation: Any) -> Iterable[type[BaseModel]]:
 class Names:
     """Every name that an argument may refer to, by the kind of its `Ref`."""
 
-    phase: list[str] = field(default_factory=list)
-    fault: list[str] = field(default_factory=list)
-    alert: list[str] = field(default_factory=list)
-    feature: list[str] = field(default_factory=list)
-    receiver: list[str] = field(default_factory=list)
-    role: list[str] = field(default_factory=list)
-    edge: list[str] = field(default_factory=list)
-    kind: list[str] = field(default_factory=list)
-    panel: list[str] = field(default_factory=list)
-    dashboard: list[str] = field(default_factory=list)
+    phase: Sequence[str] = ()
+    fault: Sequence[str] = ()
+    alert: Sequence[str] = ()
+    feature: Sequence[str] = ()
+    receiver: Sequence[str] = ()
+    role: Sequence[str] = ()
+    edge: Sequence[str] = ()
+    kind: Sequence[str] = ()
+    panel: Sequence[str] = ()
+    dashboard: Sequence[str] = ()
+
+    def of(self, kind: str) -> Sequence[str]:
+        """Return the names of one kind."""
+        known: Mapping[str, Sequence[str]] = vars(self)
+        return known[kind]
 
 
 def references(page: Page, base: Path, args: BaseModel, names: Names) -> list[Mistake]:
@@ -158,33 +229,34 @@ def references(page: Page, base: Path, args: BaseModel, names: Names) -> list[Mi
     mistakes: list[Mistake] = []
     for name, info in type(args).model_fields.items():
         value = getattr(args, name)
-        mistakes += _unknown(page, (*base, info.alias or name), _ref_kinds(info), value, names)
         path = (*base, info.alias or name)
-        for place, item in enumerate(value) if isinstance(value, (list, tuple)) else ():
-            mistakes += references(page, (*path, place), item, names) if isinstance(item, BaseModel) else []
+        mistakes += _unknown(page, path, info, value, names)
+        for place, item in enumerate(items(value)):
+            if isinstance(item, BaseModel):
+                mistakes += references(page, (*path, place), item, names)
     return mistakes
 
 
 def raw_references(
-    page: Page, base: Path, model: type[BaseModel], content: Mapping[str, Any], names: Names
+    page: Page, base: Path, model: type[BaseModel], content: Mapping[str, object], names: Names
 ) -> list[Mistake]:
     """Return the same for arguments as written, of which others may be wrong: both mistakes come at once."""
     mistakes: list[Mistake] = []
     for name, info in model.model_fields.items():
         key = info.alias or name
-        mistakes += _unknown(page, (*base, key), _ref_kinds(info), content.get(key), names)
+        mistakes += _unknown(page, (*base, key), info, content.get(key), names)
     return mistakes
 
 
-def _unknown(page: Page, path: Path, kinds: Iterable[str], value: object, names: Names) -> list[Mistake]:
-    mistakes = []
+def _unknown(page: Page, path: Path, info: FieldInfo, value: object, names: Names) -> list[Mistake]:
+    kinds = {item.kind for item in info.metadata if isinstance(item, Ref)} | _refs_inside(info.annotation)
+    mistakes: list[Mistake] = []
     for kind in kinds:
-        known = getattr(names, kind)
-        for item in _strings(value):
-            if item not in known:
-                listed = ", ".join(sorted(set(known))) or "none here"
-                where, hint = str(path[-1]), did_you_mean(item, known)
-                mistakes.append(page.mistake(path, where, item, f"a known {kind}: {listed}", hint))
+        known, all_stand = names.of(kind), _PLACES.get(kind, "")
+        for name in _strings(value):
+            if name not in known:
+                line, where = page.line(path), str(path[-1])
+                mistakes.append(unknown_name(page.file, kind, name, known, where=where, line=line, all_stand=all_stand))
     return mistakes
 
 
@@ -193,16 +265,9 @@ def _strings(value: object) -> list[str]:
         return [value]
     if isinstance(value, Mapping):
         return [item for part in value.values() for item in _strings(part)]
-    if isinstance(value, (list, tuple)):
-        return [item for item in value if isinstance(item, str)]
-    return []
+    return [item for item in items(value) if isinstance(item, str)]
 
 
-def _ref_kinds(info: Any) -> set[str]:
-    found = {item.kind for item in info.metadata if isinstance(item, Ref)}
-    return found | _refs_inside(info.annotation)
-
-
-def _refs_inside(annotation: Any) -> set[str]:
+def _refs_inside(annotation: object) -> set[str]:
     kinds = {item.kind for item in getattr(annotation, "__metadata__", ()) if isinstance(item, Ref)}
     return kinds.union(*(_refs_inside(part) for part in get_args(annotation)))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tocsin.harness.core.clock import format_duration
 from tocsin.harness.declarations.alert_plan import AlertRule
-from tocsin.harness.declarations.scenario import PlannedPhase
+from tocsin.harness.declarations.timeline import PlannedPhase
 from tocsin.harness.monitoring.promql.expression import NotCompressible, parse
 from tocsin.harness.monitoring.promql.ratio_thresholds import Share, shares
 from tocsin.harness.monitoring.promql.recording_rules import inlined

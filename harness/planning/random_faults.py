@@ -3,30 +3,46 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from pydantic import Field
-
-from tocsin.harness.core.base_model import Frozen, Seconds
-from tocsin.harness.declarations.guardrails import Broken, Budget, Reach, clashes, most_targets
-from tocsin.harness.declarations.scenario import FaultPlan, Phase
+from tocsin.harness.declarations.fault import reach
+from tocsin.harness.declarations.guardrails import Broken, Budget, clashes, most_targets
+from tocsin.harness.declarations.scenario import Draws, FaultPlan
+from tocsin.harness.declarations.stack import Stack
 
 RANDOM = "random"
 """The kind of fault that stands for others."""
-ReachOf = Callable[[str, Mapping[str, Any]], Reach]
 
 
-class Draws(Frozen):
-    """One fault of `from` in every stretch of `every`, at a drawn time, `for` so long; production seconds."""
+@dataclass(frozen=True, kw_only=True)
+class FaultPhase:
+    """A phase as far as its faults are concerned; production seconds. `faults` are as written, `random` ones too."""
 
-    choices: tuple[Mapping[str, Any], ...] = Field(alias="from", min_length=1)
-    every: Seconds = Field(gt=0)
-    lasts: Seconds = Field(alias="for", gt=0)
+    name: str
+    length_s: float
+    faults: Sequence[FaultPlan]
+    start_s: float = 0.0
+
+    def broken(self, plan: FaultPlan, stack: Stack) -> Broken:
+        """Return one of its faults as guardrails see it."""
+        end_s = plan.at + plan.lasts if plan.lasts else self.length_s
+        return Broken(
+            name=plan.name,
+            kind=plan.kind,
+            params=plan.fault.params,
+            reach=reach(plan.fault, stack),
+            start_s=self.start_s + plan.at,
+            end_s=self.start_s + end_s,
+        )
+
+    def window_s(self, plan: FaultPlan) -> float:
+        """Return how long a `random` draws: its own `for`, else the rest of the phase."""
+        return plan.lasts or self.length_s - plan.at
 
 
 def drawn(
-    phase: Phase, seed: int, reach_of: ReachOf, budget: Budget | None = None
+    phase: FaultPhase, stack: Stack, seed: int, budget: Budget | None = None
 ) -> tuple[tuple[FaultPlan, int], ...]:
     """Return the faults of a phase, with those drawn in the place of each `random`, and where in the phase each stands.
 
@@ -34,67 +50,43 @@ def drawn(
     that is there at the same time, or would break more targets than the budget has, is given to the next choice, and
     left out if there is none.
     """
-    written = [plan for plan in phase.faults if plan.kind != RANDOM]
-    taken = [broken(plan, phase.lasts, reach_of) for plan in written]
-    found: list[tuple[FaultPlan, int]] = []
+    taken = [phase.broken(plan, stack) for plan in phase.faults if plan.draws is None]
+    plans: list[tuple[FaultPlan, int]] = []
     for place, plan in enumerate(phase.faults):
-        if plan.kind != RANDOM:
-            found.append((plan, place))
+        if plan.draws is None:
+            plans.append((plan, place))
             continue
-        for draw in _draws(plan, phase, seed, taken, reach_of, budget):
-            found.append((draw, place))
-            taken.append(broken(draw, phase.lasts, reach_of))
-    return tuple(found)
+        for choices in _stretches(phase, plan, plan.draws, seed):
+            for draw in choices:
+                candidate = phase.broken(draw, stack)
+                if _fits(candidate, taken, budget):
+                    plans.append((draw, place))
+                    taken.append(candidate)
+                    break
+    return tuple(plans)
 
 
-def broken(plan: FaultPlan, phase_s: float, reach_of: ReachOf, since_s: float = 0.0) -> Broken:
-    """Return a fault as guardrails see it; `since_s` is where its phase begins, `phase_s` how long that lasts."""
-    return Broken(
-        name=plan.name,
-        kind=plan.kind,
-        params=plan.params,
-        reach=reach_of(plan.kind, plan.params),
-        start_s=since_s + plan.at,
-        end_s=since_s + (plan.at + plan.lasts if plan.lasts else phase_s),
-    )
-
-
-def window_s(plan: FaultPlan, phase_s: float) -> float:
-    """Return how long a `random` draws: its own `for`, else the rest of its phase."""
-    return plan.lasts if plan.lasts else phase_s - plan.at
-
-
-def _draws(
-    plan: FaultPlan, phase: Phase, seed: int, taken: Sequence[Broken], reach_of: ReachOf, budget: Budget | None
-) -> Iterator[FaultPlan]:
-    """Yield one fault per stretch. What is drawn does not depend on what is taken, so that a name keeps its meaning."""
-    draws = Draws.model_validate(plan.params)
-    generator = random.Random(f"{seed}/{phase.phase}/{plan.name}")
-    end_s = plan.at + window_s(plan, phase.lasts)
-    for number in range(1, int(window_s(plan, phase.lasts) / draws.every + 1e-9) + 1):
+def _stretches(phase: FaultPhase, plan: FaultPlan, draws: Draws, seed: int) -> Iterator[Iterator[FaultPlan]]:
+    """Yield the choices of each stretch, the first first. They do not depend on what is taken, so names stay."""
+    generator = random.Random(f"{seed}/{phase.name}/{plan.name}")
+    window_s = phase.window_s(plan)
+    for number in range(1, int(window_s / draws.every + 1e-9) + 1):
         start_s = plan.at + (number - 1) * draws.every
-        latest_s = min(start_s + draws.every, end_s - draws.lasts)
+        latest_s = min(start_s + draws.every, plan.at + window_s - draws.lasts)
         at_s = generator.uniform(start_s, max(latest_s, start_s))
         order = generator.sample(range(len(draws.choices)), k=len(draws.choices))
-        if latest_s < start_s:
-            continue
-        for place in order:
-            ((kind, params),) = draws.choices[place].items()
-            draw = FaultPlan.model_validate(
-                {
-                    "kind": kind,
-                    "params": params or {},
-                    "at": min(round(at_s, 1), latest_s),
-                    "for": draws.lasts,
-                    "name": f"{plan.name}-{number}-{kind}",
-                }
-            )
-            if _fits(broken(draw, phase.lasts, reach_of), taken, budget):
-                yield draw
-                break
+        if latest_s >= start_s:
+            yield _choices(draws, order, min(round(at_s, 1), latest_s), f"{plan.name}-{number}")
 
 
-def _fits(one: Broken, taken: Sequence[Broken], budget: Budget | None) -> bool:
-    if any(clashes(one, other) for other in taken):
+def _choices(draws: Draws, order: Sequence[int], at_s: float, stem: str) -> Iterator[FaultPlan]:
+    for place in order:
+        ((kind, params),) = draws.choices[place].items()
+        written = {"kind": kind, "params": params or {}, "at": at_s, "for": draws.lasts, "name": f"{stem}-{kind}"}
+        yield FaultPlan.model_validate(written).with_parsed(draws.faults[place])
+
+
+def _fits(candidate: Broken, taken: Sequence[Broken], budget: Budget | None) -> bool:
+    if any(clashes(candidate, other) for other in taken):
         return False
-    return budget is None or most_targets(taken, one)[0] <= budget.targets
+    return budget is None or most_targets(taken, candidate)[0] <= budget.targets

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from tocsin.harness.core.clock import format_duration, parse_duration
-from tocsin.harness.declarations.scenario import Catalogue
+from tocsin.harness.core.clock import format_duration
+from tocsin.harness.declarations.references import Bounded
 from tocsin.harness.monitoring.alert_routes import all_routes
 from tocsin.harness.monitoring.promql.expression import NotCompressible
 from tocsin.harness.monitoring.promql.rewrites import analyse
@@ -31,54 +31,54 @@ class Limit:
         return f"{self.why[0].upper()}{self.why[1:]}; the largest honest speed is {math.floor(self.largest + 1e-9)}."
 
 
-def limits(plan: Plan, catalogue: Catalogue) -> tuple[Limit, ...]:
+def limits(plan: Plan) -> tuple[Limit, ...]:
     """Return every limit of the speed, the tightest first. They do not depend on the plan's own speed."""
-    found = [*_intervals(plan), *noise_limits(plan), *drift_limits(plan), *_fixed(plan, catalogue), *_indivisible(plan)]
-    found += [] if plan.monitoring.intervals_s else [_shortest(plan)]
-    made = [Limit(largest=max(largest, 1.0), why=why) for largest, why in found]
-    return tuple(sorted(made, key=lambda one: one.largest))
+    reasons = [*_intervals(plan), *noise_limits(plan), *drift_limits(plan), *_fixed(plan), *_indivisible(plan)]
+    if not plan.monitoring.intervals_s:
+        reasons.append(_shortest(plan))
+    speeds = [Limit(largest=max(largest, 1.0), why=why) for largest, why in reasons]
+    return tuple(sorted(speeds, key=lambda limit: limit.largest))
 
 
 def _intervals(plan: Plan) -> Iterator[tuple[float, str]]:
     """The shortest between scrapes, and the shortest between evaluations."""
     for kind in ("scrapes", "evaluations"):
-        mine = {what: each_s for what, each_s in plan.monitoring.intervals_s.items() if what.startswith(kind)}
-        if not mine:
-            continue
-        what = min(mine, key=lambda one: mine[one])
-        told = f"{what} every {mine[what]:g} s cannot be closer than {SMALLEST_INTERVAL_S:g} s"
-        yield mine[what] / SMALLEST_INTERVAL_S, told
+        intervals = [(each_s, name) for name, each_s in plan.monitoring.intervals_s.items() if name.startswith(kind)]
+        if intervals:
+            each_s, name = min(intervals, key=lambda interval: interval[0])
+            why = f"{name} every {each_s:g} s cannot be closer than {SMALLEST_INTERVAL_S:g} s"
+            yield each_s / SMALLEST_INTERVAL_S, why
 
 
 def _shortest(plan: Plan) -> tuple[float, str]:
     """Where nothing is scraped, the length of a phase is what is left to limit a speed."""
-    phase = min(plan.phases, key=lambda one: one.end_s - one.start_s)
+    phase = min(plan.phases, key=lambda phase: phase.end_s - phase.start_s)
     length_s = phase.end_s - phase.start_s
-    told = f"the phase {phase.name} of {format_duration(length_s)} cannot be shorter than {SHORTEST_PHASE_S:g} s"
-    return length_s / SHORTEST_PHASE_S, told
+    why = f"the phase {phase.name} of {format_duration(length_s)} cannot be shorter than {SHORTEST_PHASE_S:g} s"
+    return length_s / SHORTEST_PHASE_S, why
 
 
-def _fixed(plan: Plan, catalogue: Catalogue) -> Iterator[tuple[float, str]]:
+def _fixed(plan: Plan) -> Iterator[tuple[float, str]]:
     """What restarts add to a bound may be no more than the bound itself, and must fit into the rest of the drill."""
-    wall = Plan(**{**vars(plan), "speed": 1.0})
+    wall = replace(plan, speed=1.0)
     length_s = plan.phases[-1].end_s
     for line in plan.scenario.expect:
-        if "within" not in line.args:
+        args = line.parsed
+        if not isinstance(args, Bounded):
             continue
-        args = {**line.args, "counts_from": getattr(catalogue.checks.get(line.check), "counts_from", "begin")}
         added = fixed_s(wall, args)
-        fixed, within_s = sum(added.values()), parse_duration(str(args["within"]))
+        fixed = sum(added.values())
         if not fixed:
             continue
         begins_s, waited_s = since_s(wall, args)
-        left_s = length_s - (begins_s - waited_s) - within_s
-        roles = ", ".join(added)
-        alert = args.get("alert") or line.check
-        told = f"fixed latencies: the restart of {roles} takes {fixed:g} s at any speed, and {alert}'s bound"
-        yield within_s / fixed, f"{told} is {format_duration(within_s)}"
+        left_s = length_s - (begins_s - waited_s) - args.within
+        name = line.args.get("alert") or line.check
+        why = f"fixed latencies: the restart of {', '.join(added)} takes {fixed:g} s at any speed, and {name}'s bound"
+        yield args.within / fixed, f"{why} is {format_duration(args.within)}"
+        if waited_s:
+            why = f"{why}, which begins {waited_s:g} s later, at any speed,"
         if left_s > 0:
-            later = f", which begins {waited_s:g} s later, at any speed," if waited_s else ""
-            yield left_s / (fixed + waited_s), f"{told}{later} leaves {format_duration(left_s)} of the drill"
+            yield left_s / (fixed + waited_s), f"{why} leaves {format_duration(left_s)} of the drill"
 
 
 def _indivisible(plan: Plan) -> Iterator[tuple[float, str]]:

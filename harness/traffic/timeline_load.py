@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from tocsin.harness.declarations.timeline import PlannedPhase, Timeline
 from tocsin.harness.planning import locust_user_file
 from tocsin.harness.traffic.pacers.replay import Replay, find
 
 
-def traffic_plan(timeline: Timeline, sending: Mapping[str, Any]) -> dict[str, Any]:
+def traffic_plan(timeline: Timeline, sending: Mapping[str, object]) -> dict[str, object]:
     """Return the plan of one traffic process, ready for JSON; `sending` is what all processes that send need."""
     return {
         **sending,
@@ -22,12 +21,14 @@ def traffic_plan(timeline: Timeline, sending: Mapping[str, Any]) -> dict[str, An
 
 def _users(timeline: Timeline) -> dict[str, str]:
     traffic, folder = timeline.scenario.traffic, timeline.scenario.folder
-    own = locust_user_file.split(traffic.users, folder)
-    return {"users": traffic.users if own is None else f"{own[0]}:{own[1]}", "client": traffic.client}
+    users, custom = traffic.users, locust_user_file.split(traffic.users, folder)
+    if custom is not None:
+        users = f"{custom[0]}:{custom[1]}"
+    return {"users": users, "client": traffic.client}
 
 
-def _phase(timeline: Timeline, phase: PlannedPhase) -> dict[str, Any]:
-    planned: dict[str, Any] = {
+def _phase(timeline: Timeline, phase: PlannedPhase) -> dict[str, object]:
+    planned: dict[str, object] = {
         "name": phase.name,
         "start_s": phase.start_s / timeline.speed,
         "end_s": phase.end_s / timeline.speed,

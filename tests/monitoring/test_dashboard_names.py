@@ -31,9 +31,9 @@ def test_panels_that_are_there(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("Error ratio", "Eror ratio", "Did you mean `Error ratio`?"),
-        ("[Accuracy]", "[Acuracy]", "Did you mean `Accuracy`?"),
-        ("dashboard: service", "dashboard: servce", "Did you mean `service`?"),
+        ("Error ratio", "Eror ratio", "did you mean `Error ratio`?"),
+        ("[Accuracy]", "[Acuracy]", "did you mean `Accuracy`?"),
+        ("dashboard: service", "dashboard: servce", "did you mean `service`?"),
         ("in: baseline", "in: base", "known phase"),
         ("in: baseline", "in: baseline, during: x", "Either `in`"),
     ],

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.planning.test_timeline import planned
-from tests.small_stack import ALERTMANAGER, PROMETHEUS, SERVICE, STACK
-from tocsin.harness.declarations.alert_plan import Floor
-from tocsin.harness.declarations.scenario import Timeline
+from tests.planning.test_planner import planned
+from tests.small_stack import ALERTMANAGER, PROMETHEUS, SERVICE, STACK, End
+from tocsin.harness.declarations.alert_plan import Fire, Floor
+from tocsin.harness.declarations.timeline import Timeline
+from tocsin.harness.faults import make
 from tocsin.harness.monitoring.monitoring_files import read_monitoring
 from tocsin.harness.planning.detection_bounds import Plan, fixed_s, since_s
 
@@ -98,22 +99,28 @@ def test_a_restart_is_added_to_ceiling_and_bound(tmp_path: Path) -> None:
         ("kill", {"role": "model"}, "end", (780, 60), {"model": 60}),
         ("restart", {"role": "model"}, "begin", (480, 60), {"model": 60}),
         ("restart", {"role": "model"}, "end", (720, 0), {}),
-        ("cold_start", {}, "begin", (480, 60), {"model": 60}),
-        ("cold_start", {}, "end", (720, 0), {}),
-        ("model_raises", {}, "end", (720, 0), {}),
+        ("cold_start", {"delay_ms": 300}, "begin", (480, 60), {"model": 60}),
+        ("cold_start", {"delay_ms": 300}, "end", (720, 0), {}),
+        ("model_raises", {"share": 0.3}, "end", (720, 0), {}),
     ],
 )
 def test_a_bound_counts_from_when_its_own_restart_is_done(
-    tmp_path: Path, kind: str, params: dict[str, str], counts_from: str, since: tuple[int, int], fixed: dict[str, int]
+    tmp_path: Path,
+    kind: str,
+    params: dict[str, object],
+    counts_from: str,
+    since: tuple[int, int],
+    fixed: dict[str, int],
 ) -> None:
     """From 7m to 12m; the model takes 2 s to start, a minute of the drill."""
-    made = planned(tmp_path)
-    fault = dataclasses.replace(made.faults[0], kind=kind, params=params)
+    timeline = planned(tmp_path)
+    fault = dataclasses.replace(timeline.faults[0], fault=make(kind, params), params=params)
     plan = Plan(
-        scenario=made.scenario, stack=made.stack, monitoring=read_monitoring(made.stack), phases=made.phases,
-        faults=(fault,), speed=30,
+        scenario=timeline.scenario, stack=timeline.stack, monitoring=read_monitoring(timeline.stack),
+        phases=timeline.phases, faults=(fault,), speed=30,
     )  # fmt: skip
-    args = {"during": "failing", "within": "4m", "counts_from": counts_from}
+    bound = {"begin": Fire, "end": End}[counts_from]
+    args = bound.model_validate({"alert": "HighErrorRate", "during": "failing", "within": "4m"})
     assert (since_s(plan, args), fixed_s(plan, args)) == (since, fixed)
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from pydantic import Field
 
-from tests.planning.test_timeline import planned
-from tests.small_stack import CATALOGUE, STACK, Kill, write_scenario
+from tests.planning.test_planner import planned
+from tests.small_stack import CATALOGUE, STACK, Kill, KillParams, write_scenario
 from tocsin.harness.core.errors import UsageError
 from tocsin.harness.planning.loader import load
-from tocsin.harness.planning.timeline import plan
+from tocsin.harness.planning.planner import plan
 
 FAULTS = "faults: [{model_raises: {share: 0.3}, at: 2m, for: 5m, name: failing}]"
 CHOICES = "{random: {from: [{kill: {role: prometheus}}, {model_raises: {share: 0.2}}], every: 3m, for: 1m}}"
@@ -23,20 +23,25 @@ def told(folder: Path, faults: str, *changes: tuple[str, str], **files: str) -> 
     with pytest.raises(UsageError) as raised:
         load(write_scenario(folder, (FAULTS, f"faults: [{faults}]"), *changes, **files), CATALOGUE)
     assert {mistake.line for mistake in raised.value.mistakes} == {10 + bool(changes and "\n" in changes[0][1])}
-    return [f"{mistake.where}: {mistake.value}: {mistake.expected}" for mistake in raised.value.mistakes]
+    return [f"{mistake.where}: {mistake.value}: {mistake.expected} {mistake.hint}" for mistake in raised.value.mistakes]
 
 
-class Deep(Kill):
+class DeepParams(KillParams):
     depth: int = Field(ge=0)
 
 
+class DeepKill(Kill):
+    kind = "kill"
+    params: DeepParams
+
+
 def test_two_mistakes_in_one_fault_come_at_once(tmp_path: Path) -> None:
-    catalogue = type(CATALOGUE)(**{**vars(CATALOGUE), "faults": {**CATALOGUE.faults, "kill": Deep}})
+    catalogue = type(CATALOGUE)(**{**vars(CATALOGUE), "faults": {**CATALOGUE.faults, "kill": DeepKill}})
     path = write_scenario(tmp_path, (FAULTS, "faults: [{kill: {role: modle, depth: -1}}]"))
     with pytest.raises(UsageError) as raised:
         load(path, catalogue)
     assert sorted(mistake.where.rpartition(".")[2] for mistake in raised.value.mistakes) == ["depth", "role"]
-    assert "Did you mean `model`?" in str(raised.value)
+    assert "did you mean `model`?" in str(raised.value)
 
 
 def test_a_check_with_two_mistakes_names_both(tmp_path: Path) -> None:
@@ -48,14 +53,14 @@ def test_a_check_with_two_mistakes_names_both(tmp_path: Path) -> None:
 
 MISTAKES = [
     ("{random: {from: [], every: 3m, for: 1m}}", ["from: []: at least one item"]),
-    ("{random: {from: [{kil: {role: model}}], every: 3m, for: 1m}}", ["fault: kil: one of"]),
+    ("{random: {from: [{kil: {role: model}}], every: 3m, for: 1m}}", ["did you mean `kill`? `tocsin ls faults` lists"]),
     ("{random: {from: [{kill: {role: modle}}], every: 3m, for: 1m}}", ["role: modle: a known role"]),
     ("{random: {from: [{kill: {role: model}, at: 2m}], every: 3m, for: 1m}}", ["fault: kill, at: exactly one fault"]),
     ("{random: {from: [{kill: {role: model}}], every: 11m, for: 1m}}", ["every: 11m: at most 10m"]),
     ("{random: {from: [{kill: {role: model}}], every: 3m, for: 5m}, at: 6m}", ["for: 5m: at most 4m"]),
     ("{random: {from: [{kill: {role: modle}}, {model_raises: {share: 3}}], every: 0s, for: 1m}}",
      ["every: ", "share: 3: ", "role: modle: "]),
-    ("{rndom: {}}", ["fault: rndom: one of: kill, model_raises, random"]),
+    ("{rndom: {}}", ["did you mean `random`? `tocsin ls faults` lists all"]),
     (f"{CHOICES}, {CHOICES}", ["name: random: a name no other fault has"] * 2),
     (f"{KILL}, {{kill: {{role: model}}, at: 2m, for: 2m, name: again}}", ["fault: `again` (kill) while `outage`"]),
     (f"{KILL}, {{model_raises: {{share: 1}}, at: 2m}}", ["fault: `model_raises` (model_raises) while `outage`"]),
@@ -123,7 +128,7 @@ def test_a_check_may_name_a_drawn_fault_of_the_seed_that_is_played(tmp_path: Pat
     path = write_scenario(tmp_path, (FAULTS, f"faults: [{CHOICES}]"), during)
     scenario, stack = load(path, CATALOGUE, seed=kill)
     assert plan(scenario, stack, CATALOGUE, kill, 30).floors[0].where == "random-1-kill"
-    with pytest.raises(UsageError, match="a known fault: random-1-model_raises"):
+    with pytest.raises(UsageError, match="unknown fault `random-1-kill`; did you mean.*random-1-model_raises"):
         load(path, CATALOGUE, seed=other)
 
 

@@ -31,25 +31,25 @@ MISTAKES = [
     (("version: 1\n", "version: 2\n"), 1, "version", "1"),
     (("name: sample", "name: Sample Drill"), 2, "name", "text that matches"),
     (("summary: A sample.\n", ""), 1, "summary", "`summary`"),
-    (("summary: A sample.", "sumary: A sample."), 3, "sumary", "Did you mean `summary`?"),
+    (("summary: A sample.", "sumary: A sample."), 3, "sumary", "did you mean `summary`?"),
     (("for: 5m}\n  - phase", "for: 5 minutes}\n  - phase"), 6, "timeline.0.for", "a duration such as"),
-    (("timeline:", "traffic: {users: predicts}\ntimeline:"), 5, "users", "Did you mean `predict`?"),
+    (("timeline:", "traffic: {users: predicts}\ntimeline:"), 5, "users", "did you mean `predict`?"),
     (("phase: recovery", "phase: trouble"), 11, "phase", "used once"),
     (("rate_per_s: 10}", "rate_per_s: -10}"), 11, "rate_per_s", "greater than 0"),
-    (("rate_per_s: 10}", "rates_per_s: 10}"), 11, "rates_per_s", "Did you mean `rate_per_s`?"),
-    (("rate_per_s: 10}", "arrivals: poison}"), 11, "arrivals", "Did you mean `poisson`?"),
+    (("rate_per_s: 10}", "rates_per_s: 10}"), 11, "rates_per_s", "did you mean `rate_per_s`?"),
+    (("rate_per_s: 10}", "arrivals: poison}"), 11, "arrivals", "did you mean `poisson`?"),
     (("rate_per_s: 10}", "arrivals: {ramp: {to_per_s: 20}, burst: {}}}"), 11, "traffic.arrivals", "a name such as"),
     (("rate_per_s: 10}", "arrivals: ramp}"), 11, "arrivals.to_per_s", "`to_per_s`"),
-    (("rate_per_s: 10}", "arrivals: {ramp: {to_per_s: 20, ovr: 2m}}}"), 11, "ovr", "Did you mean `over`?"),
+    (("rate_per_s: 10}", "arrivals: {ramp: {to_per_s: 20, ovr: 2m}}}"), 11, "ovr", "did you mean `over`?"),
     (("rate_per_s: 10}", "arrivals: {ramp: {to_per_s: 20, over: 6m}}}"), 11, "over", "at most 5m"),
     (("rate_per_s: 10}", "arrivals: {replay: {file: gone.txt}}}"), 11, "file", "no recording gone.txt"),
     (("timeline:", "traffic: {arrivals: {ramp: {to_per_s: 20, over: 21m}}}\ntimeline:"), 5, "over", "at most 20m"),
     (("shift: mean", "shift: median"), 9, "shift", "'mean'"),
-    (("shift: mean", "shft: mean"), 9, "payload", "Did you mean `shift`?"),
-    (("features: [f1]", "features: [f9]"), 9, "features", "known feature"),
+    (("shift: mean", "shft: mean"), 9, "payload", "did you mean `shift`?"),
+    (("features: [f1]", "features: [f9]"), 9, "features", "unknown feature `f9`; known here: f1, f2, f3"),
     (("share: 0.3", "share: 3"), 10, "share", "less than or equal to 1"),
-    (("model_raises", "model_raise"), 10, "fault", "Did you mean `model_raises`?"),
-    (("{model_raises: {share: 0.3}, at", "{kill: {role: modle}, at"), 10, "role", "Did you mean `model`?"),
+    (("model_raises", "model_raise"), 10, "fault", "did you mean `model_raises`?"),
+    (("{model_raises: {share: 0.3}, at", "{kill: {role: modle}, at"), 10, "role", "did you mean `model`?"),
     (("at: 2m, for: 5m", "at: 2m, for: 9m"), 10, "fault", "inside phase `trouble` of 10m"),
     (("{share: 0.3}, at: 2m", "{share: 0.3}, kill: {role: model}, at: 2m"), 10, "fault", "exactly one fault"),
     (
@@ -58,11 +58,11 @@ MISTAKES = [
         "faults",
         "a list",
     ),
-    (("alerts/fire", "alert/fire"), 13, "check", "Did you mean `alerts/fire`?"),
-    (("alert: HighErrorRate", "alert: HighErorRate"), 13, "alert", "Did you mean `HighErrorRate`?"),
-    (("in: trouble", "in: truble"), 13, "in", "Did you mean `trouble`?"),
-    (("in: trouble", "during: faling"), 13, "during", "Did you mean `failing`?"),
-    (("delivered_to: page", "delivered_to: pager"), 13, "delivered_to", "Did you mean `page`?"),
+    (("alerts/fire", "alert/fire"), 13, "check", "did you mean `alerts/fire`?"),
+    (("alert: HighErrorRate", "alert: HighErorRate"), 13, "alert", "did you mean `HighErrorRate`?"),
+    (("in: trouble", "in: truble"), 13, "in", "did you mean `trouble`?"),
+    (("in: trouble", "during: faling"), 13, "during", "did you mean `failing`?"),
+    (("delivered_to: page", "delivered_to: pager"), 13, "delivered_to", "did you mean `page`?"),
     (("within: 6m", "within: 16m"), 13, "within", "at most 10m, the length of phase `trouble`"),
     (
         ("in: trouble, within: 6m", "during: failing, within: 14m"),
@@ -81,7 +81,7 @@ MISTAKES = [
     ),
     (("within: 6m, ", ""), 13, "within", "`within`"),
     (("- alerts/quiet: {}", "- alerts/quiet"), 14, "expect", "one check with its arguments"),
-    (("- alerts/quiet: {}", "- alerts/quiet: {loud: 1}"), 14, "loud", "one of: during, in"),
+    (("- alerts/quiet: {}", "- alerts/quiet: {loud: 1}"), 14, "loud", "unknown key `loud`; known here: during, in"),
     (("- alerts/quiet: {}", "- waive: {until: 2027-01-31, reason: x}"), 14, "expect", "one check with its arguments"),
     (("- alerts/quiet: {}", "- {alerts/quiet: {}, waive: {until: 2027-01-31}}"), 14, "waive.reason", "`reason`"),
     (
@@ -195,7 +195,9 @@ def test_an_unreadable_file_is_one_mistake(tmp_path: Path, content: bytes | None
 def test_an_unknown_stack_names_the_known_ones(tmp_path: Path) -> None:
     path = tmp_path / "x.yaml"
     path.write_text(SCENARIO.replace("STACK", "refrence"))
-    with pytest.raises(UsageError, match="one of: .*reference") as raised:
+    with pytest.raises(
+        UsageError, match="unknown stack `refrence`; did you mean `reference`. `tocsin ls stacks` lists all"
+    ) as raised:
         load(path, CATALOGUE)
     assert raised.value.mistakes[-1].line == 4
 
@@ -223,7 +225,7 @@ def test_a_broken_stack_file_is_named_by_its_own_line(tmp_path: Path) -> None:
         load_stack(str(tmp_path))
     words = str(raised.value)
     keys = "compose, external, fixed_s, local, memory_mib, ports"
-    assert f"stack.yaml:3: roles.model.port: got port; expected one of: {keys}." in words
+    assert f"stack.yaml:3: roles.model.port: unknown key `port`; did you mean `ports`? Known here: {keys}." in words
     assert "`signals`" in words
 
 

@@ -42,7 +42,7 @@ def test_names_of_ours_are_no_files() -> None:
         ("mine.py:Buyer", "class Buyer: ...\n", "Buyer", "it defines none", ""),
         ("mine.py:Buyer", "class Buyer(:\n", "mine.py:1: invalid syntax", "Python that can be parsed", ""),
         ("mine.py:Buyer", "x = 1\0", "mine.py", "Python that can be parsed", ""),
-        ("mine.txt:Buyer", GOOD, "mine.txt:Buyer", "one of: predict", ""),
+        ("mine.txt:Buyer", GOOD, "mine.txt:Buyer", "a known user", "`tocsin ls users` lists all"),
     ],
 )
 def test_mistakes(tmp_path: Path, users: str, text: str, value: str, expected: str, hint: str) -> None:

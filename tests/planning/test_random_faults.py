@@ -2,80 +2,89 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
-from tocsin.harness.declarations.guardrails import Budget, Reach, clashes, most_targets
-from tocsin.harness.declarations.scenario import FaultPlan, Phase
-from tocsin.harness.planning.random_faults import broken, drawn
+from tests.small_stack import Kill, Raises, write_stack
+from tocsin.harness.declarations.guardrails import Budget, clashes, most_targets
+from tocsin.harness.declarations.scenario import Draws, FaultPlan
+from tocsin.harness.declarations.stack import Stack
+from tocsin.harness.planning.loader import load_stack
+from tocsin.harness.planning.random_faults import FaultPhase, drawn
+
+HOUR_S = 3600.0
+KINDS = {"kill": Kill, "model_raises": Raises}
+CHOICES = [{"kill": {"role": "node"}}, {"model_raises": {"share": 0.2}}]
+OWN = {"kind": "kill", "params": {"role": "node"}, "at": "20m", "for": "20m", "name": "own"}
 
 
-def reach_of(kind: str, params: Mapping[str, Any]) -> Reach:
-    role = str(params.get("role", "model"))
-    return Reach(targets=(role,), roles=(role,), restarts=kind == "kill")
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Stack:
+    folder: Path = tmp_path_factory.mktemp("stack")
+    return load_stack(str(write_stack(folder)))
 
 
-def draw(
-    seed: int = 7, budget: Budget | None = None, others: tuple[dict[str, Any], ...] = (), **given: Any
-) -> list[FaultPlan]:
-    """Return what is drawn in an hour; `given` replaces parameters, `at` and `for_` the window."""
-    place = {key: given.pop(key) for key in ("at", "name") if key in given}
-    lasts = {"for": given.pop("window")} if "window" in given else {}
-    params = {
-        "from": [{"kill": {"role": "node"}}, {"model_raises": {"share": 0.2}}],
-        "every": "10m",
-        "for": "2m",
-        **given,
-    }
-    plan = {"kind": "random", "params": params, "name": "random", **place, **lasts}
-    phase = Phase.model_validate({"phase": "soak", "for": "1h", "faults": [*others, plan]})
-    return [one for one, _ in drawn(phase, seed, reach_of, budget)]
+def hour(*plans: dict[str, object], every: str = "10m", lasts: str = "2m", **place: str) -> FaultPhase:
+    """Return an hour with some faults and a random one."""
+    faults = [FaultPlan.model_validate(plan) for plan in plans]
+    faults = [plan.with_parsed(KINDS[plan.kind].of(plan.params)) for plan in faults]
+    params = {"from": CHOICES, "every": every, "for": lasts}
+    draws = Draws.model_validate(params).with_faults(
+        KINDS[kind].of(params) for choice in CHOICES for kind, params in choice.items()
+    )
+    plan = FaultPlan.model_validate({"kind": "random", "params": params, "name": "random", **place})
+    return FaultPhase(name="soak", length_s=HOUR_S, faults=[*faults, plan.with_parsed(draws)])
 
 
-def test_one_is_drawn_in_every_stretch_and_lies_inside_of_its_window() -> None:
+def draw(phase: FaultPhase, stack: Stack, seed: int = 7, budget: Budget | None = None) -> Sequence[FaultPlan]:
+    return [plan for plan, _ in drawn(phase, stack, seed, budget)]
+
+
+def test_one_is_drawn_in_every_stretch_and_lies_inside_of_its_window(stack: Stack) -> None:
     for seed in range(50):
-        found = draw(seed, at="5m", window="50m")
-        assert len(found) == 5
-        for number, one in enumerate(found):
-            assert one.name == f"random-{number + 1}-{one.kind}"
-            assert one.lasts == 120
-            assert 300 + 600 * number <= one.at <= 300 + 600 * (number + 1)
-            assert one.at + 120 <= 3300
+        plans = draw(hour(at="5m", **{"for": "50m"}), stack, seed)
+        assert len(plans) == 5
+        for number, plan in enumerate(plans):
+            assert plan.name == f"random-{number + 1}-{plan.kind}"
+            assert plan.lasts == 120
+            assert 300 + 600 * number <= plan.at <= 300 + 600 * (number + 1)
+            assert plan.at + 120 <= 3300
 
 
-def test_the_same_seed_draws_the_same_and_another_one_does_not() -> None:
-    assert draw(7) == draw(7)
-    assert len({tuple((one.kind, one.at) for one in draw(seed)) for seed in range(20)}) == 20
-    assert {one.kind for seed in range(5) for one in draw(seed)} == {"kill", "model_raises"}
+def test_the_same_seed_draws_the_same_and_another_one_does_not(stack: Stack) -> None:
+    assert draw(hour(), stack, 7) == draw(hour(), stack, 7)
+    draws = [draw(hour(), stack, seed) for seed in range(20)]
+    assert len({tuple((plan.kind, plan.at) for plan in plans) for plans in draws}) == 20
+    assert {plan.kind for plans in draws[:5] for plan in plans} == {"kill", "model_raises"}
 
 
-def test_drawn_faults_never_end_one_another() -> None:
-    own = {"kind": "kill", "params": {"role": "node"}, "at": "20m", "for": "20m", "name": "own"}
+def test_drawn_faults_never_end_one_another(stack: Stack) -> None:
     skipped = 0
+    phase = hour(OWN, every="3m", lasts="5m")
     for seed in range(30):
-        every = [broken(one, 3600, reach_of) for one in draw(seed, others=(own,), every="3m", **{"for": "5m"})]
-        assert not [(a, b) for a in every for b in every if a is not b and clashes(a, b)]
-        skipped += 20 - (len(every) - 1)
+        faults = [phase.broken(plan, stack) for plan in draw(phase, stack, seed)]
+        assert not [(a, b) for a in faults for b in faults if a is not b and clashes(a, b)]
+        skipped += 20 - (len(faults) - 1)
     assert skipped, "with one kind taken for a third of the time, some stretches have nothing left to draw"
 
 
-def test_a_draw_keeps_to_the_budget() -> None:
+def test_a_draw_keeps_to_the_budget(stack: Stack) -> None:
     budget = Budget.model_validate({"targets": 1, "for": "5m"})
+    phase = hour(every="3m", lasts="4m")
     for seed in range(30):
-        every = [broken(one, 3600, reach_of) for one in draw(seed, budget, every="3m", **{"for": "4m"})]
-        assert all(most_targets([two for two in every if two is not one], one)[0] == 1 for one in every)
+        faults = [phase.broken(plan, stack) for plan in draw(phase, stack, seed, budget)]
+        for fault in faults:
+            assert most_targets([other for other in faults if other is not fault], fault)[0] == 1
 
 
-@pytest.mark.parametrize(
-    ("given", "count"), [({"every": "1h"}, 1), ({"every": "25m"}, 2), ({"for": "1h", "every": "30m"}, 1)]
-)
-def test_how_many_are_drawn(given: dict[str, str], count: int) -> None:
-    assert len(draw(**given)) == count
+@pytest.mark.parametrize(("every", "lasts", "count"), [("1h", "2m", 1), ("25m", "2m", 2), ("30m", "1h", 1)])
+def test_how_many_are_drawn(stack: Stack, every: str, lasts: str, count: int) -> None:
+    assert len(draw(hour(every=every, lasts=lasts), stack)) == count
 
 
-def test_what_is_not_random_stays_as_it_is() -> None:
-    own = {"kind": "kill", "params": {"role": "node"}, "at": "20m", "for": "1m", "name": "own"}
-    phase = Phase.model_validate({"phase": "soak", "for": "1h", "faults": [own]})
-    assert drawn(phase, 1, reach_of) == ((phase.faults[0], 0),)
+def test_what_is_not_random_stays_as_it_is(stack: Stack) -> None:
+    own, _ = hour(OWN).faults
+    phase = FaultPhase(name="soak", length_s=HOUR_S, faults=[own])
+    assert drawn(phase, stack, 1) == ((own, 0),)

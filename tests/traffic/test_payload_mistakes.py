@@ -35,7 +35,7 @@ def test_a_good_payload_is_kept_as_written(tmp_path, payload):
     ("payload", "where", "expected"),
     [
         ("{shift: mena, features: [f1], by_sd: 0.5}", "payload.shift", "'mean', 'scale'"),
-        ("{shift: mean, features: [f9], by_sd: 0.5}", "features", "a known feature: f1, f2, f3"),
+        ("{shift: mean, features: [f9], by_sd: 0.5}", "features", "known here: f1, f2, f3"),
         ("{shift: mean, features: {f9: 1}}", "features", "features of the stack: f1, f2, f3"),
         ("{shift: mean, features: [f1], by_sdd: 0.5}", "by_sdd", "by_sd"),
         ("{shift: mean, features: [f1], by_sd: 0.5, share: 1}", "payload", "mean takes no share"),
@@ -45,7 +45,7 @@ def test_a_good_payload_is_kept_as_written(tmp_path, payload):
         ("{protocol: v2}", "protocol", "plain, as the stack declares no"),
         ("{feedback: {share: 0.5, delay: 1m}}", "feedback", "nothing, as the stack declares no"),
         ("{shift: concept, share: 0.5}", "feedback", "nothing else shows a concept shift"),
-        ("{faulti: [nan]}", "payload", "one of: faulty, feedback, protocol, shift"),
+        ("{faulti: [nan]}", "payload", "did you mean `faulty`? `tocsin ls payloads` lists all"),
     ],
 )
 def test_a_mistake_is_told_with_its_line_and_what_is_expected(tmp_path, payload, where, expected):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tocsin.harness.core.clock import parse_duration
-from tocsin.harness.declarations.scenario import AlertRule
+from tocsin.harness.declarations.alert_plan import AlertRule
 from tocsin.harness.monitoring.promql.expression import NotCompressible, metrics, parse, windows_s
 
 

@@ -6,9 +6,9 @@ import pytest
 
 from tests.small_stack import CATALOGUE, DRIFT, PROMETHEUS, SERVICE, STACK, write_scenario
 from tocsin.harness.core.errors import UsageError
-from tocsin.harness.declarations.scenario import Timeline
+from tocsin.harness.declarations.timeline import Timeline
 from tocsin.harness.planning.loader import load
-from tocsin.harness.planning.timeline import FASTEST, plan
+from tocsin.harness.planning.planner import FASTEST, plan
 
 
 def planned(
@@ -157,5 +157,5 @@ def test_a_stack_without_monitoring_is_limited_by_its_phases_alone(tmp_path: Pat
 
 
 def test_an_alert_of_a_stack_without_monitoring_is_a_mistake(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="a known alert: none here"):
+    with pytest.raises(UsageError, match="unknown alert `HighErrorRate`; known here: none"):
         planned(tmp_path, stack=BARE)
