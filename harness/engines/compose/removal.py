@@ -33,7 +33,7 @@ _KINDS = ("containers", "networks", "volumes")
 _FORCED = {"containers": "?force=1&v=1", "volumes": "?force=1"}
 
 
-class Resource(TypedDict, total=False):
+class DockerResource(TypedDict, total=False):
     """A container, network or volume as the Docker engine lists it; volumes have no `Id`, containers no `Name`."""
 
     Id: str
@@ -59,7 +59,7 @@ def call_engine(host: str, method: str, path: str, within_s: float = _CALL_S) ->
     return exchange(_SocketConnection(host.removeprefix("unix://"), within_s), method, path)
 
 
-def list_resources(host: str, kind: str, label: str) -> list[Resource]:
+def list_resources(host: str, kind: str, label: str) -> list[DockerResource]:
     """Return the `containers`, `networks` or `volumes` that carry a label, ended containers included."""
     filters = quote(json.dumps({"label": [label]}))
     path = {"containers": "/containers/json"}.get(kind, f"/{kind}")
@@ -109,12 +109,12 @@ def _remove_all(host: str, labels: tuple[str, ...], logs: Path | None) -> list[s
     return sentences
 
 
-def _name(row: Resource) -> str:
+def _name(row: DockerResource) -> str:
     names = row.get("Names") or [row.get("Name", "")]
     return names[0].lstrip("/")
 
 
-def _service(row: Resource) -> str:
+def _service(row: DockerResource) -> str:
     return (row.get("Labels") or {}).get(_SERVICE_LABEL) or _name(row)
 
 
