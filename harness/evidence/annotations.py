@@ -20,14 +20,14 @@ def unrendered(text: str) -> str:
 
 
 def unfilled(templates: Iterable[str], text: str) -> str:
-    """Return, in words, what a text lacks that its template asks for, a value or a label; empty if it lacks nothing.
+    """Return, in words, the value or label that a text lacks though its template has it; empty if it lacks nothing.
 
     Prometheus writes nothing at all for a label that a series does not have. `templates` are those of all rules of that
-    name: one that fits is enough. That a text is empty is for others to say. Of a template with control structures only
-    the presence of any number is asked.
+    name: one that fits is enough. An empty text is not reported here. With control structures in the template, only the
+    presence of any number is checked.
     """
     problems = [_problem(template, text) for template in templates]
-    return "" if not problems or "" in problems else problems[0]
+    return "" if "" in problems else next(iter(problems), "")
 
 
 def _problem(template: str, text: str) -> str:
@@ -35,20 +35,21 @@ def _problem(template: str, text: str) -> str:
     if not actions or not text.strip():
         return ""
     if any(_CONTROL.match(action) for action in actions):
-        return "holds no number" if _VALUE.search(template) and not _number(text) else ""
-    found = re.fullmatch(_pattern(template), text, re.DOTALL)
-    if found is None:
+        lacks_number = _VALUE.search(template) and not _has_number(text)
+        return "holds no number" if lacks_number else ""
+    filled = re.fullmatch(_pattern(template), text, re.DOTALL)
+    if filled is None:
         return "does not fit its template"
-    together = "}}{{" in template  # where one ends and the next begins cannot be told
-    for action, filled in zip(actions, found.groups(), strict=True):
-        if _VALUE.search(action) and not _number(text if together else filled):
-            return f"holds {filled.strip()!r} for the value"
-        if _LABEL.match(action) and not filled.strip() and not together:
+    together = "}}{{" in template  # where one value ends and the next begins is not known
+    for action, value in zip(actions, filled.groups(), strict=True):
+        if _VALUE.search(action) and not _has_number(text if together else value):
+            return f"holds {value.strip()!r} for the value"
+        if _LABEL.match(action) and not value.strip() and not together:
             return f"holds nothing for `{action}`"
     return ""
 
 
-def _number(text: str) -> bool:
+def _has_number(text: str) -> bool:
     return bool(_NUMBER.search(text)) and not _NO_NUMBER.search(text)
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from typing import Any
 
 import numpy as np
 
+from tocsin.harness.core.journal import Fact
 from tocsin.harness.declarations.offered_load import Asked, asked_of
 from tocsin.harness.evidence.evidence import Evidence
 from tocsin.harness.evidence.interval import Interval
@@ -123,59 +123,79 @@ class PhaseLoad:
         low, high, think_s = self.window.start, self.window.end, self.asked.think_s
         due = self.load.intended
         done = np.where(np.isnan(self.load.done), self.load.sent, self.load.done)
-        done = np.maximum(np.where(np.isnan(done), due, done), due)
+        done = np.fmax(done, due)
         pause_s = np.where(self.load.outcome == FAILED, max(think_s, NEXT_TRY_S), think_s)
-        spent = (np.clip(done + pause_s, low, high) - np.clip(due, low, high)).sum()
-        late_s = think_s * (self.asked.users - 1) / 2 if low <= self.start else 0.0
-        whole = self.asked.users * (high - low) - min(late_s, self.asked.users * (high - low) / 2)
-        return float(spent / whole) if whole > 0 else 0.0
+        spent_s = (np.clip(done + pause_s, low, high) - np.clip(due, low, high)).sum()
+        available_s = self.asked.users * (high - low)
+        if low <= self.start:
+            available_s -= min(think_s * (self.asked.users - 1) / 2, available_s / 2)
+        if available_s <= 0:
+            return 0.0
+        return float(spent_s / available_s)
 
 
 def phase_loads(evidence: Evidence, window: Interval, until: float) -> Iterator[PhaseLoad]:
     """Yield what of each played phase lies in `window` and before `until` (epoch seconds), in order."""
     load = Load.of(evidence)
-    starts = [float(one.more["starts_at"]) for one in evidence.facts("traffic_started") if "starts_at" in one.more]
     for phase in evidence.run["phases"]:
-        place = evidence.phases.get(phase["name"])
-        if place is None:
+        played = evidence.phases.get(phase["name"])
+        if played is None:
             continue
-        start = starts[0] + float(phase["start_s"]) / evidence.speed if starts else place.start
-        asked = asked_of(phase, place.seconds)
-        # the journal notes a moment later that a phase began: a phase that is looked at whole is taken as planned
-        low = start if window.start <= place.start else window.start
-        high = min(start + asked.length_s, until if window.end >= place.end else min(window.end, until))
-        if high <= low:
-            continue
-        declared, span = bool(phase.get("asked")), Interval(start=low, end=high)
-        mine = load.due(low, high)
-        yield PhaseLoad(name=phase["name"], start=start, window=span, asked=asked, declared=declared, load=mine)
+        start = played.start
+        if evidence.traffic_start is not None:
+            start = evidence.traffic_start + phase["start_s"] / evidence.speed
+        asked = asked_of(phase, played.seconds)
+        # the journal notes a moment later that a phase began: a phase that lies in the window is taken as planned
+        low, high = window.start, min(window.end, until, start + asked.length_s)
+        if window.start <= played.start:
+            low = start
+        if window.end >= played.end:
+            high = min(until, start + asked.length_s)
+        if low < high:
+            yield PhaseLoad(
+                name=phase["name"],
+                start=start,
+                window=Interval(start=low, end=high),
+                asked=asked,
+                declared=bool(phase.get("asked")),
+                load=load.due(low, high),
+            )
 
 
 def reached_limits(evidence: Evidence, dropped: int) -> Iterator[tuple[str, str]]:
     """Yield which limits the generator reached, each with what to do about it."""
     for fact in evidence.facts("traffic_done"):
-        yield from _limits(fact.more, dropped)
+        worker = f"worker {fact.more.get('worker')}"
+        share = _cpu_share(fact)
+        if share is not None and share >= 0.9:
+            yield f"{worker} used {100 * share:.0f} % of a processor core", "use more workers or a lower rate"
+        yield from _in_flight_limit(fact, worker)
+        queue_max = fact.more.get("queue_max")
+        if dropped and queue_max and fact.more.get("waiting_max", 0) >= queue_max:
+            yield f"the queue of {worker} was full with {queue_max} requests", "use more workers or a lower rate"
 
 
-def _limits(told: Any, dropped: int) -> Iterator[tuple[str, str]]:
-    who = f"worker {told.get('worker')}"
-    share = cpu_share(told)
-    if share is not None and share >= 0.9:
-        yield f"{who} used {100 * share:.0f} % of a processor core", "use more workers or a lower rate"
-    bound, most = told.get("in_flight_bound"), told.get("in_flight_max", 0)
-    if bound and most >= bound:
-        files = told.get("descriptors")
-        if files and bound >= files - 128:
-            why = f"{who} had {most} requests in flight, all that its limit of {files} open files allows"
-            yield why, "raise `ulimit -n`, use more workers or a lower rate"
-        else:
-            why = f"{who} had {most} requests in flight, its bound"
-            yield why, "use more workers or a lower rate, or see why the service holds so many"
-    if dropped and told.get("queue_max") and told.get("waiting_max", 0) >= told["queue_max"]:
-        yield f"the queue of {who} was full with {told['queue_max']} requests", "use more workers or a lower rate"
+def _in_flight_limit(fact: Fact, worker: str) -> Iterator[tuple[str, str]]:
+    bound, most = fact.more.get("in_flight_bound"), fact.more.get("in_flight_max", 0)
+    if not bound or most < bound:
+        return
+    files = fact.more.get("descriptors")
+    if files and bound >= files - 128:
+        why = f"{worker} had {most} requests in flight, all that its limit of {files} open files allows"
+        yield why, "raise `ulimit -n`, use more workers or a lower rate"
+    else:
+        why = f"{worker} had {most} requests in flight, its bound"
+        yield why, "use more workers or a lower rate, or see why the service holds so many"
 
 
-def cpu_share(told: Any) -> float | None:
-    """Return the share of a core that a worker used, from its last words; None if it did not say."""
-    wall_s, cpu_s = told.get("wall_s"), told.get("cpu_s")
-    return float(cpu_s) / float(wall_s) if wall_s and cpu_s is not None else None
+def cpu_shares(evidence: Evidence) -> list[float]:
+    """Return the share of a processor core that each worker used; those that did not say are left out."""
+    shares = [_cpu_share(fact) for fact in evidence.facts("traffic_done")]
+    return [share for share in shares if share is not None]
+
+
+def _cpu_share(fact: Fact) -> float | None:
+    wall_s, cpu_s = fact.more.get("wall_s"), fact.more.get("cpu_s")
+    if not wall_s or cpu_s is None:
+        return None
+    return float(cpu_s) / float(wall_s)

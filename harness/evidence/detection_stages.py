@@ -28,7 +28,7 @@ from tocsin.harness.evidence.evidence import Evidence
 from tocsin.harness.evidence.first_changes import first_change
 from tocsin.harness.evidence.original_rules import recording_rules
 from tocsin.harness.evidence.rule_windows import ShortHistory, short_history
-from tocsin.harness.evidence.run_json import PlannedAlert
+from tocsin.harness.evidence.run_json import AlertJson
 
 POLL_S = 0.5
 """Wall seconds between two looks at what Alertmanager holds."""
@@ -111,11 +111,11 @@ class _Subject:
     cause: Cause
 
     @cached_property
-    def rule(self) -> PlannedAlert:
+    def rule(self) -> AlertJson:
         """The rule of the alert as run.json holds it, the one whose labels fit best; empty if it is not known."""
         rules = [rule for rule in self.evidence.run["alerts"] if rule["name"] == self.alert]
         fitting = [rule for rule in rules if rule.get("labels", {}).items() <= self.labels.items()]
-        return next(iter(fitting or rules), PlannedAlert())
+        return next(iter(fitting or rules), AlertJson())
 
     @property
     def expr(self) -> str:

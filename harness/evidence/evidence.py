@@ -26,7 +26,7 @@ from tocsin.harness.evidence.notifications import Notification, read_notificatio
 from tocsin.harness.evidence.panels import RecordedDashboard, read_panels
 from tocsin.harness.evidence.rendered_config import RenderedConfig
 from tocsin.harness.evidence.requests import read_requests
-from tocsin.harness.evidence.run_json import PlannedFault, RunJson, read_run_json
+from tocsin.harness.evidence.run_json import FaultJson, RunJson, read_run_json
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -155,7 +155,7 @@ class Evidence:
         """Fault name -> its record, from the plan and the journal."""
         return {plan["name"]: self._fault(plan) for plan in self.run["faults"]}
 
-    def _fault(self, plan: PlannedFault) -> FaultRecord:
+    def _fault(self, plan: FaultJson) -> FaultRecord:
         facts = [fact for fact in self.journal if fact.more.get("fault") == plan["name"]]
         witnessed = [fact for fact in facts if fact.fact == "witness"]
         healed_at, effective_at = _first_at(facts, "healed"), _first_seen(witnessed, "present")

@@ -35,21 +35,20 @@ class Firings:
     @property
     def begun(self) -> tuple[Episode, ...]:
         """The episodes that began in `place`."""
-        return tuple(one for one in self.episodes if one.start >= self.place.start)
+        return tuple(episode for episode in self.episodes if episode.start >= self.place.start)
 
 
 def firings(evidence: Evidence, args: ScopeArgs, alert: str, labels: Mapping[str, str] | None = None) -> Firings:
     """Return what fired of an alert where `args` point; EvidenceError if that was never played."""
     place = scope_interval(evidence, args)
     episodes = tuple(
-        one
-        for one in evidence.alerts.episodes(alert, labels)
-        if one.start <= place.end and (one.end is None or one.end > place.start)
+        episode
+        for episode in evidence.alerts.episodes(alert, labels)
+        if episode.start <= place.end and (episode.end is None or episode.end > place.start)
     )
-    last = evidence.alerts.last_evaluation
-    ends = [one.end if one.end is not None else last for one in episodes]
-    end = max([place.end, *(end for end in ends if end is not None)])
-    return Firings(place=place, reach=Interval(start=place.start, end=end), episodes=episodes)
+    ends = [episode.end or evidence.alerts.last_evaluation or place.end for episode in episodes]
+    reach = Interval(start=place.start, end=max([place.end, *ends]))
+    return Firings(place=place, reach=reach, episodes=episodes)
 
 
 def notices(
@@ -63,25 +62,19 @@ def notices(
 ) -> list[Notification]:
     """Return the delivered messages that hold this alert in this status, by time; the Watchdog's are none."""
     early, late = when.start - clock_slack_s(evidence), when.end + clock_slack_s(evidence)
-    return [
-        one
-        for one in evidence.notifications
-        if one.delivered
-        and early <= one.at <= late
-        and receiver in (None, one.receiver)
-        and one.names(alert, labels, status)
-    ]
+    delivered = [one for one in evidence.notifications if one.delivered and receiver in (None, one.receiver)]
+    return [one for one in delivered if early <= one.at <= late and one.names(alert, labels, status)]
 
 
 def notices_while_muted(
-    evidence: Evidence, alert: str, labels: Mapping[str, str], held: Iterable[Interval]
+    evidence: Evidence, alert: str, labels: Mapping[str, str], muted: Iterable[Interval]
 ) -> list[Notification] | None:
     """Return the delivered firing messages about an alert while Alertmanager certainly held it back.
 
     That it was let go is seen up to a poll later, so the last second of each stretch proves nothing; None if no stretch
     was longer.
     """
-    certain = [Interval(start=when.start, end=when.end - SEEN_LATE_S) for when in held if when.seconds > SEEN_LATE_S]
+    certain = [Interval(start=when.start, end=when.end - SEEN_LATE_S) for when in muted if when.seconds > SEEN_LATE_S]
     if not certain:
         return None
     return [notice for when in certain for notice in notices(evidence, alert, labels, when)]
@@ -94,15 +87,20 @@ def with_next_evaluation(evidence: Evidence, reach: Interval, alert: str) -> Int
 
 def where_it_went(evidence: Evidence, alert: str, labels: Mapping[str, str], episode: Episode) -> str:
     """Say where an alert went that did not arrive: to others, or nowhere because Alertmanager held it back."""
-    held = [(word, one.start) for word in ("inhibited", "silenced") for one in getattr(episode, word)][:1]
-    late_s = (held[0][1] - episode.start) * evidence.speed if held else 0.0
-    parts = [f"it was {word} {f'{rounded(late_s)} s later' if late_s >= 1 else 'at once'}" for word, _ in held]
+    parts: list[str] = []
+    for word, intervals in (("inhibited", episode.inhibited), ("silenced", episode.silenced)):
+        if intervals and not parts:
+            late_s = (intervals[0].start - episode.start) * evidence.speed
+            delay = f"{rounded(late_s)} s later" if late_s >= 1 else "at once"
+            parts.append(f"it was {word} {delay}")
     since = episode.start - clock_slack_s(evidence)
-    told = [one for one in evidence.notifications if one.at >= since and one.names(alert, labels, "firing")]
-    others = sorted({one.receiver for one in told if one.delivered})
-    refused = sorted({f"{one.receiver} ({one.answered})" for one in told if not one.delivered})
-    parts += [f"it went to {', '.join(others)}"] if others else []
-    parts += [f"it was refused by {', '.join(refused)}"] if refused and not others else []
+    sent = [one for one in evidence.notifications if one.at >= since and one.names(alert, labels, "firing")]
+    receivers = sorted({one.receiver for one in sent if one.delivered})
+    refusals = sorted({f"{one.receiver} ({one.answered})" for one in sent if not one.delivered})
+    if receivers:
+        parts.append(f"it went to {', '.join(receivers)}")
+    elif refusals:
+        parts.append(f"it was refused by {', '.join(refusals)}")
     return " and ".join(parts) or "no notification of it was seen at all"
 
 

@@ -1,4 +1,4 @@
-"""Whole: does a run directory still hold all that was written into it, and was all written?
+"""Integrity: is every recorded stream complete and present?
 
 A record that lost its end, or a file, looks like a quiet system or like a service that miscounts. The journal knows
 better: how much was `collected` of each stream, and which stream was lost (`stream_lost`) and never came back.
@@ -20,32 +20,31 @@ _FILES = {"drift": "metrics", "alerts": "metrics"}
 
 
 def missing(evidence: Evidence, stream: str) -> list[tuple[Interval, str]]:
-    """Return from where on the record of a stream is not whole, each with a sentence; empty where it is."""
-    found = _broken_off(evidence, stream)
+    """Return from where on the record of a stream is incomplete, each with a sentence; empty where it is complete."""
+    incomplete = _broken_off(evidence, stream)
     for fact in evidence.facts("collected"):
-        if fact.more.get("stream") == _FILES.get(stream, stream):
-            written, there = int(fact.more.get("count", 0)), _there(evidence, stream, fact.more.get("worker"))
-            if there is not None and there != written:
-                text = f"The record of {stream} is not whole: {there} of {written} are there."
-                found.append((Interval(start=-inf, end=inf), text))
-    return found
+        if fact.more.get("stream") != _FILES.get(stream, stream):
+            continue
+        written, present = int(fact.more.get("count", 0)), _count(evidence, stream, fact.more.get("worker"))
+        if present is not None and present != written:
+            text = f"The record of {stream} is not whole: {present} of {written} are there."
+            incomplete.append((Interval(start=-inf, end=inf), text))
+    return incomplete
 
 
 def _broken_off(evidence: Evidence, stream: str) -> list[tuple[Interval, str]]:
-    notes = [fact for name in ("stream_lost", "stream_back") for fact in evidence.facts(name)]
-    notes = sorted((fact for fact in notes if fact.more.get("stream") == stream), key=lambda fact: fact.at)
-    if not notes or notes[-1].fact == "stream_back" or stream == "logs":  # logs/summary.json says it better
+    notes = [fact for fact in evidence.journal if fact.fact in ("stream_lost", "stream_back")]
+    last = next((fact for fact in reversed(notes) if fact.more.get("stream") == stream), None)
+    if last is None or last.fact == "stream_back" or stream == "logs":  # logs/summary.json says it better
         return []
-    since = notes[-1].at - _MARGIN_S
-    worker = notes[-1].more.get("worker")
+    since, worker = last.at - _MARGIN_S, last.more.get("worker")
     if worker is not None:  # a sender that ended unasked may have done so at any time after its last record
-        mine = _intended(evidence, int(worker))
-        since = float(mine[-1]) if len(mine) else -inf
-    text = f"The record of {stream} broke off: {notes[-1].more.get('detail', 'no reason noted')}"
-    return [(Interval(start=since, end=inf), f"{text.rstrip('.')}.")]
+        since = max(_intended(evidence, int(worker)), default=-inf)
+    text = f"The record of {stream} broke off: {last.more.get('detail', 'no reason noted')}"
+    return [(Interval(start=float(since), end=inf), f"{text.rstrip('.')}.")]
 
 
-def _there(evidence: Evidence, stream: str, worker: int | None) -> int | None:
+def _count(evidence: Evidence, stream: str, worker: int | None) -> int | None:
     """Return how many records are there, None where they are not counted."""
     if _FILES.get(stream, stream) == "metrics":
         return evidence.metrics.samples
@@ -53,7 +52,9 @@ def _there(evidence: Evidence, stream: str, worker: int | None) -> int | None:
         return len(evidence.notifications)
     if stream == "logs":
         return len(evidence.logs.documents)
-    return len(_intended(evidence, worker)) if stream == "requests" and worker is not None else None
+    if stream == "requests" and worker is not None:
+        return len(_intended(evidence, worker))
+    return None
 
 
 def _intended(evidence: Evidence, worker: int) -> np.ndarray:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import io
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.lib import format as npy
 
-from tocsin.harness.core.errors import EvidenceError
-from tocsin.harness.evidence.requests import ANSWERED, KINDS, OUTCOMES, RECORD
+from tocsin.harness.evidence.requests import ANSWERED, KINDS, OUTCOMES, read_file
 
 LARGEST_ERROR = 0.001
 """By how much of its value a quantile of a Histogram is wrong at most."""
 
 CHUNK_ROWS = 65_536
-"""Records are read so many at a time: 5 MB."""
+"""Records are read this many at a time: 5 MB."""
 
 _LOW_S, _HIGH_S = 1e-6, 1e6
 _STEP = 2 * math.log1p(0.99 * LARGEST_ERROR)  # from one bound to the next, in logarithms; 1 % is left to rounding
@@ -75,7 +73,9 @@ class Histogram:
         if rank == self.count:
             return self.max
         place = int(np.searchsorted(np.cumsum(self._counts), rank))
-        middle = 0.0 if place == 0 else _LOW_S * math.exp((place - 0.5) * _STEP)
+        middle = 0.0
+        if place > 0:
+            middle = _LOW_S * math.exp((place - 0.5) * _STEP)
         return min(max(middle, self.min), self.max)
 
 
@@ -100,21 +100,29 @@ class RequestSummary:
 
 def summarise(folder: Path) -> RequestSummary:
     """Summarise every record of a run's `requests/` folder, chunk by chunk; EvidenceError as for `read_requests`."""
-    found = _Counting()
+    columns: dict[str, Counter[int]] = {name: Counter() for name in ("outcome", "kind", "status", "worker")}
+    seconds: Counter[int] = Counter()
+    latency, schedule_error = Histogram(), Histogram()
     for rows in chunks(folder):
-        found.add(rows)
-    start_s = min(found.seconds, default=0)
-    per_s = np.zeros(max(found.seconds, default=start_s - 1) - start_s + 1, dtype=np.int64)
-    for second, count in found.seconds.items():
+        for name, counter in columns.items():
+            counter.update(_counted(rows[name]))
+        load = rows[rows["worker"] > 0]
+        answered, sent = load[load["outcome"] == ANSWERED], load[~np.isnan(load["sent"])]
+        latency.add(answered["done"] - answered["intended"])
+        schedule_error.add(sent["sent"] - sent["intended"])
+        seconds.update(_counted(np.floor(sent["sent"]).astype(np.int64)))
+    start_s = min(seconds, default=0)
+    per_s = np.zeros(max(seconds, default=start_s - 1) - start_s + 1, dtype=np.int64)
+    for second, count in seconds.items():
         per_s[second - start_s] = count
     return RequestSummary(
-        count=found.count,
-        outcomes=_named(found.outcome, dict(enumerate(OUTCOMES))),
-        kinds=_named(found.kind, dict(enumerate(KINDS))),
-        statuses=_numbered(found.status),
-        workers=_numbered(found.worker),
-        latency=found.latency,
-        schedule_error=found.late,
+        count=columns["worker"].total(),
+        outcomes={OUTCOMES[place]: count for place, count in columns["outcome"].items()},
+        kinds={KINDS[place]: count for place, count in columns["kind"].items()},
+        statuses=columns["status"],
+        workers=columns["worker"],
+        latency=latency,
+        schedule_error=schedule_error,
         start_s=start_s,
         per_s=per_s,
     )
@@ -123,83 +131,22 @@ def summarise(folder: Path) -> RequestSummary:
 def chunks(folder: Path, size: int = CHUNK_ROWS) -> Iterator[np.ndarray]:
     """Yield the records of a folder, at most `size` at a time, file by file in the order written; a torn tail is left.
 
-    Each chunk is valid until the next one is asked for. EvidenceError if a file does not hold records of this version.
+    They lie in mapped files, not in memory of the process. EvidenceError if a file does not hold records.
     """
-    room = bytearray(size * RECORD.itemsize)
     for path in sorted(folder.glob("*.npy")):
-        with path.open("rb", buffering=0) as file:
-            if not _past_header(file, path):
-                continue
-            while got := _fill(file, room):
-                yield np.frombuffer(room, dtype=RECORD, count=got // RECORD.itemsize)
+        rows = read_file(path)
+        yield from (rows[first : first + size] for first in range(0, len(rows), size))
 
 
-@dataclass
-class _Counting:
-    count: int = 0
-    outcome: np.ndarray = field(default_factory=lambda: np.zeros(256, np.int64))
-    kind: np.ndarray = field(default_factory=lambda: np.zeros(256, np.int64))
-    status: np.ndarray = field(default_factory=lambda: np.zeros(65_536, np.int64))
-    worker: np.ndarray = field(default_factory=lambda: np.zeros(65_536, np.int64))
-    latency: Histogram = field(default_factory=Histogram)
-    late: Histogram = field(default_factory=Histogram)
-    seconds: dict[int, int] = field(default_factory=dict)
-
-    def add(self, rows: np.ndarray) -> None:
-        self.count += len(rows)
-        for name in ("outcome", "kind", "status", "worker"):
-            total = getattr(self, name)
-            found = np.bincount(rows[name])
-            total[: len(found)] += found
-        load = rows["worker"] > 0
-        intended, sent = rows["intended"], rows["sent"]
-        answered = load & (rows["outcome"] == ANSWERED)
-        self.latency.add((rows["done"] - intended)[answered])
-        begun = load & ~np.isnan(sent)
-        self.late.add((sent - intended)[begun])
-        self._add_seconds(np.floor(sent[begun]).astype(np.int64))
-
-    def _add_seconds(self, seconds: np.ndarray) -> None:
-        if not len(seconds):
-            return
-        first = int(seconds.min())
-        if int(seconds.max()) - first < 10 * CHUNK_ROWS:
-            counts = np.bincount(seconds - first)
-            places = np.flatnonzero(counts)
-            pairs = zip((places + first).tolist(), counts[places].tolist(), strict=True)
-        else:
-            names, counts = np.unique(seconds, return_counts=True)
-            pairs = zip(names.tolist(), counts.tolist(), strict=True)
-        for second, count in pairs:
-            self.seconds[second] = self.seconds.get(second, 0) + count
-
-
-def _past_header(file: io.FileIO, path: Path) -> bool:
-    """Move past the header; False if the file ends within it."""
-    magic = npy.magic(1, 0)
-    start = file.read(len(magic) + 2)
-    length = int.from_bytes(start[len(magic) :], "little")
-    header = file.read(length)
-    torn = len(start) < len(magic) + 2 or len(header) < length
-    if not magic.startswith(start[: len(magic)]) or not (torn or str(npy.dtype_to_descr(RECORD)).encode() in header):
-        raise EvidenceError(
-            f"{path} does not hold request records of this version: it begins with {(start + header)[:80]!r}.",
-            hint="Copy the run directory again, or judge it with the version that wrote it.",
-        )
-    return not torn
-
-
-def _fill(file: io.FileIO, room: bytearray) -> int:
-    """Read until `room` is full or the file is over; return how many bytes came."""
-    view, got = memoryview(room), 0
-    while got < len(room) and (more := file.readinto(view[got:])):
-        got += more
-    return got if got >= RECORD.itemsize else 0
-
-
-def _named(counts: np.ndarray, names: Mapping[int, str]) -> dict[str, int]:
-    return {names.get(place, str(place)): count for place, count in _numbered(counts).items()}
-
-
-def _numbered(counts: np.ndarray) -> dict[int, int]:
-    return {int(place): int(counts[place]) for place in np.flatnonzero(counts)}
+def _counted(values: np.ndarray) -> dict[int, int]:
+    """Return how often each integer comes."""
+    if not len(values):
+        return {}
+    low = int(values.min())
+    if int(values.max()) - low < 10 * CHUNK_ROWS:  # quicker than sorting, as long as they lie close together
+        counts = np.bincount(values - low)
+        distinct = np.flatnonzero(counts)
+        counts, distinct = counts[distinct], distinct + low
+    else:
+        distinct, counts = np.unique(values, return_counts=True)
+    return dict(zip(distinct.tolist(), counts.tolist(), strict=True))

@@ -6,6 +6,7 @@ is `t[offsets[i]:offsets[i + 1]]`), `labels` (zlib: one JSON object a line, keys
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import zlib
@@ -29,8 +30,7 @@ class Segment:
     @property
     def lines(self) -> list[bytes]:
         """One JSON object per series."""
-        text = zlib.decompress(self.labels)
-        return text.split(b"\n") if text else []
+        return zlib.decompress(self.labels).splitlines()
 
 
 def write_segment(path: Path, series: Sequence[tuple[Mapping[str, str], np.ndarray]]) -> int:
@@ -40,7 +40,7 @@ def write_segment(path: Path, series: Sequence[tuple[Mapping[str, str], np.ndarr
     """
     named = [(json.dumps(dict(labels), sort_keys=True), rows) for labels, rows in series]
     named.sort(key=lambda pair: pair[0])
-    samples = np.concatenate([rows for _, rows in named]) if named else np.empty((0, 2))
+    samples = np.concatenate([np.empty((0, 2)), *(rows for _, rows in named)])
     lines = "\n".join(line for line, _ in named).encode()
     partial = path.with_suffix(".part")
     with partial.open("wb") as file:
@@ -57,12 +57,9 @@ def write_segment(path: Path, series: Sequence[tuple[Mapping[str, str], np.ndarr
 
 def read_segments(folder: Path) -> list[Segment]:
     """Return all segments in the order written; a torn or foreign file is left out, a missing folder holds none."""
-    return [segment for path in sorted(folder.glob("*.npz")) if (segment := _read(path)) is not None]
-
-
-def _read(path: Path) -> Segment | None:
-    try:
-        with np.load(path) as file:
-            return Segment(labels=file["labels"].tobytes(), offsets=file["offsets"], t=file["t"], v=file["v"])
-    except (BadZipFile, EOFError, KeyError, OSError, ValueError):
-        return None
+    segments = []
+    for path in sorted(folder.glob("*.npz")):
+        with contextlib.suppress(BadZipFile, EOFError, KeyError, OSError, ValueError), np.load(path) as file:
+            labels = file["labels"].tobytes()
+            segments.append(Segment(labels=labels, offsets=file["offsets"], t=file["t"], v=file["v"]))
+    return segments

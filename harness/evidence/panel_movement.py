@@ -18,13 +18,13 @@ _ROUNDING = 1e-5
 class Movement:
     """`share` of the later values lies outside the allowed range on one side; `chance` is that of this by luck.
 
-    `told` is the sentence about it, to be read after the share.
+    `sentence` tells about it, to be read after the share.
     """
 
     series: str
     share: float
     chance: float
-    told: str
+    sentence: str
 
     @property
     def moved(self) -> bool:
@@ -50,15 +50,16 @@ def movement(
     if len(known):
         low, high = float(known.min()), float(known.max())
         margin = (high - low) * max(ahead, 0.0) + _ROUNDING * max(abs(low), abs(high))
-        counts = [np.count_nonzero(during > high + margin), np.count_nonzero(during < low - margin)]
-        told = f"the values of {name} lie outside {low - margin:.4g}..{high + margin:.4g}"
-        told += f" (in health {low:.4g}..{high:.4g})"
+        moved = max(np.count_nonzero(during > high + margin), np.count_nonzero(during < low - margin))
+        sentence = f"the values of {name} lie outside {low - margin:.4g}..{high + margin:.4g}"
+        sentence += f" (in health {low:.4g}..{high:.4g})"
     else:
-        counts = [np.count_nonzero(~np.isnan(during))]
+        moved = np.count_nonzero(~np.isnan(during))
         new = "which was not there in health" if len(before) else "and health was shorter than its window"
-        told = f"the points of time have a value of {name}, {new}"
-    share = max(map(int, counts)) / len(during) if len(during) else 0.0
+        sentence = f"the points of time have a value of {name}, {new}"
+    share = moved / max(len(during), 1)
     trials, others = int(len(during) / apart), int((len(known) or len(before)) / apart)
-    hits = int(share * trials + 1e-9)
-    chance = min(1.0, beyond_all(hits, trials, others) * 2 * max(looks, 1)) if hits else 1.0
-    return Movement(series=name, share=share, chance=chance, told=told)
+    hits, chance = int(share * trials + 1e-9), 1.0
+    if hits:
+        chance = min(1.0, beyond_all(hits, trials, others) * 2 * max(looks, 1))
+    return Movement(series=name, share=share, chance=chance, sentence=sentence)

@@ -47,13 +47,17 @@ class PanelQuery:
     @cached_property
     def window_s(self) -> float:
         """How far back a value looks by the query itself, production seconds; 0 where it does not say."""
-        return longest_window_s(self.text) if self.source == "prometheus" else 0.0
+        if self.source != "prometheus":
+            return 0.0
+        return longest_window_s(self.text)
 
     @property
     def missing_labels(self) -> tuple[str, ...]:
         """The labels that the legend shows and no series has: what is left of a label that was renamed."""
-        named = _LEGEND.findall(self.legend) if self.source == "prometheus" and self.series else []
-        return tuple(name for name in named if not any(name in one.labels for one in self.series))
+        if self.source != "prometheus" or not self.series:
+            return ()
+        present = set().union(*(series.labels for series in self.series))
+        return tuple(name for name in _LEGEND.findall(self.legend) if name not in present)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +111,7 @@ def _read(path: Path) -> RecordedDashboard:
             title=content["title"],
             uid=content["uid"],
             step_s=float(content["step_s"]),
-            panels=tuple(_panel(one, content["name"], times) for one in content["panels"]),
+            panels=tuple(_panel(panel, content["name"], times) for panel in content["panels"]),
             variables=content["variables"],
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -124,7 +128,7 @@ def _panel(content: Mapping[str, Any], dashboard: str, times: np.ndarray) -> Rec
         unit=content["unit"],
         stacked=bool(content["stacked"]),
         thresholds=tuple((float(value), str(color)) for value, color in content["thresholds"]),
-        queries=tuple(_query(one) for one in content["queries"]),
+        queries=tuple(map(_query, content["queries"])),
         t=times,
     )
 
@@ -140,11 +144,11 @@ def _query(content: Mapping[str, Any]) -> PanelQuery:
         says=content["says"],
         left_out=int(content["left_out"]),
         series=tuple(
-            PanelSeries(name=one["name"], labels=one["labels"], values=_numbers(one["values"]) * factor)
-            for one in content["series"]
+            PanelSeries(name=series["name"], labels=series["labels"], values=_numbers(series["values"]) * factor)
+            for series in content["series"]
         ),
     )
 
 
 def _numbers(values: list[float | str | None]) -> np.ndarray:
-    return np.array([np.nan if value is None else float(value) for value in values], dtype=np.float64)
+    return np.array(values, dtype=np.float64)  # null becomes nan, "inf" infinity

@@ -8,13 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
 from tocsin.harness.core.clock import parse_duration
+from tocsin.harness.core.plain_values import items, mapping, mappings, read_yaml, text, texts
+from tocsin.harness.monitoring.alert_routes import all_routes, read_route
+from tocsin.harness.monitoring.promql.rule_files import rule_groups
 
-_GROUP_INTERVAL = "5m"
-"""Alertmanager's default; a rendered file always names its own."""
 _PARTS = {"histogram": ("_bucket", "_sum", "_count"), "summary": ("_sum", "_count"), "counter": ("_total",)}
 """What a metric's name becomes in its samples, by its type."""
 _ASIDE = ("original", "tools")
@@ -51,36 +49,31 @@ class RenderedConfig:
     @classmethod
     def read(cls, folder: Path) -> RenderedConfig:
         """Read `config/` of a run directory. What is missing or torn is left out, never an error."""
-        files = {path: content for path in _files(folder) if isinstance(content := _yaml(path), dict)}
+        config = folder / "config"
+        files = dict(_contents(config))
         prometheus = next((path for path, content in files.items() if "scrape_configs" in content), None)
-        alertmanager = next(
-            (content for content in files.values() if "receivers" in content and "route" in content), {}
-        )
+        alertmanager = next((content for content in files.values() if content.keys() >= {"receivers", "route"}), {})
         if prometheus is None:
             return cls(alertmanager=alertmanager)
+        names = [name for name in files if _loads(files[prometheus], prometheus.parent, name)]
         return cls(
-            rules=tuple(_rules(folder, prometheus, files)),
-            scrape_interval_s=_intervals(files[prometheus]),
+            rules=tuple(rule for name in names for rule in _rules(name, files[name])),
+            scrape_interval_s=_scrape_intervals(files[prometheus]),
             alertmanager=alertmanager,
         )
 
     def evaluation_s(self, alert: str | None) -> float | None:
         """Return the longest interval of the groups that hold this alert; None where the global one holds."""
         own = [rule.interval_s for rule in self.rules if rule.alerting and rule.name == alert]
-        known = [seconds for seconds in own if seconds is not None]
-        return max(known) if known and len(known) == len(own) else None
+        if None in own:
+            return None
+        return max((seconds for seconds in own if seconds is not None), default=None)
 
     def group_interval_s(self, receiver: str) -> float | None:
         """Return the longest group_interval of the routes that lead to a receiver; None where no route is known to."""
-        root = self.alertmanager.get("route") or {}
-        found: list[float] = []
-        todo = [(root, "", _GROUP_INTERVAL)] if root else []
-        while todo:
-            route, inherited, interval = todo.pop()
-            whom, interval = str(route.get("receiver") or inherited), str(route.get("group_interval", interval))
-            found += [parse_duration(interval)] if whom == receiver else []
-            todo += [(child, whom, interval) for child in route.get("routes") or ()]
-        return max(found, default=None)
+        root = mapping(self.alertmanager.get("route"))
+        routes = all_routes(read_route(root)) if root else ()
+        return max((route.group_interval_s for route in routes if route.receiver == receiver), default=None)
 
     def alerts(self, name: str | None = None) -> tuple[LoadedRule, ...]:
         """Return the alerting rules, of one name if given."""
@@ -91,72 +84,61 @@ def tool_output(folder: Path, name: str) -> Any:
     """Return what a tool left in `config/tools/`: parsed JSON or text; None if it is not there or torn."""
     path = folder / "config" / "tools" / name
     try:
-        text = path.read_text(encoding="utf-8")
-        return json.loads(text) if path.suffix == ".json" else text
+        content = path.read_text(encoding="utf-8")
+        return json.loads(content) if path.suffix == ".json" else content
     except (OSError, ValueError):
         return None
 
 
 def declared_metrics(folder: Path) -> set[str]:
     """Return the metrics that the targets declared, with a sample or not; empty if the run kept no such list."""
-    kept = tool_output(folder, "metadata.json")
-    found: set[str] = set()
-    for name, kind in kept.items() if isinstance(kept, dict) else ():
-        found |= {name, *(f"{name}{part}" for part in _PARTS.get(str(kind), ()))}
-    return found
+    declared: set[str] = set()
+    for name, kind in texts(tool_output(folder, "metadata.json")).items():
+        declared |= {name, *(f"{name}{part}" for part in _PARTS.get(kind, ()))}
+    return declared
 
 
-def _files(folder: Path) -> list[Path]:
-    config = folder / "config"
-    found = (path for path in sorted(config.rglob("*")) if path.suffix in (".yml", ".yaml", ".rules"))
-    return [path for path in found if path.relative_to(config).parts[0] not in _ASIDE]
-
-
-def _yaml(path: Path) -> Any:
-    try:
-        return YAML(typ="safe").load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, YAMLError):
-        return None
-
-
-def _rules(folder: Path, prometheus: Path, files: Mapping[Path, Mapping[str, Any]]) -> Iterator[LoadedRule]:
-    config = folder / "config"
-    patterns = [str(pattern) for pattern in files[prometheus].get("rule_files") or ()]
-    for path, content in files.items():
-        if not any(_loads(pattern, path, prometheus, config) for pattern in patterns):
+def _contents(config: Path) -> Iterator[tuple[PurePosixPath, Mapping[str, object]]]:
+    """Yield every YAML file below a folder that a server read: its path there, and its content."""
+    for path in sorted(config.rglob("*")):
+        name = PurePosixPath(path.relative_to(config))
+        if path.suffix not in (".yml", ".yaml", ".rules") or name.parts[0] in _ASIDE:
             continue
-        for group in content.get("groups") or ():
-            interval_s = parse_duration(str(group["interval"])) if group.get("interval") else None
-            for rule in group.get("rules") or ():
-                alerting = "alert" in rule
-                yield LoadedRule(
-                    name=str(rule.get("alert") or rule.get("record") or ""),
-                    alerting=alerting,
-                    expr=str(rule.get("expr", "")),
-                    labels=_text(rule.get("labels")),
-                    annotations=_text(rule.get("annotations")),
-                    group=str(group.get("name", "")),
-                    file=str(path.relative_to(config)),
-                    interval_s=interval_s,
-                )
+        try:
+            content = read_yaml(path)
+        except ValueError:
+            continue
+        if isinstance(content, dict):
+            yield name, content
 
 
-def _loads(pattern: str, path: Path, prometheus: Path, config: Path) -> bool:
-    """Tell whether a `rule_files` pattern names a file; the folder that the servers saw was called `config` too."""
-    below = PurePosixPath(pattern)
-    if below.is_absolute():
-        _, marker, rest = pattern.rpartition("/config/")
-        return bool(marker) and PurePosixPath(path.relative_to(config)).match(rest)
-    return PurePosixPath(path.relative_to(config)).match(
-        str(PurePosixPath(prometheus.parent.relative_to(config)) / below)
-    )
+def _rules(name: PurePosixPath, content: Mapping[str, object]) -> Iterator[LoadedRule]:
+    for group in rule_groups(content):
+        for rule in group.rules:
+            yield LoadedRule(
+                name=rule.name,
+                alerting=rule.alerting,
+                expr=rule.expr,
+                labels=rule.labels,
+                annotations=rule.annotations,
+                group=group.name,
+                file=str(name),
+                interval_s=group.interval_s,
+            )
 
 
-def _intervals(prometheus: Mapping[str, Any]) -> dict[str, float]:
-    default = str((prometheus.get("global") or {}).get("scrape_interval", "1m"))
-    jobs = prometheus.get("scrape_configs") or ()
-    return {str(job.get("job_name")): parse_duration(str(job.get("scrape_interval", default))) for job in jobs}
+def _loads(prometheus: Mapping[str, object], folder: PurePosixPath, name: PurePosixPath) -> bool:
+    """Tell whether `rule_files` names a file; the folder that the servers saw was called `config` too."""
+    for pattern in map(str, items(prometheus.get("rule_files"))):
+        _, _, rest = pattern.rpartition("/config/")
+        if not PurePosixPath(pattern).is_absolute():
+            rest = str(folder / pattern)
+        if rest and name.match(rest):
+            return True
+    return False
 
 
-def _text(mapping: Mapping[str, Any] | None) -> dict[str, str]:
-    return {str(key): str(value) for key, value in (mapping or {}).items()}
+def _scrape_intervals(prometheus: Mapping[str, object]) -> dict[str, float]:
+    default = mapping(prometheus.get("global")).get("scrape_interval", "1m")
+    jobs = mappings(prometheus.get("scrape_configs"))
+    return {text(job.get("job_name")): parse_duration(text(job.get("scrape_interval", default))) for job in jobs}

@@ -7,7 +7,7 @@ import mmap
 import os
 import struct
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -179,7 +179,7 @@ def read_requests(folder: Path) -> np.ndarray:
     A torn tail is left out. EvidenceError if a file is not one of ours or was written by a later version.
     """
     _check_kinds(folder / _KINDS_FILE)
-    parts = [_read_file(path) for path in sorted(folder.glob("*.npy"))]
+    parts = [read_file(path) for path in sorted(folder.glob("*.npy"))]
     order = np.argsort(np.concatenate([np.empty(0), *(part["intended"] for part in parts)]), kind="stable")
     places = np.empty_like(order)
     places[order] = np.arange(len(order))
@@ -190,14 +190,20 @@ def read_requests(folder: Path) -> np.ndarray:
     return rows
 
 
-def _read_file(path: Path) -> np.ndarray:
-    """Read what is there: the file's length counts the rows, since a crash may leave the header behind it."""
-    raw = _mapped(path)
+def read_file(path: Path) -> np.ndarray:
+    """Return the rows of one file, mapped and not copied; EvidenceError if it does not hold request records.
+
+    The file's length counts the rows, since a crash may leave the header behind it; a torn header holds none.
+    """
+    raw: mmap.mmap | bytes = b""
+    if path.stat().st_size:
+        with path.open("rb") as file:
+            raw = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     magic = npy.magic(1, 0)
     start = len(magic) + 2 + int.from_bytes(raw[len(magic) : len(magic) + 2], "little")
     torn = len(raw) < max(start, len(magic) + 2)
-    ours = magic.startswith(raw[: len(magic)]) and (torn or str(npy.dtype_to_descr(RECORD)).encode() in raw[:start])
-    if not ours:
+    ours = torn or str(npy.dtype_to_descr(RECORD)).encode() in raw[:start]
+    if not ours or not magic.startswith(raw[: len(magic)]):
         raise EvidenceError(
             f"{path} does not hold request records of this version: its header is {raw[:80]!r}.",
             hint="Copy the run directory again, or judge it with the version that wrote it.",
@@ -206,11 +212,6 @@ def _read_file(path: Path) -> np.ndarray:
         return np.empty(0, RECORD)
     count = (len(raw) - start) // RECORD.itemsize
     return np.frombuffer(raw, dtype=RECORD, count=count, offset=start)
-
-
-def _mapped(path: Path) -> mmap.mmap | bytes:
-    with path.open("rb") as file:
-        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if path.stat().st_size else b""
 
 
 def _write_kinds(path: Path) -> None:
@@ -223,13 +224,14 @@ def _check_kinds(path: Path) -> None:
     if not path.is_file():
         return
     try:
-        listed: Iterable[tuple[str, str]] = json.loads(path.read_text(encoding="utf-8")).items()
+        listed: Mapping[str, str] = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise EvidenceError(f"{path} is not JSON: {error}.", hint="Copy the run directory again.") from None
-    strange = {index: name for index, name in listed if dict(enumerate(KINDS)).get(int(index)) != name}
-    if strange:
+    known = dict(enumerate(KINDS))
+    unknown = {index: name for index, name in listed.items() if known.get(int(index)) != name}
+    if unknown:
         raise EvidenceError(
-            f"{path} names payload kinds this version does not know: {strange}.",
+            f"{path} names payload kinds this version does not know: {unknown}.",
             hint="Judge this run with the version that wrote it.",
         )
 

@@ -45,15 +45,17 @@ class ShortHistory:
     def __str__(self) -> str:
         about = f"its window of {self.window_s:g} s has {max(self.history_s, 0):.0f} s of history"
         if self.exact:
-            told = f"true after {self.cold_s:.0f} s of fault, in production after {self.warm_s:.0f} s"
-            return f"{about}, so its time is optimistic by {self.optimistic_s:.0f} s ({told})"
+            times = f"true after {self.cold_s:.0f} s of fault, in production after {self.warm_s:.0f} s"
+            return f"{about}, so its time is optimistic by {self.optimistic_s:.0f} s ({times})"
         return f"{about}, so its time is optimistic by up to {self.optimistic_s:.0f} s"
 
 
 def longest_window_s(expr: str) -> float:
     """Return the longest reach of an expression into the past, production seconds; 0 if it looks at now only."""
     node = parse_or_none(expr)
-    return _reach(node) if node is not None else 0.0
+    if node is None:
+        return 0.0
+    return _reach(node)
 
 
 def short_history(
@@ -67,8 +69,8 @@ def short_history(
     node = parse_or_none(_inlined(expr, recorded or {}))
     if node is None:
         return None
-    window_s = max((one for one in _diluting(node) if one > history_s), default=0.0)
-    if not window_s:
+    window_s = max(_diluting(node), default=0.0)
+    if window_s <= max(history_s, 0.0):
         return None
     warm_s, cold_s = _needed(node, None, share), _needed(node, max(history_s, 0.0), share)
     if warm_s is not None and cold_s is not None:
@@ -91,14 +93,14 @@ def _inlined(expr: str, recorded: Mapping[str, str]) -> str:
         if not names:
             break
         pattern = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
-        found = re.sub(
+        inlined = re.sub(
             rf"(?<![\w:])({pattern})(?![\w:])(?:\{{[^}}]*\}})?(?!\s*\[)",
             lambda match: f"({recorded[match.group(1)]})",
             expr,
         )
-        if found == expr or parse_or_none(found) is None:
+        if inlined == expr or parse_or_none(inlined) is None:
             break
-        expr = found
+        expr = inlined
     return expr
 
 
@@ -116,15 +118,14 @@ def _reach(node: Node) -> float:
 
 def _diluting(node: Node) -> Iterator[float]:
     """Yield the windows whose value is a share or a mean of what they hold: parts of a quotient, and means."""
-    for one in walk(node):
-        if one.kind == "call" and one.name in _MEANS:
-            yield _reach(one)
-        if one.kind == "binary" and one.name == "/":
-            yield from (_reach(call) for call in _calls(one, _RATES))
+    yield from map(_reach, _calls(node, _MEANS))
+    for part in walk(node):
+        if part.kind == "binary" and part.name == "/":
+            yield from map(_reach, _calls(part, _RATES))
 
 
 def _calls(node: Node, names: Collection[str]) -> Iterator[Node]:
-    return (one for one in walk(node) if one.kind == "call" and one.name in names)
+    return (part for part in walk(node) if part.kind == "call" and part.name in names)
 
 
 def _needed(node: Node, history_s: float | None, share: float) -> float | None:
@@ -134,10 +135,11 @@ def _needed(node: Node, history_s: float | None, share: float) -> float | None:
         return None
     left, right = node.parts
     if node.name in ("and", "or"):
-        times = [time_s for side in node.parts if (time_s := _needed(side, history_s, share)) is not None]
-        if len(times) < 2:
+        times = [_needed(side, history_s, share) for side in node.parts]
+        if None in times:
             return None
-        return max(times) if node.name == "and" else min(times)
+        choose = max if node.name == "and" else min
+        return choose(time_s for time_s in times if time_s is not None)
     windows, threshold = set(_diluting(left)), _number(right)
     if node.name not in _COMPARISONS or threshold is None or len(windows) != 1 or not 0 < threshold < share:
         return None

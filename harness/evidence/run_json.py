@@ -12,7 +12,7 @@ from tocsin.harness.core.errors import EvidenceError
 SCHEMA = 1
 
 
-class PlannedPhase(TypedDict, total=False):
+class PhaseJson(TypedDict, total=False):
     """A phase of the timeline. `start_s` and `end_s` are production seconds from the start of play."""
 
     name: str
@@ -23,7 +23,7 @@ class PlannedPhase(TypedDict, total=False):
     payload: Mapping[str, object]
 
 
-class PlannedFault(TypedDict):
+class FaultJson(TypedDict):
     """A fault of the timeline. `blinds` are pairs of a stream and the role whose fault it is that nothing is seen."""
 
     name: str
@@ -33,7 +33,7 @@ class PlannedFault(TypedDict):
     blinds: Sequence[tuple[str, str]]
 
 
-class PlannedAlert(TypedDict, total=False):
+class AlertJson(TypedDict, total=False):
     """An alerting rule of the stack, as written. `loaded`: prometheus.yml names its file."""
 
     name: str
@@ -44,7 +44,7 @@ class PlannedAlert(TypedDict, total=False):
     keep_firing_for_s: float
 
 
-class PayloadKind(TypedDict, total=False):
+class KindJson(TypedDict, total=False):
     """What a good service does with a kind of payload: `status` it answers, whether it is `counted` and `logged`."""
 
     status: Sequence[int]
@@ -68,10 +68,10 @@ class RunJson(TypedDict, total=False):
     features: Sequence[str]
     payload_role: str
     scales: Mapping[str, Sequence[str]]
-    kinds: Mapping[str, PayloadKind]
-    alerts: Sequence[PlannedAlert]
-    phases: Sequence[PlannedPhase]
-    faults: Sequence[PlannedFault]
+    kinds: Mapping[str, KindJson]
+    alerts: Sequence[AlertJson]
+    phases: Sequence[PhaseJson]
+    faults: Sequence[FaultJson]
     started_at: str
     finished_at: str
     outcome: str

@@ -1,4 +1,4 @@
-"""Vouch: in which intervals a stream was blind. Silence of a stream is never taken for a quiet system.
+"""Coverage: in which intervals a stream was blind. Silence of a stream is never taken for a quiet system.
 
 Every stream has a heartbeat of its own (see `heartbeats`). One that stays away for too long is blindness from the last
 beat to the next one, except where a fault of the drill blinds the stream on purpose.
@@ -19,33 +19,36 @@ def blind_intervals(evidence: Evidence, stream: str, window: Interval) -> list[B
     """Return where in `window` the stream was blind, each with a sentence; planned blindness is cut out.
 
     Streams: metrics, alerts, notifications, logs, drift, requests. ValueError for another name. However short the
-    window, a gap is measured from the last beat before it to the first one after it. A record that is not whole is
+    window, a gap is measured from the last beat before it to the first one after it. An incomplete record is
     blindness too.
     """
     if stream not in STREAMS:
         raise ValueError(f"{stream!r} is not a stream; expected one of {', '.join(STREAMS)}")
-    holes, settled = planned_blindness(evidence, stream), evidence.facts("settled")
-    recorded = settled[-1].at if settled else -inf
-    found: list[Blind] = []
+    holes = planned_blindness(evidence, stream)
+    recorded = max((fact.at for fact in evidence.facts("settled")), default=-inf)
+    blind: set[Blind] = set()
     for part in cut_out(window, holes):
-        since = max((hole.end for hole in holes if hole.end <= part.start), default=-inf)
-        until = min((hole.start for hole in holes if hole.start >= part.end), default=inf)
-        found += STREAMS[stream](evidence, part, SearchRange(since=since, until=until, recorded=recorded))
-        for lost, reason in missing(evidence, stream):
-            if lost.overlaps(part):
-                found.append((Interval(start=max(lost.start, part.start), end=min(lost.end, part.end)), reason))
-    return sorted(set(found))
+        search = SearchRange(
+            since=max((hole.end for hole in holes if hole.end <= part.start), default=-inf),
+            until=min((hole.start for hole in holes if hole.start >= part.end), default=inf),
+            recorded=recorded,
+        )
+        blind.update(STREAMS[stream](evidence, part, search))
+        blind.update((lost.clipped(part), why) for lost, why in missing(evidence, stream) if lost.overlaps(part))
+    return sorted(blind)
 
 
 def rules_failed(evidence: Evidence, window: Interval) -> str:
     """Return that rules could not be evaluated in a window, without a full stop; empty if Prometheus counted none."""
-    failures = {
-        series.labels.get("rule_group", "").rpartition(";")[2] or "without a name": count
-        for series in evidence.metrics.select("prometheus_rule_evaluation_failures_total")
-        if (count := increase(series, window.start, window.end)) > 0
-    }
-    groups = ", ".join(f"{group} ({count:g} times)" for group, count in sorted(failures.items()))
-    return f"Prometheus could not evaluate rules of the group {groups}" if failures else ""
+    failures = []
+    for series in evidence.metrics.select("prometheus_rule_evaluation_failures_total"):
+        count = increase(series, window.start, window.end)
+        group = series.labels.get("rule_group", "").rpartition(";")[2] or "without a name"
+        if count > 0:
+            failures.append(f"{group} ({count:g} times)")
+    if not failures:
+        return ""
+    return f"Prometheus could not evaluate rules of the group {', '.join(sorted(failures))}"
 
 
 def planned_blindness(evidence: Evidence, stream: str) -> list[Interval]:
@@ -54,26 +57,20 @@ def planned_blindness(evidence: Evidence, stream: str) -> list[Interval]:
     From the injection until the effect was gone (or the heal was done, if nobody saw it go; or for ever, if it never
     was healed), plus the start time of the blinded role, which no speed divides.
     """
-    found = []
+    intervals = []
     for fault in evidence.faults.values():
-        for signal, role in fault.blinds:
-            if signal != stream or fault.injected_at is None:
-                continue
-            over = fault.gone_at or fault.healed_at
-            fixed = float(evidence.run["fixed_s"].get(role, 0.0))
-            found.append(Interval(start=fault.injected_at, end=inf if over is None else over + fixed))
-    return sorted(found)
+        for blinded, role in fault.blinds:
+            if blinded == stream and fault.injected_at is not None:
+                end = (fault.over_at or inf) + evidence.start_s(role)
+                intervals.append(Interval(start=fault.injected_at, end=end))
+    return sorted(intervals)
 
 
 def cut_out(window: Interval, holes: list[Interval]) -> list[Interval]:
     """Return what is left of a window after taking out the holes, by start."""
-    left, start = [], window.start
+    parts, start = [], window.start
     for hole in sorted(holes):
-        if hole.start > start:
-            left.append(Interval(start=start, end=min(hole.start, window.end)))
+        parts.append(Interval(start=start, end=min(hole.start, window.end)))
         start = max(start, hole.end)
-        if start >= window.end:
-            break
-    if start < window.end:
-        left.append(Interval(start=start, end=window.end))
-    return [part for part in left if part.seconds > 0]
+    parts.append(Interval(start=start, end=window.end))
+    return [part for part in parts if part.seconds > 0]
