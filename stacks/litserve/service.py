@@ -8,22 +8,18 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
 
 import litserve
 from fastapi import HTTPException
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
 from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 PATH = "/predict"
 WEIGHTS = (0.8, -0.4, 0.3, 0.1)
 BIAS = -0.2
 SLO_S = 0.25
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, SLO_S, 0.35, 0.5, 0.75, 1, 2.5, 5, 10)
-
-Scope = MutableMapping[str, Any]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 class Scorer(litserve.LitAPI):
@@ -44,19 +40,25 @@ class Scorer(litserve.LitAPI):
         """Return the score."""
         return BIAS + sum(weight * value for weight, value in zip(self.weights, row, strict=True))
 
-    def encode_response(self, score: float) -> dict[str, Any]:
+    def encode_response(self, score: float) -> dict[str, float]:
         """Return the answer."""
         return {"prediction": int(score > 0), "score": score}
 
 
-def _is_number(value: Any) -> bool:
+def _outcome(status: int) -> str:
+    if status >= 500:
+        return "error"
+    return "rejected" if status >= 400 else "success"
+
+
+def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 class Measured:
     """ASGI middleware: counts and times every inference request, and answers /metrics."""
 
-    def __init__(self, app: Any) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self.app = app
         self.registry = CollectorRegistry()
         self.requests = Counter("scorer_requests", "Inference requests.", ["status"], registry=self.registry)
@@ -64,7 +66,7 @@ class Measured:
         for status in ("success", "error", "rejected"):
             self.requests.labels(status)
 
-    async def __call__(self, scope: Scope, receive: Any, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass everything on; what is on the inference route is measured, also when it raises."""
         if scope["type"] == "http" and scope["path"] == "/metrics":
             await Response(generate_latest(self.registry), media_type=CONTENT_TYPE_LATEST)(scope, receive, send)
@@ -72,12 +74,12 @@ class Measured:
         if scope["type"] != "http" or scope["path"] != PATH:
             await self.app(scope, receive, send)
             return
-        seen = 500
+        answered = 500
 
-        async def watched(message: MutableMapping[str, Any]) -> None:
-            nonlocal seen
+        async def watched(message: Message) -> None:
+            nonlocal answered
             if message["type"] == "http.response.start":
-                seen = int(message["status"])
+                answered = int(message["status"])
             await send(message)
 
         began = time.perf_counter()
@@ -85,7 +87,7 @@ class Measured:
             await self.app(scope, receive, watched)
         finally:
             self.latency.observe(time.perf_counter() - began)
-            self.requests.labels("error" if seen >= 500 else "rejected" if seen >= 400 else "success").inc()
+            self.requests.labels(_outcome(answered)).inc()
 
 
 def main() -> None:
@@ -93,9 +95,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
-    given = parser.parse_args()
+    options = parser.parse_args()
     server = litserve.LitServer(Scorer(), accelerator="cpu", middlewares=[Measured], healthcheck_path="/health")
-    server.run(host=given.host, port=given.port, generate_client_file=False, log_level="warning")
+    server.run(host=options.host, port=options.port, generate_client_file=False, log_level="warning")
 
 
 if __name__ == "__main__":
