@@ -7,8 +7,7 @@ from contextlib import suppress
 
 from tocsin.harness.core.errors import StackError
 from tocsin.harness.core.journal import Journal
-from tocsin.harness.traffic.load_processes import CanaryProcess, TrafficProcess
-from tocsin.harness.traffic.worker_pool import WorkerReport
+from tocsin.harness.traffic.load_processes import CanaryProcess, TrafficProcess, WorkerReport
 
 Sender = CanaryProcess | TrafficProcess
 _CLOCK = ("wall", "monotonic")

@@ -1,14 +1,13 @@
 """The canary process: one ordinary request each interval, and more on demand, all recorded. Without Locust.
 
-Started as `python -m tocsin.harness.traffic.canary PLAN.json`. stdin: `probe N`, `answers N`, `stop` (or its end). stdout,
-JSON lines: `ready`, `probed` with the statuses (0: no answer) and, if asked for, the bodies, `done`. It is apart from
-the load, so that it sees what the load cannot, and sends on while the load is being started or has ended.
+Started as `python -m tocsin.harness.traffic.canary PLAN.json`. stdin: `probe N`, `answers N`, `stop` (or its end).
+Events on stdout: `ready`, `probed` with the statuses (0: no answer) and, for `answers`, the bodies, `done`. It runs
+apart from the load: it is there before the load starts and after it has ended.
 """
 
 from __future__ import annotations
 
 import itertools
-import json
 import math
 import os
 import queue
@@ -18,7 +17,6 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -27,6 +25,7 @@ from tocsin.harness.core.errors import BROKEN, StackError
 from tocsin.harness.evidence.requests import KINDS, UNKNOWN, RequestWriter
 from tocsin.harness.traffic.clients.keepalive import Exchange, KeepAlive
 from tocsin.harness.traffic.clients.response_reader import BodyReader
+from tocsin.harness.traffic.events import both_clocks, emit
 from tocsin.harness.traffic.load_plan import CanaryPlan, read_plan
 from tocsin.harness.traffic.payloads import CANARY, load_sample
 from tocsin.harness.traffic.payloads.response_shape import missing_fields
@@ -49,9 +48,10 @@ class CanarySender:
         self._now = RunClock().now
         self._writer = RequestWriter(plan.records / f"{_WORKER}.npy")
         self._stopped = threading.Event()
-        self._asked: queue.SimpleQueue[tuple[int, bool]] = queue.SimpleQueue()
-        tls = plan.tls.context() if plan.tls else None
-        self._clients = [KeepAlive(plan.address, self._now, plan.timeout_s, tls, answers=BodyReader) for _ in range(2)]
+        self._probes: queue.SimpleQueue[tuple[int, bool]] = queue.SimpleQueue()
+        self._clients = [
+            KeepAlive(plan.address, self._now, plan.timeout_s, plan.tls_context, answers=BodyReader) for _ in range(2)
+        ]
         self._threads = [
             threading.Thread(target=self._guarded, args=(run,), daemon=True) for run in (self._beat, self._serve_probes)
         ]
@@ -66,13 +66,13 @@ class CanarySender:
             thread.start()
 
     def probe(self, count: int, bodies: bool = False) -> None:
-        """Ask for `count` requests, one after the other; a `probed` event answers, with bodies if they are wanted."""
-        self._asked.put((count, bodies))
+        """Queue `count` requests, one after the other; a `probed` event answers, with the bodies if `bodies`."""
+        self._probes.put((count, bodies))
 
     def stop(self) -> None:
         """End: give what is under way a second, then give it up; write every record."""
         self._stopped.set()
-        self._asked.put((0, False))
+        self._probes.put((0, False))
         deadline = time.monotonic() + _PATIENCE_S
         for thread in self._threads:
             thread.join(max(deadline - time.monotonic(), 0.0))
@@ -85,7 +85,7 @@ class CanarySender:
     def _guarded(self, run: Callable[[], None]) -> None:
         try:
             run()
-        except Exception as error:  # a canary that fell silent would blind the run: end the process instead
+        except Exception as error:  # a silent canary would blind the run: end the process instead
             self.crash = f"A canary thread broke: {error!r}."
             os.kill(os.getpid(), signal.SIGTERM)
 
@@ -95,23 +95,25 @@ class CanarySender:
             intended = start + beat * self._plan.every_s
             behind_s = self._now() - intended
             if behind_s > self._plan.every_s:
-                continue  # the answer before took longer than the interval: these beats are left out, not made up for
+                continue  # the last answer took longer than the interval: beats that fell due meanwhile are left out
             if self._stopped.wait(max(-behind_s, 0.0)):
                 return
             self._send(self._clients[0], intended)
 
     def _serve_probes(self) -> None:
         while True:
-            count, wanted = self._asked.get()
+            count, with_bodies = self._probes.get()
             if self._stopped.is_set():
                 return
             statuses: list[int] = []
             bodies: list[str] = []
             while len(statuses) < count and not self._stopped.is_set():
                 statuses.append(self._send(self._clients[1], self._now()))
-                if wanted:
-                    bodies.append(self._clients[1].body[:_BODY_BYTES].decode("utf-8", errors="replace"))
-            say("probed", statuses=statuses, **({"bodies": bodies} if wanted else {}))
+                bodies.append(self._clients[1].body[:_BODY_BYTES].decode("utf-8", errors="replace"))
+            if with_bodies:
+                emit("probed", statuses=statuses, bodies=bodies)
+            else:
+                emit("probed", statuses=statuses)
 
     def _send(self, client: KeepAlive, intended: float) -> int:
         with self._lock:
@@ -153,15 +155,6 @@ class CanarySender:
             self.sent += 1
 
 
-def say(event: str, **more: Any) -> None:
-    """Write one event to stdout; if nobody reads any more, the end of stdin will say so too."""
-    try:
-        sys.stdout.write(json.dumps({"event": event, **more}) + "\n")
-        sys.stdout.flush()
-    except OSError:
-        return
-
-
 class _Terminated(Exception):
     pass
 
@@ -170,7 +163,7 @@ def _terminate(number: int, frame: object) -> None:
     raise _Terminated
 
 
-def _obey(canary: CanarySender) -> None:
+def _follow_commands(canary: CanarySender) -> None:
     """Read commands until `stop`, the end of stdin or SIGTERM."""
     try:
         for line in sys.stdin:
@@ -184,27 +177,28 @@ def _obey(canary: CanarySender) -> None:
 
 
 def main(argv: list[str]) -> int:
-    """Run until told to stop; return 0, or an exit code after an `error` event that says why."""
+    """Run until told to stop; return 0, or an exit code after an `error` event."""
     if len(argv) != 1:
-        say("error", message="usage: python -m tocsin.harness.traffic.canary PLAN.json")
+        emit("error", message="usage: python -m tocsin.harness.traffic.canary PLAN.json")
         return BROKEN
     try:
         canary = CanarySender(read_plan(CanaryPlan, Path(argv[0])))
     except StackError as error:
-        say("error", message=str(error))
+        emit("error", message=str(error))
         return error.exit_code
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; our parent decides
     signal.signal(signal.SIGTERM, _terminate)
     canary.start()
-    say("ready", wall=time.time(), monotonic=time.monotonic())
-    _obey(canary)
+    emit("ready", **both_clocks())
+    _follow_commands(canary)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     canary.stop()
     if canary.crash:
-        say("error", message=canary.crash)
+        emit("error", message=canary.crash)
         return BROKEN
-    shape = {"checked": canary.checked, "lacking": len(canary.lacking), "lacking_example": "".join(canary.lacking[:1])}
-    say("done", sent=canary.sent, **shape, wall=time.time(), monotonic=time.monotonic())
+    example = "".join(canary.lacking[:1])
+    checks = {"checked": canary.checked, "lacking": len(canary.lacking), "lacking_example": example}
+    emit("done", sent=canary.sent, **checks, **both_clocks())
     return 0
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
@@ -23,7 +24,7 @@ def _known_user(name: str) -> str:
 
 
 class Sending(Frozen):
-    """What both processes need: where to send, what, and where to keep the records. Times are wall seconds."""
+    """What both processes need: where to send, what, and where to write the records. Times are wall seconds."""
 
     run_id: str = Field(pattern=r"^[a-z0-9-]{1,24}$")
     address: str = Field(pattern=r"^[^:]+:\d+$")
@@ -36,6 +37,13 @@ class Sending(Frozen):
     timeout_s: float = Field(default=10.0, gt=0)
     tls: Tls | None = None
     """None: plain http."""
+
+    @property
+    def tls_context(self) -> ssl.SSLContext | None:
+        """How to speak https, None for plain http."""
+        if self.tls is None:
+            return None
+        return self.tls.context()
 
 
 class CanaryPlan(Sending):
@@ -64,11 +72,11 @@ class TrafficPhase(Frozen):
     end_s: float
     asked: Asked
     recording: Recording | None = None
-    payload: Mapping[str, Any] = {}
+    payload: Mapping[str, object] = {}
 
     @model_validator(mode="before")
     @classmethod
-    def _in_short(cls, phase: Any) -> Any:
+    def _in_short(cls, phase: object) -> object:
         if not isinstance(phase, Mapping) or "rate_per_s" not in phase or "asked" in phase:
             return phase
         long = {key: value for key, value in phase.items() if key not in ("rate_per_s", "arrivals")}

@@ -1,4 +1,4 @@
-"""The whole load of a plan, worked out block by block: pure, and for one seed the same on any number of workers."""
+"""Works out the whole load of a plan, block by block: pure, and for one seed the same on any number of workers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import heapq
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,7 +15,8 @@ from tocsin.harness.evidence.requests import KINDS
 from tocsin.harness.traffic.load_plan import TrafficPhase, TrafficPlan
 from tocsin.harness.traffic.pacers.replay import kept
 from tocsin.harness.traffic.payloads import Sample
-from tocsin.harness.traffic.payloads.phase_content import BLOCK, content
+from tocsin.harness.traffic.payloads.feedback import Feedback
+from tocsin.harness.traffic.payloads.phase_content import BLOCK, PhaseContent, content
 from tocsin.harness.traffic.payloads.request_protocol import Form
 
 FEEDBACK_INDEX = 500_000_000
@@ -79,7 +80,7 @@ class PhaseRequests:
     end_s: float
     count: int
     forms: tuple[Form, ...]
-    content: Any
+    content: PhaseContent
     closed: ClosedLoad | None
     _plan: TrafficPlan
     _phase: TrafficPhase
@@ -99,17 +100,19 @@ class PhaseRequests:
         yield from self._truths(self.end_s)
 
     def _block(self, first: int, at_s: np.ndarray) -> Iterator[Due]:
-        batch = self.content.batch(first, at_s if self.closed is None else self._guessed(first, len(at_s)))
+        due_s, feedback = at_s, self.content.feedback
+        if self.closed is not None:
+            due_s, feedback = self._guessed(first, len(at_s)), None
+        batch = self.content.batch(first, due_s)
         index, step = self._first + first, self._plan.workers
         kinds, forms, times = batch.kinds.tolist(), batch.forms.tolist(), (at_s + self.start_s).tolist()
         last = math.nextafter(self.end_s, 0.0)
-        feedback = self.content.feedback if self.closed is None else None
         for i in range((self._plan.worker - 1 - index) % step, len(times), step):
-            at = min(times[i], last) if self.closed is None else math.nan  # a sum may round up to the phase's end
+            at = min(times[i], last)  # a sum may round up to the phase's end; nan in a closed loop
             if self._pending and self._pending[0].at_s <= at:
                 yield from self._truths(at)
             yield Due(at, index + i, kinds[i], forms[i], batch.body(i))
-            if feedback is not None and batch.asks_feedback(i):
+            if feedback is not None and batch.truth is not None and batch.feedback[i]:
                 self._expect(at + feedback.delay_s, index + i, int(batch.truth[i]), feedback)
 
     def _guessed(self, first: int, size: int) -> np.ndarray:
@@ -119,7 +122,7 @@ class PhaseRequests:
         guessed: np.ndarray = np.minimum((first + np.arange(size)) * each_s, self.end_s - self.start_s)
         return guessed
 
-    def _expect(self, at_s: float, about: int, truth: int, feedback: Any) -> None:
+    def _expect(self, at_s: float, about: int, truth: int, feedback: Feedback) -> None:
         request_id = f"{self._plan.run_id}-{self._plan.worker}-{about}"
         body = lambda: feedback.body(request_id, truth)  # noqa: E731
         heapq.heappush(self._pending, _Feedback(at_s, about, self._feedback_form, body))
@@ -137,27 +140,30 @@ def loads(plan: TrafficPlan, sample: Sample) -> tuple[PhaseRequests, ...]:
         content(phase.payload, sample, seed=(plan.seed, place), speed=plan.speed)
         for place, phase in enumerate(plan.phases)
     ]
-    truths = [one.feedback.form for one in contents if one.feedback is not None]
+    truths = [phase_content.feedback.form for phase_content in contents if phase_content.feedback is not None]
     pending: list[_Feedback] = []
-    found, first = [], 0
-    for place, (phase, what) in enumerate(zip(plan.phases, contents, strict=True)):
+    loads, first = [], 0
+    for place, (phase, phase_content) in enumerate(zip(plan.phases, contents, strict=True)):
+        feedback_form = 0
+        if phase_content.feedback is not None:
+            feedback_form = truths.index(phase_content.feedback.form)
         load = PhaseRequests(
             start_s=phase.start_s,
             end_s=phase.end_s,
             count=_count(plan, place),
-            forms=(*what.forms, *truths),
-            content=what,
+            forms=(*phase_content.forms, *truths),
+            content=phase_content,
             closed=_closed(plan, phase.asked),
             _plan=plan,
             _phase=phase,
             _place=place,
             _first=first,
-            _feedback_form=truths.index(what.feedback.form) if what.feedback is not None else 0,
+            _feedback_form=feedback_form,
             _pending=pending,
         )
         first += load.count
-        found.append(load)
-    return tuple(found)
+        loads.append(load)
+    return tuple(loads)
 
 
 def _closed(plan: TrafficPlan, asked: Asked) -> ClosedLoad | None:
@@ -177,29 +183,30 @@ def _count(plan: TrafficPlan, place: int) -> int:
         most = asked.users * (length_s / max(asked.think_s, FASTEST_S) + 1)
         return math.ceil(min(most, MOST_PER_S * length_s + asked.users))
     if asked.gaps == "constant":
-        return _even(asked)
+        return math.ceil(round(asked.total, 6))
     if phase.recording is not None:
         return len(_recorded(plan, phase))
     return sum(len(counts) for counts in _exponential(plan, place))
 
 
 def _blocks(plan: TrafficPlan, place: int) -> Iterator[np.ndarray]:
+    """Yield the times of a phase's requests, seconds from its start, at most BLOCK at a time; nan in a closed loop."""
     phase = plan.phases[place]
-    asked = phase.asked
-    if asked.gaps == "poisson":
+    if phase.asked.gaps == "poisson":
         for counts in _exponential(plan, place):
-            yield asked.when(counts)
+            yield phase.asked.when(counts)
         return
-    count = _count(plan, place)
-    recorded = _recorded(plan, phase) if phase.recording is not None else None
+    recorded, count = None, _count(plan, place)
+    if phase.recording is not None:
+        recorded = _recorded(plan, phase)
     for first in range(0, count, BLOCK):
         last = min(first + BLOCK, count)
         if recorded is not None:
             yield recorded[first:last]
-        elif asked.gaps == "closed":
+        elif phase.asked.gaps == "closed":
             yield np.full(last - first, np.nan)
         else:
-            yield asked.when(np.arange(first, last, dtype=np.float64))
+            yield phase.asked.when(np.arange(first, last, dtype=np.float64))
 
 
 def _exponential(plan: TrafficPlan, place: int) -> Iterator[np.ndarray]:
@@ -219,10 +226,6 @@ def _exponential(plan: TrafficPlan, place: int) -> Iterator[np.ndarray]:
                 yield left
             return
         yield counts
-
-
-def _even(asked: Asked) -> int:
-    return math.ceil(round(asked.total, 6))
 
 
 def _recorded(plan: TrafficPlan, phase: TrafficPhase) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The engine's side of a load that several workers play: a master process, and the workers on this machine."""
+"""The engine's side of a load that several workers play: a master process and the workers on this machine."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from pydantic import Field
 
 from tocsin.harness.core.base_model import Frozen
 from tocsin.harness.core.errors import StackError, WaitTimeout
-from tocsin.harness.traffic.load_processes import Spawn, TrafficProcess
+from tocsin.harness.traffic.events import Event
+from tocsin.harness.traffic.load_processes import Spawn, TrafficProcess, WorkerReport, end_process
 
 TOKEN = "TOCSIN_WORKER_TOKEN"
 """The environment variable with the token that master and workers of a run share."""
@@ -23,17 +23,17 @@ ANYWHERE = "127.0.0.1:0"
 """Where a master listens unless told otherwise: this machine alone, a free port."""
 _LISTENING_S = 60.0
 _READY_S = 60.0
-_REMOTE_S = 300.0
-"""Wall seconds that workers elsewhere have to join."""
+_REMOTE_READY_S = 300.0
+"""Wall seconds that remote workers have to join."""
 
 
 class WorkerPoolPlan(Frozen):
-    """The file a master is started with: so many workers here and elsewhere, where to listen, what all of them play."""
+    """The file a master is started with: how many local and remote workers, where to listen, what all of them play."""
 
     local: int = Field(ge=0)
     remote: int = Field(default=0, ge=0)
     bind: str = Field(default=ANYWHERE, pattern=r"^[^:]+:\d+$")
-    plan: Mapping[str, Any]
+    plan: Mapping[str, object]
 
     @property
     def workers(self) -> int:
@@ -42,19 +42,8 @@ class WorkerPoolPlan(Frozen):
 
 
 @dataclass(frozen=True, kw_only=True)
-class WorkerReport:
-    """What one worker did. `recorded` and `done` are None if it never said that it had ended."""
-
-    name: str
-    worker: int
-    recorded: int | None
-    clocks: Sequence[Mapping[str, float]]
-    done: Mapping[str, Any] | None
-
-
-@dataclass(frozen=True, kw_only=True)
 class RemoteWorkers:
-    """Workers elsewhere that a run waits for: how many, where their master listens, the token they know."""
+    """Workers on other machines that a run waits for: how many, where their master listens, the token they know."""
 
     workers: int = 0
     bind: str = ANYWHERE
@@ -62,36 +51,36 @@ class RemoteWorkers:
 
 
 class WorkerPool(TrafficProcess):
-    """The load of a run, played by `local` workers here and `remote` ones elsewhere; faces like one TrafficProcess.
+    """The load of a run, played by `local` and `remote` workers; used like one TrafficProcess.
 
     `note(fact, **more)` is called when a worker is lost (`worker_lost`) or comes back (`worker_back`), and for the
-    clock of each worker elsewhere (`worker_clock`). The token is made up unless workers elsewhere have to know it.
+    clock of each remote worker (`worker_clock`). A fresh token is made unless remote workers have to know it.
     """
 
     _module = "tocsin.harness.traffic.locust.master"
 
     def __init__(
         self,
-        plan: Mapping[str, Any],
+        plan: Mapping[str, object],
         work: Path,
         spawn: Spawn,
         *,
         local: int,
         remote: RemoteWorkers | None = None,
-        note: Callable[..., Any] = lambda fact, **more: None,
+        note: Callable[..., object] = lambda fact, **more: None,
     ) -> None:
         self._note = note
         remote = remote or RemoteWorkers()
         self._remote = remote.workers
         self._workers: list[subprocess.Popen[bytes]] = []
         secret = {TOKEN: remote.token or secrets.token_hex(32)}
-        whole = {"plan": dict(plan), "local": local, "remote": remote.workers, "bind": remote.bind}
+        pool_plan = {"plan": dict(plan), "local": local, "remote": remote.workers, "bind": remote.bind}
 
-        def spawned(argv: Sequence[str], **popen: Any) -> subprocess.Popen[bytes]:
-            # what they put aside goes with the stack's folder, however they end
+        def spawned(argv: Sequence[str], **popen: object) -> subprocess.Popen[bytes]:
+            # temporary files go with the stack's folder, however the workers end
             return spawn(argv, env={**secret, "TMPDIR": str(work)}, **popen)
 
-        super().__init__(whole, work, spawned, name="traffic-master")
+        super().__init__(pool_plan, work, spawned, name="traffic-master")
         port = self._await("listening", 1, _LISTENING_S)["port"]
         host = remote.bind.rpartition(":")[0].replace("0.0.0.0", "127.0.0.1")
         for number in range(1, local + 1):
@@ -100,93 +89,92 @@ class WorkerPool(TrafficProcess):
 
     def ready(self, within_s: float | None = None) -> None:
         """Wait until every worker can start; StackError if one here ended, WaitTimeout naming how many have joined."""
-        patience_s = within_s or (_REMOTE_S if self._remote else _READY_S)
+        patience_s = within_s or (_REMOTE_READY_S if self._remote else _READY_S)
         deadline = time.monotonic() + patience_s
-        while not self.said("ready"):
+        while not self.events("ready"):
             try:
                 self._await("ready", 1, min(0.2, max(deadline - time.monotonic(), 0.01)))
             except WaitTimeout:
-                self._see_that_they_live()
+                self._raise_if_a_worker_ended()
                 if time.monotonic() >= deadline:
                     raise self._incomplete(patience_s) from None
-        for one in self.said("ready")[0]["workers"]:
-            if not one["local"]:
-                more = {name: one[name] for name in ("worker", "host", "offset_s", "uncertainty_s")}
-                self._note("worker_clock", **more)
+        for worker in self.events("ready")[0]["workers"]:
+            if not worker["local"]:
+                clock = {name: worker[name] for name in ("worker", "host", "offset_s", "uncertainty_s")}
+                self._note("worker_clock", **clock)
 
-    def _see_that_they_live(self) -> None:
+    def _raise_if_a_worker_ended(self) -> None:
         for number, process in enumerate(self._workers, start=1):
-            if process.poll() is not None and not self.said("error"):
+            if process.poll() is not None and not self.events("error"):
                 raise StackError(
                     f"Worker {number} ended (exit code {process.returncode}) before it could start.",
                     hint=f"Read stack-logs/traffic-{number}.log.",
                 )
 
     def _incomplete(self, patience_s: float) -> WaitTimeout:
-        joined, all_of_them = len(self.said("joined")), len(self._workers) + self._remote
-        refused = f", {len(self.said('stranger'))} refused for a wrong token" if self.said("stranger") else ""
+        joined, expected = len(self.events("joined")), len(self._workers) + self._remote
+        refused = ""
+        if self.events("stranger"):
+            refused = f", {len(self.events('stranger'))} refused for a wrong token"
         return WaitTimeout(
-            f"Waited {patience_s:.1f} s for {all_of_them} workers; {joined} have joined{refused}.",
-            hint="Start those elsewhere with `tocsin worker --master HOST:PORT`.",
+            f"Waited {patience_s:.1f} s for {expected} workers; {joined} have joined{refused}.",
+            hint="Start remote workers with `tocsin worker --master HOST:PORT`.",
         )
 
     def check(self) -> None:
         """StackError if the master or all workers ended before the load was over and nobody had told them to."""
         super().check()
-        lost = {one["worker"] for one in self.said("worker_lost")} - {one["worker"] for one in self.said("worker_back")}
+        lost = {event["worker"] for event in self.events("worker_lost")}
+        lost -= {event["worker"] for event in self.events("worker_back")}
         if lost and len(lost) == len(self._workers) + self._remote and not self._told_to_stop:
             raise StackError("Every worker of the traffic is lost.", hint="Read stack-logs/traffic-1.log.")
 
-    def stop(self, within_s: float = 15.0) -> dict[str, Any] | None:
-        """Tell all to end and wait for that; killed if it takes longer. Returns `done`, None if that was never said."""
+    def stop(self, within_s: float = 15.0) -> Event | None:
+        """Tell all to end and wait for that; killed if it takes longer. Returns `done`, None if that never came."""
         done = super().stop(within_s)
         self._end_workers()
         return done
 
-    def wait(self, within_s: float) -> dict[str, Any]:
+    def wait(self, within_s: float) -> Event:
         """Wait until the load is over and all processes here have ended; return the master's `done`."""
         done = super().wait(within_s)
         self._end_workers()
         return done
 
     @property
-    def parts(self) -> tuple[Any, ...]:
-        """What each worker did, for the journal; the master itself if it never said that it had ended."""
+    def parts(self) -> tuple[WorkerReport, ...]:
+        """What each worker recorded, for the journal; the master itself if it never reported that it had ended."""
         done = self.done
         if done is None:
-            return (self, *(self._silent(number) for number in range(1, len(self._workers) + self._remote + 1)))
-        return tuple(
-            WorkerReport(
-                name=f"traffic-{one['worker']}",
-                worker=one["worker"],
-                recorded=one["recorded"],
-                clocks=one["clocks"],
-                done=one["done"] or None,
-            )
-            for one in done["workers"]
-        )
-
-    def _silent(self, number: int) -> WorkerReport:
-        return WorkerReport(name=f"traffic-{number}", worker=number, recorded=None, clocks=(), done=None)
+            count = len(self._workers) + self._remote
+            return (*super().parts, *(_report({"worker": number}) for number in range(1, count + 1)))
+        return tuple(_report(worker) for worker in done["workers"])
 
     @property
     def worker_pids(self) -> tuple[int, ...]:
         """The process ids of the workers on this machine."""
         return tuple(process.pid for process in self._workers)
 
-    def _heard(self, said: dict[str, Any]) -> None:
-        if said["event"] in ("worker_lost", "worker_back"):
-            self._note(said["event"], **{name: value for name, value in said.items() if name != "event"})
+    def _on_event(self, event: Event) -> None:
+        if event["event"] in ("worker_lost", "worker_back"):
+            self._note(event["event"], **{name: value for name, value in event.items() if name != "event"})
 
     def _end_workers(self) -> None:
-        """End the workers here: they do so by themselves once the master is gone or their stdin has ended."""
+        """End the workers here: they end by themselves once the master is gone or their stdin has ended."""
         deadline = time.monotonic() + 2.0
         for process in self._workers:
             if process.stdin and not process.stdin.closed:
                 process.stdin.close()
         for process in self._workers:
-            try:
-                process.wait(max(deadline - time.monotonic(), 0.01))
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            end_process(process, max(deadline - time.monotonic(), 0.01))
+
+
+def _report(worker: Event) -> WorkerReport:
+    """Return the report of a worker as the master's `done` event describes it."""
+    return WorkerReport(
+        name=f"traffic-{worker['worker']}",
+        worker=worker["worker"],
+        recorded=worker.get("recorded"),
+        clocks=worker.get("clocks", ()),
+        done=worker.get("done") or None,
+    )

@@ -48,7 +48,7 @@ def test_a_token_reaches_the_service_and_no_file(monkeypatch, serve, plan, spawn
         canary.ready()
         traffic.ready()
         traffic.start(time.time())
-        said = [traffic.wait(20), canary.stop(), *traffic.said("ready"), *canary.said("ready")]
+        said = [traffic.wait(20), canary.stop(), *traffic.events("ready"), *canary.events("ready")]
     assert {request.head["authorization"] for request in server.requests} == {f"Bearer {TOKEN}"}
     assert {request.first_line.split()[1] for request in server.requests} == {"/predict", "/feedback"}
     files = [path for path in tmp_path.rglob("*") if path.is_file()]

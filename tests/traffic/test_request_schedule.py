@@ -51,7 +51,7 @@ class FakeContent:
         zeros = np.zeros(len(at_s), np.uint8)
         return SimpleNamespace(
             kinds=zeros, forms=zeros, truth=np.full(len(at_s), 5), body=lambda i: b"%d" % (first + i),
-            asks_feedback=lambda i: (first + i) % 3 == 0,
+            feedback=[number % 3 == 0 for number in range(first, first + len(at_s))],
         )  # fmt: skip
 
 

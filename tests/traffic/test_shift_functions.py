@@ -209,7 +209,7 @@ def test_feedback_tells_the_truth_of_a_share_after_a_delay():
     made = content({"feedback": {"share": 0.25, "delay": "1m"}}, REAL, seed=(7, 0), speed=30)
     batch = made.batch(0, np.zeros(400))
     assert made.feedback.delay_s == 2 and made.feedback.form.path == "/feedback"
-    assert sum(batch.asks_feedback(i) for i in range(400)) == 100
+    assert batch.feedback.sum() == 100
     assert json.loads(made.feedback.body("r-1-9", 1)) == {"request_id": "r-1-9", "label": 1}
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.planning.test_timeline import planned
+from tests.planning.test_planner import planned
 from tocsin.harness.traffic.load_plan import TrafficPhase
 from tocsin.harness.traffic.timeline_load import traffic_plan
 

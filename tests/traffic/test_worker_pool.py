@@ -157,14 +157,14 @@ def test_a_frozen_worker_is_named_and_welcomed_back(serve, plan, crew, notes):
 
 def test_a_worker_elsewhere_has_its_clock_set_and_strangers_are_refused(serve, plan, spawn, crew, notes):
     pair = crew(serve().address, [phase(end_s=2.0)], local=1, remote=RemoteWorkers(workers=1, token=SECRET))
-    port = pair.said("listening")[0]["port"]
+    port = pair.events("listening")[0]["port"]
     stranger = worker_elsewhere(spawn, port, token="a wrong secret")
     with socket.create_connection(("127.0.0.1", port)) as rubbish:
         rubbish.sendall(b"GET / HTTP/1.1\r\n\r\n" + bytes(1000))
     assert spawn([sys.executable, "-c", RUBBISH, str(port)], name="rubbish").wait(20) == 0
     assert "the same TOCSIN_WORKER_TOKEN on both sides" in stranger.communicate(timeout=40)[1]
     assert stranger.returncode == 64
-    until(lambda: pair.said("stranger"))
+    until(lambda: pair.events("stranger"))
     with pytest.raises(WaitTimeout, match=r"2 workers; 1 have joined, \d refused for a wrong token"):
         pair.ready(within_s=0.5)
     far = worker_elsewhere(spawn, port, ahead_s=100.0)

@@ -32,7 +32,7 @@ _RESET = struct.pack("ii", 1, 0)
 class KeepAlive:
     """Sends to `address` (`host:port`), over TLS if given. `timeout_s` bounds a request as a whole, connecting too.
 
-    `form.manner` says how: see tocsin.harness.traffic.payloads.payload_kind. A slow body's `slow_s` counts towards the timeout.
+    `form.manner` says how: see payloads.request_protocol. A slow body's `slow_s` counts towards the timeout.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Locust's master behind a gate: strangers are heard only while they prove who they are, and can break nothing."""
+"""Locust's master with authentication: a worker that has not proved the token can only try to join."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _log = logging.getLogger(__name__)
 class AuthenticatedMaster(MasterRunner):
     """A MasterRunner that drops every message of a worker that is not in `admitted`, except those of joining.
 
-    `heard(client_id)` is called for each message of an admitted one. StackError if the place cannot be bound.
+    `on_message(client_id)` is called for each message of an admitted one. StackError if the place cannot be bound.
     """
 
-    def __init__(self, environment: Environment, host: str, port: int, heard: Callable[[str], None]) -> None:
+    def __init__(self, environment: Environment, host: str, port: int, on_message: Callable[[str], None]) -> None:
         self.admitted: set[str] = set()
-        self._heard = heard
+        self._on_message = on_message
         try:
             super().__init__(environment, host, port)
         except (SystemExit, Exception) as error:
@@ -42,7 +42,7 @@ class AuthenticatedMaster(MasterRunner):
         return int(self.server.port)
 
     def client_listener(self) -> NoReturn:
-        """Listen for ever; what cannot be understood is logged and forgotten."""
+        """Listen for ever; a message that cannot be understood is logged and dropped."""
         while True:
             try:
                 super().client_listener()
@@ -50,15 +50,15 @@ class AuthenticatedMaster(MasterRunner):
                 _log.warning("A message was not understood: %r", error)
 
     def handle_message(self, client_id: str, msg: Message) -> None:
-        """Hand a message on if it may be heard; nobody speaks for another."""
+        """Handle a message if its sender was admitted or wants to join; nobody may send in the name of another."""
         if msg.node_id != client_id:
             return
         if client_id in self.admitted:
-            self._heard(client_id)
+            self._on_message(client_id)
         elif msg.type not in _BEFORE_JOINING:
             return
         super().handle_message(client_id, msg)
 
-    def tell(self, client_id: str, message: str, /, **content: object) -> None:
+    def send_to(self, client_id: str, message: str, /, **content: object) -> None:
         """Send one of our messages to one worker."""
         self.send_message(message, content, client_id)

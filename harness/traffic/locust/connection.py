@@ -1,11 +1,12 @@
-"""One connection of the pool: driven by the loop's callbacks, so that no greenlet is switched for a request."""
+"""One connection of the pool, driven by the loop's callbacks, so that no greenlet is switched for a request."""
 
 from __future__ import annotations
 
 import errno
 import math
 import socket
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Container
+from typing import Protocol
 
 from gevent import get_hub
 from gevent.monkey import get_original
@@ -17,11 +18,22 @@ from tocsin.harness.traffic.clients.response_reader import BodyReader, InvalidRe
 from tocsin.harness.traffic.locust.response_check import ResponseCheck
 from tocsin.harness.traffic.request_schedule import Due
 
-if TYPE_CHECKING:
-    from tocsin.harness.traffic.locust.connection_pool import ConnectionPool
-
 _Socket = get_original("socket", "socket")
 """Locust patches the sockets to wait in greenlets; here nothing waits."""
+
+Place = tuple[int, tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]]
+"""An address family, and a socket address of it."""
+
+
+class _Watcher(Protocol):
+    """What gevent's loop gives to wait for a socket."""
+
+    def start(self, callback: Callable[[], None]) -> None: ...
+
+    def stop(self) -> None: ...
+
+    def close(self) -> None: ...
+
 
 _READABLE, _WRITABLE = 1, 2
 _READ_BYTES = 65536
@@ -29,6 +41,23 @@ _FIRST = 2
 """Priority of reading: an answer, or the end of a kept connection, is seen before more is sent."""
 _OUR_OWN = {errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM}
 """A connection could not be opened for want of something on this side."""
+
+
+class Owner(Protocol):
+    """What a connection needs of its pool."""
+
+    now: Callable[[], float]
+    id_of: Callable[[Due], bytes]
+    checks: ResponseCheck | None
+
+    @property
+    def checked_heads(self) -> Container[bytes]: ...  # noqa: D102
+
+    def connect(self, due: Due, head: bytes) -> None: ...  # noqa: D102
+
+    def finished(self, connection: Connection, due: Due, exchange: Exchange, keep: bool) -> None: ...  # noqa: D102
+
+    def lost(self, connection: Connection) -> None: ...  # noqa: D102
 
 
 class Connection:
@@ -50,17 +79,17 @@ class Connection:
         "_writing",
     )
 
-    def __init__(self, pool: ConnectionPool) -> None:
+    def __init__(self, pool: Owner) -> None:
         self._pool = pool
-        self._answers = BodyReader() if pool.checking else ResponseReader()
+        self._answers = BodyReader() if pool.checks else ResponseReader()
         self._rest: memoryview | None = None
         self._fresh = True
-        self._reading: Any = None
-        self._writing: Any = None
+        self._reading: _Watcher | None = None
+        self._writing: _Watcher | None = None
         self._socket: socket.socket | None = None
         self._first_byte = math.nan
 
-    def connect(self, place: tuple[int, Any], due: Due, head: bytes) -> None:
+    def connect(self, place: Place, due: Due, head: bytes) -> None:
         """Open the connection to (family, address) and send the request when it is open."""
         self.due: Due | None = due
         self._head = head
@@ -177,8 +206,8 @@ class Connection:
             complete, got = False, None
         if complete:
             exchange = self._exchange(ANSWERED, self._answers.status)
-            if self._pool.checking:
-                self._check(exchange.status, self._pool.checking)
+            if self._pool.checks:
+                self._check(exchange.status, self._pool.checks)
             self._finish(exchange)
         elif not got:
             self._finish(self._exchange(UNKNOWN))
@@ -199,7 +228,7 @@ class Connection:
         keep = exchange[0] == ANSWERED and self._answers.keep and self._rest is None
         self._pool.finished(self, due, exchange, keep)
 
-    def _watch_writing(self, call: Any) -> None:
+    def _watch_writing(self, call: Callable[[], None]) -> None:
         assert self._socket
         self._writing = get_hub().loop.io(self._socket.fileno(), _WRITABLE)
         self._writing.start(call)

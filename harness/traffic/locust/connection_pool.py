@@ -6,14 +6,13 @@ import functools
 import socket
 from collections import deque
 from collections.abc import Callable
-from typing import Any
 
 from gevent import get_hub
 
 from tocsin.harness.core.errors import StackError
 from tocsin.harness.traffic.clients.exchange import NEVER_SENT, Exchange
 from tocsin.harness.traffic.clients.request_encoder import head_of
-from tocsin.harness.traffic.locust.connection import Connection
+from tocsin.harness.traffic.locust.connection import Connection, Place
 from tocsin.harness.traffic.locust.request_outlet import Ended, Lane
 from tocsin.harness.traffic.locust.response_check import ResponseCheck
 from tocsin.harness.traffic.payloads.request_protocol import Form
@@ -42,11 +41,11 @@ class ConnectionPool:
         timeout_s: float,
         users_max: int,
         queue_max: int,
-        checking: ResponseCheck | None = None,
+        checks: ResponseCheck | None = None,
     ) -> None:
         self.now = now
         self.id_of = id_of
-        self.checking = checking
+        self.checks = checks
         self.checked_heads: set[bytes] = set()
         self.waiting_max = 0
         self.in_flight_max = 0
@@ -62,7 +61,7 @@ class ConnectionPool:
         self._over = False
         self._pumping = False
         sweep_s = min(timeout_s / _SWEEPS_PER_TIMEOUT, _SWEEP_MAX_S)
-        self._sweeper: Any = get_hub().loop.timer(sweep_s, sweep_s)
+        self._sweeper = get_hub().loop.timer(sweep_s, sweep_s)
         self._sweeper.start(self._sweep)
 
     @property
@@ -78,7 +77,7 @@ class ConnectionPool:
     def lane(self, form: Form) -> Lane:
         """Return where the requests of this form are put."""
         head = head_of(form, self._address)
-        if self.checking and self.checking.wanted(form):
+        if self.checks and self.checks.wanted(form):
             self.checked_heads.add(head)
         return functools.partial(self._put, head)
 
@@ -139,8 +138,9 @@ class ConnectionPool:
     def _sweep(self) -> None:
         """Give up what has taken longer than the timeout."""
         limit = self.now() - self._timeout_s
-        for connection in [one for one in self._open if one.due is not None and one.sent < limit]:
-            connection.give_up()
+        for connection in list(self._open):
+            if connection.due is not None and connection.sent < limit:
+                connection.give_up()
 
     def _pump_soon(self) -> None:
         if not self._pumping:
@@ -157,12 +157,12 @@ class ConnectionPool:
         self._pump_soon()
 
 
-def _resolve(address: str) -> tuple[int, Any]:
+def _resolve(address: str) -> Place:
     """Return (family, socket address) of `host:port`; IPv4 first where a name has both."""
     host, _, port = address.rpartition(":")
     try:
-        found = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
+        places = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
     except OSError as error:
         raise StackError(f"{address} cannot be resolved: {error}.") from None
-    family, _, _, _, place = min(found, key=lambda one: one[0] != socket.AF_INET)
+    family, _, _, _, place = min(places, key=lambda info: info[0] != socket.AF_INET)
     return family, place

@@ -1,7 +1,7 @@
-"""Locust users of one's own: loaded from a file, their tasks run when an arrival asks for it, every request recorded.
+"""Custom Locust users: loaded from a file; each arrival of the plan runs one task, and every request is recorded.
 
-Each arrival of the plan makes one user run one of its tasks. The first request of a task is the arrival's (kind `user`,
-intended when it was due); further ones (`user_more`) are intended when they are sent.
+The first request of a task belongs to the arrival (kind `user`, intended when the arrival was due); further ones
+(`user_more`) are intended when they are sent.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ import random
 import sys
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, Protocol
 
 import gevent
 from locust import HttpUser, User
@@ -35,16 +36,31 @@ from tocsin.harness.traffic.clients.exchange import NEVER_SENT, Exchange
 from tocsin.harness.traffic.clients.request_encoder import traceparent
 from tocsin.harness.traffic.load_plan import TrafficPlan
 from tocsin.harness.traffic.locust.locust_clients import host_of, outcome_of, status_of, verify_of
+from tocsin.harness.traffic.locust.request_queue import RequestQueue
 from tocsin.harness.traffic.payloads.request_protocol import Form
 from tocsin.harness.traffic.request_schedule import Due
 
 _USER, _MORE = KINDS.index("user"), KINDS.index("user_more")
 _MARK = "tocsin"
 """The key in the context of Locust's request event under which a request is known again."""
-_TOLD = 20
+_LOGGED_ERRORS = 20
 """Errors of tasks that are logged; those after them are alike."""
-_HEARING: weakref.WeakSet[Environment] = weakref.WeakSet()
+_LISTENING: weakref.WeakSet[Environment] = weakref.WeakSet()
 _log = logging.getLogger(__name__)
+
+
+class Sender(Protocol):
+    """What a custom user needs of the sender of its worker."""
+
+    queue: RequestQueue
+    now: Callable[[], float]
+
+    @property
+    def start(self) -> float: ...  # noqa: D102
+
+    def record(self, request_id: str, kind: int, exchange: Exchange, intended: float) -> None: ...  # noqa: D102
+
+    def finished(self, due: Due, exchange: Exchange) -> None: ...  # noqa: D102
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +73,7 @@ class Arrival:
 
 
 @dataclass(kw_only=True)
-class _Begun:
+class _OpenRequest:
     """A request under way: its id, kind, and when it was intended and sent (epoch seconds)."""
 
     id: str
@@ -70,15 +86,15 @@ def user_class(plan: TrafficPlan) -> type[User]:
     """Return the class that the plan names, made to run its tasks on demand; StackError says why it cannot be used."""
     stem, _, name = plan.users.rpartition(".py:")
     path = Path(f"{stem}.py")
-    found = getattr(_module(path), name, None)
-    if not (inspect.isclass(found) and issubclass(found, User)):
-        raise StackError(f"{path.name} gives no Locust User class {name}: it is {found!r}.")
-    if not found.tasks:
+    custom = getattr(_module(path), name, None)
+    if not (inspect.isclass(custom) and issubclass(custom, User)):
+        raise StackError(f"{path.name} gives no Locust User class {name}: it is {custom!r}.")
+    if not custom.tasks:
         raise StackError(f"The user class {name} of {path.name} has no tasks.", hint="Mark its methods with @task.")
-    return _on_demand(found, plan)
+    return _on_demand(custom, plan)
 
 
-def _module(path: Path) -> Any:
+def _module(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(f"tocsin_users_{path.stem}", path)
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
@@ -92,64 +108,62 @@ def _module(path: Path) -> Any:
     return module
 
 
-def _on_demand(theirs: type[User], plan: TrafficPlan) -> type[User]:
-    """Return a subclass with one task, which serves the desk; its requests go to the service of the plan."""
-    more: dict[str, Any] = {"host": host_of(plan), "on_start": lambda self: None}
-    if issubclass(theirs, FastHttpUser):
-        patience = {"network_timeout": plan.timeout_s, "connection_timeout": plan.timeout_s}
-        more |= {
-            name: value for name, value in patience.items() if getattr(theirs, name) == getattr(FastHttpUser, name)
-        }
-    made: type[User] = type(f"{theirs.__name__}OnDemand", (theirs,), more)
-    made.tasks = [lambda user: CustomUserRunner(user, theirs, plan).serve()]
-    return made
+def _on_demand(custom: type[User], plan: TrafficPlan) -> type[User]:
+    """Return a subclass with one task, which serves the request queue; its requests go to the service of the plan."""
+    attributes: dict[str, object] = {"host": host_of(plan), "on_start": lambda self: None}
+    if issubclass(custom, FastHttpUser):
+        for name in ("network_timeout", "connection_timeout"):
+            if getattr(custom, name) == getattr(FastHttpUser, name):
+                attributes[name] = plan.timeout_s
+    on_demand: type[User] = type(f"{custom.__name__}OnDemand", (custom,), attributes)
+    on_demand.tasks = [lambda user: CustomUserRunner(user, custom, plan).serve()]
+    return on_demand
 
 
 class CustomUserRunner:
-    """One user of one's own at work: takes arrivals from the desk and keeps the records of its requests."""
+    """Runs one custom user: takes arrivals from the request queue and records its requests."""
 
     _errors = 0
 
-    def __init__(self, user: Any, theirs: type[User], plan: TrafficPlan) -> None:
-        self._user = user
-        self._theirs = theirs
+    def __init__(self, user: User, custom: type[User], plan: TrafficPlan) -> None:
+        self.sender: Sender = user.environment.sender
+        self._user: Any = user
+        self._custom = custom
         self._plan = plan
-        self._sender = user.environment.sender
         self._prefix = f"{plan.run_id}-{plan.worker}-"
         self._due: Due | None = None
         self._number = 0
-        self._open: dict[str, _Begun] = {}
+        self._open: dict[str, _OpenRequest] = {}
         self._last = NEVER_SENT
-        gevent.getcurrent().tocsin_own = self
-        if user.environment not in _HEARING:
-            _HEARING.add(user.environment)
+        gevent.getcurrent().tocsin_runner = self
+        if user.environment not in _LISTENING:
+            _LISTENING.add(user.environment)
             user.environment.events.request.add_listener(_on_request)
         client = getattr(user, "client", None)
         if isinstance(client, (HttpSession, FastHttpSession)):
-            client.request = self._marked(client.request)  # type: ignore[method-assign]
+            client.request = self._marked(client.request)  # type: ignore[assignment,method-assign]
         if isinstance(user, HttpUser):
             user.client.trust_env = False
             user.client.verify = verify_of(plan)
 
     def serve(self) -> None:
         """Run one task for each arrival, for ever."""
-        self._guarded(lambda: self._theirs.on_start(self._user))
+        self._guarded(lambda: self._custom.on_start(self._user))
         self._give_up()
         while True:
-            due, form = self._sender.desk.take()
+            due, form = self.sender.queue.take()
             self._due, self._number = due, 0
             self._user.arrival = Arrival(body=due.body, form=form, index=due.index)
-            chosen = random.Random(f"{self._plan.seed}-{due.index}").choice(self._theirs.tasks)
+            task = random.Random(f"{self._plan.seed}-{due.index}").choice(self._custom.tasks)
             try:
-                self._guarded(functools.partial(self._run, chosen))
+                self._guarded(functools.partial(self._run, task))  # type: ignore[arg-type]
             finally:  # also when killed
                 self._finish(due)
 
-    def _run(self, task: Any) -> None:
-        if inspect.isclass(task) and issubclass(task, TaskSet):
-            task(self._user).run()
-        else:
-            task(self._user)
+    def _run(self, task: Callable[[User], object]) -> None:
+        task_set = task(self._user)
+        if isinstance(task_set, TaskSet):  # a nested class: calling it has only made it
+            task_set.run()  # type: ignore[no-untyped-call]
 
     def _guarded(self, call: Callable[[], None]) -> None:
         try:
@@ -158,81 +172,82 @@ class CustomUserRunner:
             return
         except Exception:
             CustomUserRunner._errors += 1
-            if CustomUserRunner._errors <= _TOLD:
-                _log.exception("A task of %s broke", self._theirs.__name__)
+            if CustomUserRunner._errors <= _LOGGED_ERRORS:
+                _log.exception("A task of %s broke", self._custom.__name__)
 
     def _finish(self, due: Due) -> None:
-        """Close the books of an arrival: what was begun and never reported is unknown, nothing begun is a drop."""
+        """Complete the records of an arrival: what was begun and not reported is unknown, nothing begun is a drop."""
         self._give_up()
         if not self._number:
             self._last = NEVER_SENT
-            self._sender.record(f"{self._prefix}{due.index}", _USER, NEVER_SENT, self._sender.start + due.at_s)
+            self.sender.record(f"{self._prefix}{due.index}", _USER, NEVER_SENT, self.sender.start + due.at_s)
         self._due = None
-        self._sender.finished(due, self._last)
+        self.sender.finished(due, self._last)
 
     def _give_up(self) -> None:
-        for one in list(self._open.values()):
-            self.end(one, Exchange(UNKNOWN, 0, one.sent, math.nan, self._sender.now()))
+        for request in list(self._open.values()):
+            self.end(request, Exchange(UNKNOWN, 0, request.sent, math.nan, self.sender.now()))
 
-    def begin(self, sent: float) -> _Begun:
+    def begin(self, sent: float) -> _OpenRequest:
         """Begin the next request of the task under way, or one outside of any."""
         due, number = self._due, self._number
         self._number += 1
+        kind, intended = _MORE, sent
         if due is None:
-            stamp = f"s{id(self) % 10**6}.{number}"
-            one = _Begun(id=f"{self._prefix}{stamp}", kind=_MORE, intended=sent, sent=sent)
+            suffix = f"s{id(self) % 10**6}.{number}"
         elif number:
-            one = _Begun(id=f"{self._prefix}{due.index}.{number}", kind=_MORE, intended=sent, sent=sent)
+            suffix = f"{due.index}.{number}"
         else:
-            intended = self._sender.start + due.at_s
-            one = _Begun(id=f"{self._prefix}{due.index}", kind=_USER, intended=intended, sent=sent)
-        self._open[one.id] = one
-        return one
+            suffix, kind, intended = str(due.index), _USER, self.sender.start + due.at_s
+        request = _OpenRequest(id=f"{self._prefix}{suffix}", kind=kind, intended=intended, sent=sent)
+        self._open[request.id] = request
+        return request
 
-    def end(self, one: _Begun, exchange: Exchange) -> None:
-        """Write down what became of a request; a second report of the same is not a second request."""
-        if self._open.pop(one.id, None):
+    def end(self, request: _OpenRequest, exchange: Exchange) -> None:
+        """Record what became of a request; a second report of the same is not a second request."""
+        if self._open.pop(request.id, None):
             self._last = exchange
-            self._sender.record(one.id, one.kind, exchange, one.intended)
+            self.sender.record(request.id, request.kind, exchange, request.intended)
 
-    def _marked(self, request: Callable[..., Any]) -> Callable[..., Any]:
-        """Return the client's `request`, which now sends our headers and knows its request again in Locust's event."""
+    def _marked(self, send: Callable[..., object]) -> Callable[..., object]:
+        """Return the client's `request`, which adds our headers, and a mark by which Locust's event is recognized."""
 
-        def marked(method: str, url: str, *args: Any, **more: Any) -> Any:
-            one = self.begin(self._sender.now())
-            ours = {"x-request-id": one.id, "traceparent": traceparent(one.id)}
-            more["headers"] = {**(more.get("headers") or {}), **ours}
-            more["context"] = {**(more.get("context") or {}), _MARK: (self, one)}
+        def marked(method: str, url: str, *args: object, **fields: Any) -> object:
+            request = self.begin(self.sender.now())
+            ids = {"x-request-id": request.id, "traceparent": traceparent(request.id)}
+            fields["headers"] = {**(fields.get("headers") or {}), **ids}
+            fields["context"] = {**(fields.get("context") or {}), _MARK: (self, request)}
             if isinstance(self._user, HttpUser):
-                more.setdefault("timeout", self._plan.timeout_s)
-            return request(method, url, *args, **more)
+                fields.setdefault("timeout", self._plan.timeout_s)
+            return send(method, url, *args, **fields)
 
         return marked
-
-    @property
-    def sender(self) -> Any:
-        """The sender of this worker."""
-        return self._sender
 
 
 def _on_request(
     response_time: float,
-    response: Any = None,
-    context: Any = None,
+    response: object = None,
+    context: Mapping[str, tuple[CustomUserRunner, _OpenRequest]] | None = None,
     exception: BaseException | None = None,
     start_time: float | None = None,
-    **more: Any,
+    **more: object,
 ) -> None:
-    """Hear Locust's request event: of our marked clients, and of any client that fires it in its user's greenlet."""
-    own, one = (context or {}).get(_MARK, (None, None))
+    """Listen to Locust's request event: of our marked clients, and of any that fires it in its user's greenlet."""
     took_s = float(response_time or 0.0) / 1000
-    if own is None:
-        own = getattr(gevent.getcurrent(), "tocsin_own", None)
-        if own is None:
+    runner: CustomUserRunner | None
+    if context and _MARK in context:
+        runner, request = context[_MARK]
+    else:
+        runner = getattr(gevent.getcurrent(), "tocsin_runner", None)
+        if runner is None:
             return
-        now = own.sender.now()
-        sent = now - took_s if start_time is None else start_time + (now - time.time())
-        one = own.begin(sent)
+        now = runner.sender.now()
+        sent = now - took_s
+        if start_time is not None:
+            sent = start_time + (now - time.time())
+        request = runner.begin(sent)
     status, error = status_of(response), exception or getattr(response, "error", None)
-    outcome = outcome_of(error, status) if error or response is not None else ANSWERED  # without HTTP: it went well
-    own.end(one, Exchange(outcome, status, one.sent, math.nan, one.sent + took_s))
+    outcome = ANSWERED  # without HTTP and without an error it went well
+    if error or response is not None:
+        outcome = outcome_of(error, status)
+    runner.end(request, Exchange(outcome, status, request.sent, math.nan, request.sent + took_s))

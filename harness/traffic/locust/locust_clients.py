@@ -1,4 +1,4 @@
-"""Locust's own clients behind ours: FastHttpUser (geventhttpclient) and HttpUser (requests), with the same records."""
+"""Wraps Locust's own clients, FastHttpUser (geventhttpclient) and HttpUser (requests), to keep the same records."""
 
 from __future__ import annotations
 
@@ -25,41 +25,44 @@ def outcome_of(error: BaseException | None, status: int) -> int:
     A whole answer is answered, whatever its status and whatever a response check makes of it. Failed is what never
     had a connection; all else may have been served.
     """
-    if status and getattr(error, "response", None) is not None:  # a status that the client takes for an error
+    taken_for_error = getattr(error, "response", None) is not None  # an answer whose status the client does not like
+    if status and (taken_for_error or not isinstance(error, FAILURE_EXCEPTIONS)):
         return ANSWERED
-    if error is None or (status and not isinstance(error, FAILURE_EXCEPTIONS)):
-        return ANSWERED if status else UNKNOWN
-    return FAILED if _never_connected(error) else UNKNOWN
+    if _never_connected(error):
+        return FAILED
+    return UNKNOWN
 
 
-def _never_connected(error: BaseException) -> bool:
+def _never_connected(error: BaseException | None) -> bool:
     if isinstance(error, (ConnectionRefusedError, requests.ConnectTimeout)):
         return True
-    reason = getattr(error.args[0], "reason", None) if error.args else None
-    return isinstance(reason, NewConnectionError)
+    causes = getattr(error, "args", ())[:1]
+    return any(isinstance(getattr(cause, "reason", None), NewConnectionError) for cause in causes)
 
 
-def status_of(response: Any) -> int:
+def status_of(response: object) -> int:
     """Return the HTTP status of a Locust client's response, 0 if there was none."""
     status = getattr(response, "status_code", 0)
-    return status if isinstance(status, int) and 0 < status < 65536 else 0
+    if isinstance(status, int) and 0 < status < 65536:
+        return status
+    return 0
 
 
 class Session:
-    """A Locust session as our client. What it cannot send, which is every manner but plain, goes over a KeepAlive."""
+    """A Locust session as our client. What it cannot send (every manner but plain) goes over a KeepAlive."""
 
-    def __init__(self, session: Any, plan: TrafficPlan, now: Callable[[], float], more: dict[str, Any]) -> None:
+    def __init__(self, session: Any, plan: TrafficPlan, now: Callable[[], float], more: dict[str, float]) -> None:
         session.request_event = self
         self._session = session
         self._error: BaseException | None = None
         self._now = now
         self._more = more
-        self._other = KeepAlive(plan.address, now, plan.timeout_s, plan.tls.context() if plan.tls else None)
+        self._keepalive = KeepAlive(plan.address, now, plan.timeout_s, plan.tls_context)
 
     def send(self, request_id: str, form: Form, body: bytes) -> Exchange:
         """Send one request, follow no redirect, and return what became of it; the first byte's time is not known."""
         if form.manner != "plain":
-            return self._other.send(request_id, form, body)
+            return self._keepalive.send(request_id, form, body)
         headers = {**dict(form.headers), "x-request-id": request_id, "traceparent": traceparent(request_id)}
         if form.content_type:
             headers["content-type"] = form.content_type
@@ -71,20 +74,20 @@ class Session:
         done, status = self._now(), status_of(response)
         return Exchange(outcome_of(self._error, status), status, sent, math.nan, done)
 
-    def fire(self, *, exception: BaseException | None = None, **more: Any) -> None:
-        """Hear, in the place of Locust's request event, how a request ended: what it returns does not say all."""
+    def fire(self, *, exception: BaseException | None = None, **more: object) -> None:
+        """Stand in for Locust's request event: the returned response does not tell everything about the end."""
         self._error = exception
 
     def close(self) -> None:
         """Close the other connection; the session's end with its user."""
-        self._other.close()
+        self._keepalive.close()
 
 
 def fast_http(plan: TrafficPlan) -> type[FastHttpUser]:
     """Return the user of `client: fasthttp`."""
 
     class FastHttp(FastHttpUser):
-        """Serves the desk over Locust's FastHttpSession."""
+        """Serves the request queue over Locust's FastHttpSession."""
 
         host = host_of(plan)
         wait_time = constant(0)
@@ -93,7 +96,7 @@ def fast_http(plan: TrafficPlan) -> type[FastHttpUser]:
 
         @task
         def serve(self) -> None:
-            """Send what the desk gives."""
+            """Send what the queue gives."""
             sender = self.environment.sender
             sender.serve(Session(self.client, plan, sender.now, {}))
 
@@ -104,14 +107,14 @@ def http(plan: TrafficPlan) -> type[HttpUser]:
     """Return the user of `client: http`."""
 
     class Http(HttpUser):
-        """Serves the desk over Locust's HttpSession."""
+        """Serves the request queue over Locust's HttpSession."""
 
         host = host_of(plan)
         wait_time = constant(0)
 
         @task
         def serve(self) -> None:
-            """Send what the desk gives."""
+            """Send what the queue gives."""
             sender = self.environment.sender
             self.client.trust_env = False  # no proxy of the environment stands between
             self.client.verify = verify_of(plan)
@@ -122,11 +125,14 @@ def http(plan: TrafficPlan) -> type[HttpUser]:
 
 def host_of(plan: TrafficPlan) -> str:
     """Return the base URL of the service under load."""
-    return f"{'https' if plan.tls else 'http'}://{plan.address}"
+    scheme = "https" if plan.tls else "http"
+    return f"{scheme}://{plan.address}"
 
 
 def verify_of(plan: TrafficPlan) -> bool | str:
     """Return what `requests` takes as `verify`."""
     if plan.tls is None or not plan.tls.verify:
         return False
-    return str(plan.tls.ca) if plan.tls.ca else True
+    if plan.tls.ca is None:
+        return True
+    return str(plan.tls.ca)

@@ -1,59 +1,59 @@
-"""The master process of several workers: lets them join, sets their clocks, starts them, adds up what they say.
+"""The master process of several workers: lets them join, measures their clocks, starts them, sums their figures.
 
-Started as `python -m tocsin.harness.traffic.locust.master CREW.json`. stdin: `start <epoch seconds>`, `stop` (or its end).
-stdout, JSON lines: `listening` with the port, `joined`, `stranger`, `ready`, `rate`, `worker_lost`, `worker_back`,
+Started as `python -m tocsin.harness.traffic.locust.master POOL.json`. stdin: `start <epoch seconds>`, `stop` (or its
+end). Events on stdout: `listening` with the port, `joined`, `stranger`, `ready`, `rate`, `worker_lost`, `worker_back`,
 `done`, `error`.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sys
-import time
 from pathlib import Path
-from typing import Any
 
 import gevent
-from gevent.event import Event
+from gevent.event import Event as Signal
 from gevent.fileobject import FileObject
 from locust.env import Environment
+from locust.rpc import Message
 
 from tocsin.harness.core.clock import RunClock
 from tocsin.harness.core.errors import BROKEN, StackError, TocsinError
+from tocsin.harness.traffic.events import Event, both_clocks, emit
 from tocsin.harness.traffic.load_plan import read_plan
 from tocsin.harness.traffic.locust.authenticated_master import AuthenticatedMaster
-from tocsin.harness.traffic.locust.events import say
 from tocsin.harness.traffic.locust.join_handshake import JoinedWorker, JoinHandshake
 from tocsin.harness.traffic.locust.master_protocol import BYE, EVENT, ROWS, START, STOP, TOKEN, summed
 from tocsin.harness.traffic.worker_pool import WorkerPoolPlan
 
 _TICK_S = 0.5
-_LAST_WORDS_S = 6.0
+_STOP_S = 6.0
 """Wall seconds that workers have to end after `stop`."""
 
 
 class Master:
     """One run of several workers."""
 
-    def __init__(self, crew: WorkerPoolPlan, token: str) -> None:
-        self._crew = crew
-        self._started = Event()
-        self._stopped = Event()
+    def __init__(self, plan: WorkerPoolPlan, token: str) -> None:
+        self._plan = plan
+        self._started = Signal()
+        self._stopped = Signal()
         self._start = 0.0
-        host, _, port = crew.bind.rpartition(":")
-        self._gate = AuthenticatedMaster(Environment(), host, int(port), self._heard)
-        self._reception = JoinHandshake(crew, token, self._gate, RunClock().now)
-        self._gate.register_message(EVENT, self._event)
-        self._gate.register_message(ROWS, self._rows)
+        host, _, port = plan.bind.rpartition(":")
+        self._master = AuthenticatedMaster(Environment(), host, int(port), self._on_message)
+        self._joining = JoinHandshake(plan, token, self._master, RunClock().now)
+        self._master.register_message(EVENT, self._event)
+        self._master.register_message(ROWS, self._rows)
 
     def run(self) -> int:
-        """Play the crew's plan; return the exit code."""
-        say("listening", port=self._gate.port)
+        """Play the plan; return the exit code."""
+        emit("listening", port=self._master.port)
         gevent.spawn(self._listen)
-        gevent.wait([self._reception.complete, self._stopped], count=1)
-        if self._reception.failure:
-            return self._fail(self._reception.failure)
+        gevent.wait([self._joining.complete, self._stopped], count=1)
+        if self._joining.failure:
+            return self._fail(self._joining.failure)
         self._ready()
         gevent.wait([self._started, self._stopped], count=1)
         self._play()
@@ -61,35 +61,34 @@ class Master:
             member.close()
         self._tell_all(BYE)
         self._done()
-        gevent.sleep(0.1)  # the farewell leaves from a queue
+        gevent.sleep(0.1)  # the farewell is sent from a queue
         return 0
 
     @property
     def _members(self) -> list[JoinedWorker]:
-        return self._reception.members
+        return self._joining.members
 
     def _ready(self) -> None:
         achieved = next((member.ready.get("achieved") for member in self._members), None)
-        workers = [member.about() for member in self._members]
-        say("ready", achieved=achieved or {}, workers=workers, wall=time.time(), monotonic=time.monotonic())
+        emit("ready", achieved=achieved or {}, workers=[member.about() for member in self._members], **both_clocks())
 
     def _fail(self, message: str) -> int:
         self._tell_all(STOP)
         self._tell_all(BYE)
-        say("error", message=message)
+        emit("error", message=message)
         gevent.sleep(0.1)
         return StackError("").exit_code
 
     def _play(self) -> None:
-        """Follow the workers until each has ended or is lost; say their rates each second."""
+        """Follow the workers until each has ended or is lost; report their rates each second."""
         if self._started.is_set():
             self._tell_all(START, at=self._start)
-        ticks, told = 0, 0
-        while any(member.plays for member in self._members) and not (told and ticks - told > _LAST_WORDS_S / _TICK_S):
-            if told:
+        ticks, last_tick = 0, math.inf
+        while any(member.plays for member in self._members) and ticks <= last_tick:
+            if last_tick < math.inf:
                 gevent.sleep(_TICK_S)
             elif self._stopped.wait(_TICK_S):
-                told = ticks + 1
+                last_tick = ticks + 1 + _STOP_S / _TICK_S
                 self._tell_all(STOP)
             ticks += 1
             self._watch(ticks)
@@ -99,7 +98,7 @@ class Master:
 
     def _tell_all(self, message: str, /, **content: object) -> None:
         for member in self._members:
-            self._gate.tell(member.client_id, message, **content)
+            self._master.send_to(member.client_id, message, **content)
 
     def _watch(self, ticks: int) -> None:
         for member in self._members:
@@ -110,51 +109,51 @@ class Master:
             self._rate()
 
     def _rate(self) -> None:
-        """Say the totals of all, and what only those show that still play."""
+        """Report the totals of all, and the figures of the moment of those that still play."""
         ended = [_totals(member) for member in self._members if not member.plays]
         playing = [member.rate for member in self._members if member.plays and member.rate]
-        if playing and not say("rate", **{**summed([*ended, *playing]), "at": self._reception.now()}):
+        if playing and not emit("rate", **{**summed([*ended, *playing]), "at": self._joining.now()}):
             self._stopped.set()
 
     def _lose(self, member: JoinedWorker, reason: str) -> None:
         member.lost = reason
-        more = {"worker": member.number, "share": round(1 / self._crew.workers, 4), "host": member.host}
-        say("worker_lost", **more, since=member.heard_at, reason=reason)
+        more = {"worker": member.number, "share": round(1 / self._plan.workers, 4), "host": member.host}
+        emit("worker_lost", **more, since=member.heard_at, reason=reason)
 
-    def _heard(self, client_id: str) -> None:
-        member = self._reception.admitted.get(client_id)
+    def _on_message(self, client_id: str) -> None:
+        member = self._joining.admitted.get(client_id)
         if member is None:
             return
-        member.heard_at = self._reception.now()
+        member.heard_at = self._joining.now()
         member.silence.heard()
         if member.lost and not member.done and not member.broken:
             member.lost = ""
-            say("worker_back", worker=member.number, at=member.heard_at)
+            emit("worker_back", worker=member.number, at=member.heard_at)
 
-    def _event(self, environment: Environment, msg: Any) -> None:
-        member, said = self._reception.admitted[msg.node_id], dict(msg.data)
-        name = said.pop("event")
+    def _event(self, environment: Environment, msg: Message) -> None:
+        member, event = self._joining.admitted[msg.node_id], dict(msg.data)
+        name = event.pop("event")
         if name == "rate":
-            member.rate = said
+            member.rate = event
         elif name == "done":
-            member.done = said
+            member.done = event
         elif name == "ready":
-            self._reception.prepared(member, said)
+            self._joining.prepared(member, event)
         elif name == "error":
             member.broken = True
             if self._started.is_set():
-                self._lose(member, str(said.get("message")))
+                self._lose(member, str(event.get("message")))
             else:
-                self._reception.fail(f"Worker {member.number} cannot play: {said.get('message')}")
+                self._joining.fail(f"Worker {member.number} cannot play: {event.get('message')}")
 
-    def _rows(self, environment: Environment, msg: Any) -> None:
-        self._reception.admitted[msg.node_id].keep(msg.data["rows"])
+    def _rows(self, environment: Environment, msg: Message) -> None:
+        self._joining.admitted[msg.node_id].keep(msg.data["rows"])
 
     def _done(self) -> None:
-        whole = summed([member.done or member.rate for member in self._members])
-        whole |= {"wall": time.time(), "monotonic": time.monotonic(), "stopped": self._stopped.is_set()}
-        told = {name: value for name, value in whole.items() if not _of_now(name)}
-        say("done", **told, workers=[member.about() for member in self._members])
+        sums = summed(member.done or member.rate for member in self._members)
+        totals = {name: value for name, value in sums.items() if not _of_now(name)}
+        totals |= {**both_clocks(), "stopped": self._stopped.is_set()}
+        emit("done", **totals, workers=[member.about() for member in self._members])
 
     def _listen(self) -> None:
         for raw in FileObject(sys.stdin.fileno(), "rb", closefd=False):
@@ -171,9 +170,9 @@ class Master:
         self._stopped.set()
 
 
-def _totals(member: JoinedWorker) -> dict[str, Any]:
+def _totals(member: JoinedWorker) -> Event:
     """Return the last totals of a worker that plays no more."""
-    return {name: member.done.get(name, said) for name, said in member.rate.items() if not _of_now(name)}
+    return {name: member.done.get(name, last) for name, last in member.rate.items() if not _of_now(name)}
 
 
 def _of_now(name: str) -> bool:
@@ -181,15 +180,15 @@ def _of_now(name: str) -> bool:
 
 
 def main(argv: list[str]) -> int:
-    """Play the crew file named in `argv`; return 0, or an exit code after an `error` event that says why."""
+    """Play the pool file named in `argv`; return 0, or an exit code after an `error` event."""
     if len(argv) != 1:
-        say("error", message="usage: python -m tocsin.harness.traffic.locust.master CREW.json")
+        emit("error", message="usage: python -m tocsin.harness.traffic.locust.master POOL.json")
         return BROKEN
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; our parent decides
     try:
         master = Master(read_plan(WorkerPoolPlan, Path(argv[0])), os.environ.get(TOKEN, ""))
     except TocsinError as error:
-        say("error", message=str(error))
+        emit("error", message=str(error))
         return error.exit_code
     gevent.signal_handler(signal.SIGTERM, master.stop)
     return master.run()

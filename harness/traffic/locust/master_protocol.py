@@ -1,4 +1,4 @@
-"""What master and workers share: their messages beside Locust's own, the proof of the token, clocks and silence."""
+"""What master and workers share: messages, the proof that a side knows the token, clock measurement, silence."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ import hashlib
 import hmac
 import math
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
-TOKEN = "TOCSIN_WORKER_TOKEN"
-"""The environment variable with the token that master and workers of a run share."""
+from tocsin.harness.traffic.events import Event
+from tocsin.harness.traffic.worker_pool import TOKEN as TOKEN
 
 HELLO, CHALLENGE, JOIN, REFUSED = "tocsin_hello", "tocsin_challenge", "tocsin_join", "tocsin_refused"
 PING, PONG, PLAN, START, STOP, BYE = (f"tocsin_{word}" for word in ("ping", "pong", "plan", "start", "stop", "bye"))
 EVENT, ROWS = "tocsin_event", "tocsin_rows"
-"""From a worker: what a traffic process says (ready, rate, done, error), and rows of RECORD as bytes."""
+"""From a worker: the events of a traffic process (ready, rate, done, error), and rows of RECORD as bytes."""
 
 PINGS = 16
 """Round trips of one clock measurement; the fastest counts."""
@@ -33,17 +32,17 @@ def nonce() -> str:
 
 
 def proof(token: str, *parts: str | bytes) -> str:
-    """Return the HMAC-SHA256 (hex) of `parts` under the token: only who knows the token can say it."""
+    """Return the HMAC-SHA256 (hex) of `parts` under the token: only who knows the token can make it."""
     sealed = hmac.new(token.encode(), digestmod=hashlib.sha256)
     for part in parts:
-        raw = part.encode() if isinstance(part, str) else part
+        raw = part if isinstance(part, bytes) else part.encode()
         sealed.update(len(raw).to_bytes(8, "big") + raw)
     return sealed.hexdigest()
 
 
-def proved(said: object, token: str, *parts: str | bytes) -> bool:
-    """Tell whether `said` is the proof of `parts`; takes the same time whatever it is."""
-    return isinstance(said, str) and hmac.compare_digest(said.encode(), proof(token, *parts).encode())
+def proved(claim: object, token: str, *parts: str | bytes) -> bool:
+    """Tell whether `claim` is the proof of `parts`; takes the same time whatever it is."""
+    return isinstance(claim, str) and hmac.compare_digest(claim.encode(), proof(token, *parts).encode())
 
 
 def sealed_plan(token: str, asked: str, plan: str, files: Mapping[str, bytes]) -> str:
@@ -89,7 +88,7 @@ class ClockProbe:
 
 
 class SilenceTimer:
-    """Counts how long nothing was heard, in ticks of our own loop: a loop that starved itself accuses nobody."""
+    """Measures silence in ticks of our own loop, so that a loop that was itself starved accuses nobody."""
 
     def __init__(self, tick_s: float, patience_s: float) -> None:
         self._tick_s = tick_s
@@ -106,28 +105,31 @@ class SilenceTimer:
         return self.seconds > self._patience_s
 
 
-def summed(said: list[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return what several traffic processes said as one: totals and rates are sums, the rest is the largest.
+def summed(events: Iterable[Event]) -> Event:
+    """Return the figures of several traffic processes as one: totals and rates are sums, the rest is the largest.
 
     So `latency_ms_p99` is that of the slowest worker. What is not a number is left out.
     """
-    whole: dict[str, Any] = {}
-    for one in said:
-        for name, value in one.items():
+    sums: Event = {}
+    for event in events:
+        for name, value in event.items():
             if isinstance(value, bool) or not isinstance(value, (int, float)):
                 continue
             if name.startswith(_LARGEST) or name.endswith(("_max", "_bound")):
-                whole[name] = max(whole.get(name, value), value)
+                sums[name] = max(sums.get(name, value), value)
             else:
-                whole[name] = round(whole.get(name, 0) + value, 3)
-    return whole
+                sums[name] = round(sums.get(name, 0) + value, 3)
+    return sums
 
 
-def named_files(plan: Any) -> list[str]:
+def named_files(plan: object) -> list[str]:
     """Return every absolute path of a file that a plan names, at any depth; `path.py:Class` names path.py."""
     if isinstance(plan, dict):
         return [name for value in plan.values() for name in named_files(value)]
     if isinstance(plan, (list, tuple)):
         return [name for value in plan for name in named_files(value)]
-    name = str(plan).partition(".py:")[0] + ".py" if ".py:" in str(plan) else str(plan)
-    return [name] if isinstance(plan, str) and name.startswith("/") and Path(name).is_file() else []
+    if not isinstance(plan, str) or not plan.startswith("/"):
+        return []
+    stem, is_class, _ = plan.partition(".py:")
+    name = f"{stem}.py" if is_class else plan
+    return [name] if Path(name).is_file() else []

@@ -1,4 +1,4 @@
-"""How a phase is played: by the clock (open loop), or by users who wait for answers (closed loop)."""
+"""Plays a phase: by the clock (open loop), or by users who wait for answers (closed loop)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tocsin.harness.traffic.request_schedule import Due, PhaseRequests
 
 _BATCH = 64
 """Requests handed out in one turn of the loop; answers are read in between."""
-_BREATH_S = 0.01
+_PAUSE_S = 0.01
 """A user without think time waits so long after a request that was not answered."""
 
 
@@ -77,6 +77,8 @@ class ClosedPhase:
         if due.index not in self._asking:
             return False
         self._asking.discard(due.index)
-        think_s = self._think_s if exchange.outcome == ANSWERED else max(self._think_s, _BREATH_S)
+        think_s = self._think_s
+        if exchange.outcome != ANSWERED:
+            think_s = max(think_s, _PAUSE_S)
         heapq.heappush(self._ready, elapsed_s + think_s)
         return True

@@ -1,4 +1,4 @@
-"""Writes down what became of each request."""
+"""Records what became of each request."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class RecordWriter:
         return self._prefix + b"%d" % due.index
 
     def record(self, due: Due, exchange: Exchange) -> None:
-        """Keep one request."""
+        """Record one request."""
         outcome, status, sent, first_byte, done = exchange
         self._pack(
             self._prefix + b"%d" % due.index,
@@ -38,6 +38,6 @@ class RecordWriter:
         )
 
     def record_as(self, request_id: str, kind: int, exchange: Exchange, intended: float) -> None:
-        """Keep a request that stands in no schedule."""
+        """Record a request that is in no schedule."""
         outcome, status, sent, first_byte, done = exchange
         self._pack(request_id.encode(), kind, outcome, status, self._worker, intended, sent, first_byte, done)

@@ -1,4 +1,4 @@
-"""The records of a worker on another machine: they travel to the master, who writes them."""
+"""Sends the records of a worker on another machine to the master, which writes them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where due requests wait for a user and idle users wait for a request: the outlet for everything that blocks."""
+"""The queue between due requests and idle users: the outlet for everything that blocks."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class RequestQueue:
     for `ConnectionPool`.
     """
 
-    def __init__(self, hire: Callable[[int], None], ended: Ended, *, users_max: int, queue_max: int) -> None:
+    def __init__(self, spawn: Callable[[int], None], ended: Ended, *, users_max: int, queue_max: int) -> None:
         self.waiting_max = 0
         self.in_flight_max = 0
         self.in_flight = 0
-        self._hire = hire
+        self._spawn = spawn
         self._ended = ended
         self._users = 0
         self._users_max = users_max
@@ -42,11 +42,11 @@ class RequestQueue:
         """Return where the requests of this form are put."""
         return functools.partial(self._put, form)
 
-    def hire(self, users: int) -> None:
-        """Let so many users come before they are needed."""
+    def add_users(self, users: int) -> None:
+        """Start so many users before they are needed."""
         users = min(users, self._users_max - self._users)
         self._users += users
-        self._hire(users)
+        self._spawn(users)
 
     def _put(self, form: Form, due: Due) -> None:
         if self._idle:
@@ -56,7 +56,7 @@ class RequestQueue:
         else:
             self._waiting.append((due, form))
             if self._users < self._users_max:
-                self.hire(1)
+                self.add_users(1)
             else:
                 self.waiting_max = max(self.waiting_max, len(self._waiting))
 
@@ -65,9 +65,9 @@ class RequestQueue:
         if self._waiting:
             taken = self._waiting.popleft()
         else:
-            seat = AsyncResult()
-            self._idle.append(seat)
-            taken = seat.get()
+            handover = AsyncResult()
+            self._idle.append(handover)
+            taken = handover.get()
         self.in_flight += 1
         self.in_flight_max = max(self.in_flight_max, self.in_flight)
         return taken
@@ -82,5 +82,5 @@ class RequestQueue:
             self._ended(self._waiting.popleft()[0], NEVER_SENT)
 
     def end(self) -> None:
-        """Drop what waits. What is under way ends with the users, who are Locust's to kill."""
+        """Drop what waits. What is under way ends with the users, which Locust kills."""
         self.drop_waiting()

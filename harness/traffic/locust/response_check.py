@@ -1,4 +1,4 @@
-"""Looks into answers: a 200 that lacks what stack.yaml declares is no good answer."""
+"""Checks answers: a 200 that lacks a field that stack.yaml declares is no good answer."""
 
 from __future__ import annotations
 
@@ -24,6 +24,13 @@ class ResponseCheck:
         self.example = ""
         self._path = path
         self._response = response
+
+    def counts(self, with_example: bool = False) -> dict[str, object]:
+        """Return `checked` and `lacking`; with the example if it is wanted and there is one."""
+        counts: dict[str, object] = {"checked": self.checked, "lacking": self.lacking}
+        if with_example and self.lacking:
+            counts["lacking_example"] = self.example
+        return counts
 
     def wanted(self, form: Form) -> bool:
         """Whether answers to this form can be looked into."""

@@ -35,8 +35,9 @@ class RunningTotals:
         latencies = np.concatenate([np.empty(0), *self._latencies_s])
         self._latencies_s = []
         totals = self.totals(in_flight)
-        span_s = at - self._at_before if self._at_before else 0.0
-        per_s = (totals["sent"] - self._sent_before) / span_s if span_s > 0 else 0.0
+        per_s = 0.0
+        if 0 < self._at_before < at:
+            per_s = (totals["sent"] - self._sent_before) / (at - self._at_before)
         self._at_before, self._sent_before = at, totals["sent"]
         rate: dict[str, float] = {**totals, "at": at, "sent_per_s": round(per_s, 1)}
         if len(latencies):

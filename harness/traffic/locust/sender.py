@@ -1,11 +1,12 @@
-"""Puts the parts of one worker together: the dispatcher, the outlets, Locust's users and the records."""
+"""Puts one worker together: the dispatcher, the request outlets, Locust's users and the records."""
 
 from __future__ import annotations
 
 import math
 import resource
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol
+from types import TracebackType
+from typing import Protocol
 
 import gevent
 from gevent.event import Event
@@ -48,34 +49,34 @@ class _Environment(Environment):
 
 
 class DispatchUser(User):
-    """The one Locust user that plays the whole load of a worker."""
+    """The one Locust user that dispatches the whole load of a worker."""
 
     environment: _Environment
     wait_time = constant(0)
 
     @task
-    def conduct(self) -> None:
+    def dispatch(self) -> None:
         """Hand out every request when it is due."""
-        self.environment.sender.conduct()
+        self.environment.sender.dispatch()
 
 
 class Predict(User):
-    """A Locust user that serves the desk until the end."""
+    """A Locust user that takes requests from the queue until the end."""
 
     environment: _Environment
     wait_time = constant(0)
 
     @task
     def serve(self) -> None:
-        """Send what the desk gives."""
+        """Send what the queue gives."""
         self.environment.sender.serve()
 
 
 class Sender:
     """The load of one worker. `now` is the run's clock; nothing is sent before `play`.
 
-    Plain requests over http leave through the pool of connections, without a greenlet for each. What blocks, that is
-    https, slow or broken manners, other clients and users of one's own, leaves through the desk.
+    Plain requests over http leave through the connection pool, without a greenlet for each. What blocks (https, slow or
+    broken manners, other clients, custom users) leaves through the request queue.
     """
 
     def __init__(
@@ -89,33 +90,47 @@ class Sender:
     ) -> None:
         self.now = now
         self.writer = writer
-        self.tally = RunningTotals()
-        writer.listeners.append(self.tally.take)
+        self.totals = RunningTotals()
+        writer.listeners.append(self.totals.take)
         self._plan = plan
-        self._ledger = RecordWriter(plan.run_id, plan.worker, writer)
+        self._records = RecordWriter(plan.run_id, plan.worker, writer)
         self.users_max, self.descriptors = _limits(plan.users_max)
         self._environment = _Environment(user_classes=[DispatchUser, user_class])
         self._environment.sender = self
         self._runner = self._environment.create_local_runner()
-        self.checking = ResponseCheck(plan.payload.path, plan.payload.response)
-        self._tls = plan.tls.context() if plan.tls else None
-        limits: dict[str, Any] = {"users_max": self.users_max, "queue_max": plan.queue_max}
-        self.desk = RequestQueue(lambda count: self._hire(user_class, count), self._ended, **limits)
-        self._outlets: list[RequestOutlet] = [self.desk]
+        self.checks = ResponseCheck(plan.payload.path, plan.payload.response)
+        self._tls = plan.tls_context
+        self.queue = RequestQueue(
+            lambda count: self._spawn(user_class, count),
+            self._ended,
+            users_max=self.users_max,
+            queue_max=plan.queue_max,
+        )
+        self._outlets: list[RequestOutlet] = [self.queue]
         self._pool: ConnectionPool | None = None
         if user_class is Predict and not self._tls:
-            more: dict[str, Any] = {"id_of": self._ledger.id_of, "ended": self._ended, "timeout_s": plan.timeout_s}
-            checking = self.checking if plan.payload.response else None
-            self._pool = ConnectionPool(plan.address, now, checking=checking, **more, **limits)
+            self._pool = self._connection_pool()
             self._outlets.append(self._pool)
         else:
-            self.desk.hire(_FIRST_USERS)
+            self.queue.add_users(_FIRST_USERS)
         self._dispatcher = Dispatcher(phases, self._lanes, now)
+
+    def _connection_pool(self) -> ConnectionPool:
+        return ConnectionPool(
+            self._plan.address,
+            self.now,
+            id_of=self._records.id_of,
+            ended=self._ended,
+            timeout_s=self._plan.timeout_s,
+            users_max=self.users_max,
+            queue_max=self._plan.queue_max,
+            checks=self.checks if self._plan.payload.response else None,
+        )
 
     @property
     def start(self) -> float:
         """When play began, epoch seconds; nan before."""
-        return self._ledger.start
+        return self._records.start
 
     @property
     def asked(self) -> int:
@@ -149,45 +164,45 @@ class Sender:
 
     def on_crash(self, tell: Callable[..., None]) -> None:
         """Call `tell(user_instance, exception, tb)` when our own code breaks, in a user or in the loop."""
-        self._environment.events.user_error.add_listener(tell)
-        gevent.get_hub().loop.error_handler = _Broken(tell)
+        self._environment.events.user_error.add_listener(tell)  # type: ignore[no-untyped-call]
+        gevent.get_hub().loop.error_handler = _LoopErrorHandler(tell)
 
     def play(self, start: float) -> Event:
         """Begin at `start`, epoch seconds; return what is set when every request has been handed out."""
-        self._ledger.start = start
-        self._hire(DispatchUser, 1)
+        self._records.start = start
+        self._spawn(DispatchUser, 1)
         return self._dispatcher.over
 
-    def conduct(self) -> None:
-        """Play the phases, then wait for ever (in the conductor's greenlet)."""
+    def dispatch(self) -> None:
+        """Play the phases, then wait for ever (in the dispatching user's greenlet)."""
         self._dispatcher.play(self.start)
         Event().wait()
 
     def serve(self, client: Client | None = None) -> None:
-        """Send requests from the desk, for ever (in a user's greenlet). Without a client: over one kept connection."""
+        """Send requests from the queue, for ever (in a user's greenlet). Without a client: over one kept connection."""
         plan = self._plan
         client = client or KeepAlive(plan.address, self.now, plan.timeout_s, self._tls, answers=BodyReader)
         try:
             while True:
-                due, form = self.desk.take()
+                due, form = self.queue.take()
                 exchange = Exchange(UNKNOWN, 0, self.now(), math.nan, math.nan)
                 try:
-                    exchange = client.send(self._ledger.id_of(due).decode(), form, due.body)
+                    exchange = client.send(self._records.id_of(due).decode(), form, due.body)
                 finally:  # also when killed: the request may have been served
-                    self.desk.done()
+                    self.queue.done()
                     self._ended(due, exchange)
-                if exchange.status == 200 and isinstance(client, KeepAlive) and self.checking.wanted(form):
-                    self.checking.look(self._ledger.id_of(due), due.kind, client.body)
+                if exchange.status == 200 and isinstance(client, KeepAlive) and self.checks.wanted(form):
+                    self.checks.look(self._records.id_of(due), due.kind, client.body)
         finally:
             client.close()
 
     def record(self, request_id: str, kind: int, exchange: Exchange, intended: float) -> None:
-        """Keep a request that a user of one's own has sent; `intended` in epoch seconds."""
-        self._ledger.record_as(request_id, kind, exchange, intended)
+        """Record a request that a custom user has sent; `intended` in epoch seconds."""
+        self._records.record_as(request_id, kind, exchange, intended)
 
     def finished(self, due: Due, exchange: Exchange) -> None:
-        """A user of one's own has done what `due` asked for; its requests are recorded already."""
-        self.desk.done()
+        """A custom user has done what `due` asked for; its requests are recorded already."""
+        self.queue.done()
         self._dispatcher.ended(due, exchange)
 
     def stop(self) -> None:
@@ -205,32 +220,35 @@ class Sender:
         self._dispatcher.close()
         self.writer.close()
 
-    def _hire(self, user_class: type[User], count: int) -> None:
+    def _spawn(self, user_class: type[User], count: int) -> None:
         self._runner.spawn_users({user_class.__name__: count})
 
     def _lanes(self, forms: Sequence[Form]) -> list[Lane]:
-        return [(self._pool if self._pool and _plain(form) else self.desk).lane(form) for form in forms]
+        return [self._outlet_for(form).lane(form) for form in forms]
+
+    def _outlet_for(self, form: Form) -> RequestOutlet:
+        if self._pool and form.manner == "plain" and form.method != "HEAD":
+            return self._pool
+        return self.queue
 
     def _ended(self, due: Due, exchange: Exchange) -> None:
-        self._ledger.record(due, exchange)
+        self._records.record(due, exchange)
         self._dispatcher.ended(due, exchange)
 
 
-class _Broken:
-    """Hears of exceptions in the loop's callbacks, which gevent would print and forget."""
+class _LoopErrorHandler:
+    """Gets the exceptions of the loop's callbacks, which gevent would print and forget."""
 
     def __init__(self, tell: Callable[..., None]) -> None:
         self._tell = tell
         self._hub = gevent.get_hub()
 
-    def handle_error(self, context: object, type: Any, value: Any, tb: Any) -> None:
+    def handle_error(
+        self, context: object, type: type[BaseException], value: BaseException, tb: TracebackType | None
+    ) -> None:
         if not isinstance(context, gevent.Greenlet):
             self._tell(user_instance=None, exception=value, tb=tb)
         self._hub.handle_error(context, type, value, tb)
-
-
-def _plain(form: Form) -> bool:
-    return form.manner == "plain" and form.method != "HEAD"
 
 
 def _limits(wanted: int) -> tuple[int, int]:
@@ -238,7 +256,9 @@ def _limits(wanted: int) -> tuple[int, int]:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     limit = wanted + _DESCRIPTORS_KEPT
     if soft != resource.RLIM_INFINITY and soft < limit:
-        soft = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+        soft = limit
+        if hard != resource.RLIM_INFINITY:
+            soft = min(limit, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     if soft == resource.RLIM_INFINITY:
         return wanted, -1

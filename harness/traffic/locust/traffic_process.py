@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import gevent
 from gevent.event import Event
@@ -18,8 +17,8 @@ from gevent.fileobject import FileObject
 from tocsin.harness.core.clock import RunClock
 from tocsin.harness.core.errors import BROKEN, StackError
 from tocsin.harness.evidence.requests import RequestBuffer, RequestWriter
+from tocsin.harness.traffic.events import both_clocks, emit
 from tocsin.harness.traffic.load_plan import TrafficPlan, read_plan
-from tocsin.harness.traffic.locust.events import say
 from tocsin.harness.traffic.locust.sender import Sender
 from tocsin.harness.traffic.locust.user_classes import user_class
 from tocsin.harness.traffic.payloads import load_sample
@@ -35,12 +34,12 @@ _PATIENCE_S = 1.0
 def main(argv: list[str]) -> int:
     """Play the plan file named in `argv`; return 0, or an exit code after an `error` event that says why."""
     if len(argv) != 1:
-        say("error", message="usage: python -m tocsin.harness.traffic.locust PLAN.json")
+        emit("error", message="usage: python -m tocsin.harness.traffic.locust PLAN.json")
         return BROKEN
     try:
         process = LoadPlayer(read_plan(TrafficPlan, Path(argv[0])))
     except StackError as error:
-        say("error", message=str(error))
+        emit("error", message=str(error))
         return error.exit_code
     gevent.signal_handler(signal.SIGTERM, process.stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; our parent decides
@@ -61,20 +60,19 @@ def _listen(process: LoadPlayer) -> None:
 class LoadPlayer:
     """One worker's load, from `ready` to `done`. StackError if the plan cannot be played.
 
-    `say(event, **fields)` tells the other side and returns False if nobody listens any more. `now` is the run's clock,
-    epoch seconds; `writer` takes the records.
+    `report(event, **fields)` tells the other side and returns False if nobody listens any more. `now` is the run's
+    clock, epoch seconds; `writer` takes the records.
     """
 
     def __init__(
         self,
         plan: TrafficPlan,
         *,
-        say: Callable[..., bool] = say,
+        report: Callable[..., bool] = emit,
         now: Callable[[], float] | None = None,
         writer: RequestBuffer | None = None,
     ) -> None:
         sample = load_sample(plan.sample, plan.payload.model_dump(), plan.reference)
-        self.achieved: dict[str, Any] = {}
         self._plan = plan
         self._phases = loads(plan, sample)
         self._sender = Sender(
@@ -84,7 +82,7 @@ class LoadPlayer:
             writer=writer or RequestWriter(plan.records / f"{plan.worker}.npy"),
             user_class=user_class(plan),
         )
-        self._say = say
+        self._report_event = report
         self._stopped = Event()
         self._started = Event()
         self._start = 0.0
@@ -105,7 +103,7 @@ class LoadPlayer:
         """Play, and return when all has been written: 0, or an exit code after an `error` event."""
         gc.collect()
         gc.freeze()
-        self._say("ready", achieved=self.achieved, **_times())
+        self._report_event("ready", achieved={}, **both_clocks())
         gevent.wait([self._started, self._stopped], count=1)
         cpu_s, began = time.process_time(), time.monotonic()
         ticks = [gevent.spawn(self._flush), gevent.spawn(self._report)]
@@ -116,12 +114,12 @@ class LoadPlayer:
         gevent.killall(ticks)
         self._sender.end()
         if self._crash:
-            self._say("error", message=self._crash)
+            self._report_event("error", message=self._crash)
             return BROKEN
         self._done(time.process_time() - cpu_s, time.monotonic() - began)
         return 0
 
-    def broke(self, greenlet: Any) -> None:
+    def broke(self, greenlet: gevent.Greenlet) -> None:
         """A greenlet of this process has ended with an exception."""
         self._crash = f"The traffic process broke: {greenlet.exception!r}."
         self._stopped.set()
@@ -150,35 +148,29 @@ class LoadPlayer:
         while True:
             gevent.sleep(1)
             sender.writer.flush()
-            rate = sender.tally.rate(sender.now(), sender.in_flight)
-            checked = {"checked": sender.checking.checked, "lacking": sender.checking.lacking}
-            if not self._say("rate", **rate, **checked, asked=sender.asked, waiting=sender.waiting):
+            rate = sender.totals.rate(sender.now(), sender.in_flight)
+            if not self._report_event(
+                "rate", **rate, **sender.checks.counts(), asked=sender.asked, waiting=sender.waiting
+            ):
                 self._stopped.set()
 
     def _done(self, cpu_s: float, wall_s: float) -> None:
+        sender = self._sender
         memory_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        totals: dict[str, Any] = {
-            **self._sender.tally.totals(),
-            "asked": self._sender.asked,
-            "stopped": self._stopped.is_set(),
-        }
         figures = {"cpu_s": round(cpu_s, 3), "wall_s": round(wall_s, 3), "memory_mib": round(memory_mib, 1)}
-        checking = self._sender.checking
-        figures |= {"checked": checking.checked, "lacking": checking.lacking}
-        if checking.lacking:
-            totals["lacking_example"] = checking.example
-        self._say("done", **totals, **figures, **self._sender.limits(), delivered=self._delivered(), **_times())
-
-    def _delivered(self) -> dict[str, Any]:
-        """Return phase -> the shift really made, for the phases that shift anything."""
-        made = zip(self._plan.phases, self._phases, strict=True)
-        return {phase.name: shift for phase, load in made if (shift := load.content.delivered())}
+        totals = {**sender.totals.totals(), "asked": sender.asked, "stopped": self._stopped.is_set()}
+        checks = sender.checks.counts(with_example=True)
+        delivered = {
+            phase.name: load.content.delivered()
+            for phase, load in zip(self._plan.phases, self._phases, strict=True)
+            if load.content.delivered()
+        }
+        limits, clocks = sender.limits(), both_clocks()
+        self._report_event("done", **totals, **figures, **checks, **limits, delivered=delivered, **clocks)
 
     def _crashed(self, user_instance: object, exception: Exception, tb: object) -> None:
-        where = "A user" if user_instance else "The loop"
+        where = "The loop"
+        if user_instance is not None:
+            where = "A user"
         self._crash = self._crash or f"{where} broke: {exception!r}."
         self._stopped.set()
-
-
-def _times() -> dict[str, float]:
-    return {"wall": time.time(), "monotonic": time.monotonic()}

@@ -1,4 +1,4 @@
-"""Which Locust user plays a plan: ours over one of the clients, or a class of one's own."""
+"""Chooses the Locust user class that plays a plan: ours over one of the clients, or a custom class."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tocsin.harness.traffic.locust import custom_users, locust_clients
 
 
 def user_class(plan: TrafficPlan) -> type[User]:
-    """Return the class; StackError if a file of one's own does not give one."""
+    """Return the class; StackError if the file of custom users does not give one."""
     if ".py:" in plan.users:
         return custom_users.user_class(plan)
     if plan.client == "fasthttp":

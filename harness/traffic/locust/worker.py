@@ -1,8 +1,8 @@
 """A worker: joins a master, gets its share of a load, and plays it like a traffic process of its own.
 
-Started as `python -m tocsin.harness.traffic.locust.worker HOST:PORT [NUMBER]`, the token in TOCSIN_WORKER_TOKEN. With a number
-it is one of the workers on the master's machine and writes its records itself; without, it sends them to the master.
-The end of stdin, SIGTERM and a lost master end it.
+Started as `python -m tocsin.harness.traffic.locust.worker HOST:PORT [NUMBER]`, the token in TOCSIN_WORKER_TOKEN. With a
+number it is one of the workers on the master's machine and writes its records itself; without, it sends them to the
+master. It ends at the end of stdin, at SIGTERM, and when the master is lost.
 """
 
 from __future__ import annotations
@@ -15,16 +15,18 @@ import signal
 import socket
 import sys
 import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import gevent
 from gevent.event import Event
 from gevent.fileobject import FileObject
 from locust.env import Environment
 from locust.exception import RPCError
-from locust.rpc.zmqrpc import zmqerr
+from locust.rpc import Message
 from locust.runners import WorkerRunner
+from zmq.error import ZMQError
 
 from tocsin.harness.core.clock import RunClock
 from tocsin.harness.core.errors import BROKEN, PASS, UNKNOWN, USAGE, StackError
@@ -40,8 +42,27 @@ _LINGER_MS = 2000
 """What was not sent by then is given up when the process ends."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class GivenPlan:
+    """What the master sends: the plan as JSON, the files it names (path there -> content), our clock's offset."""
+
+    plan: str
+    files: Mapping[str, bytes]
+    offset_s: float
+
+    def unpack(self, folder: Path) -> TrafficPlan:
+        """Write the files below `folder`, and return the plan that names them there."""
+        text = self.plan
+        for place, (name, content) in enumerate(sorted(self.files.items())):
+            path = folder / f"{place}-{Path(name).name}"
+            path.write_bytes(content)
+            text = text.replace(json.dumps(name)[1:-1], json.dumps(str(path))[1:-1])
+        (folder / "plan.json").write_text(text, encoding="utf-8")
+        return read_plan(TrafficPlan, folder / "plan.json")
+
+
 class Worker:
-    """One worker for one run. `number` None: it does not share the master's machine. `clock` is this machine's."""
+    """One worker for one run. `number` None: it runs on another machine than the master. `clock` is this machine's."""
 
     def __init__(self, master: str, token: str, number: int | None = None, clock: RunClock | None = None) -> None:
         self._host, _, port = master.rpartition(":")
@@ -53,7 +74,7 @@ class Worker:
         self._silence = master_protocol.SilenceTimer(_TICK_S, master_protocol.MASTER_LOST_S)
         self._answered, self._planned, self._bye = Event(), Event(), Event()
         self._refused = ""
-        self._given: dict[str, Any] = {}
+        self._given: GivenPlan | None = None
         self._process: LoadPlayer | None = None
         self._runner: WorkerRunner | None = None
         self._folder = ""
@@ -74,7 +95,9 @@ class Worker:
         gevent.wait([self._planned, self._bye], count=1)
         if self._refused:
             return self._fail(self._refused, USAGE)
-        return self._play() if self._given else PASS
+        if self._given is None:
+            return PASS
+        return self._play(self._given)
 
     def stop(self) -> None:
         """End: what is under way is recorded, nothing more is sent."""
@@ -85,21 +108,26 @@ class Worker:
     def _connect(self) -> None:
         try:
             runner = Environment().create_worker_runner(self._host, self._port)
-        except (OSError, RPCError, zmqerr.ZMQError):
+        except (OSError, RPCError, ZMQError):
             return
         self._runner = runner
         listeners = {
-            master_protocol.CHALLENGE: self._challenge, master_protocol.REFUSED: self._refuse, master_protocol.PING: self._pong, master_protocol.PLAN: self._plan,
-            master_protocol.START: self._start, master_protocol.STOP: self._stop, master_protocol.BYE: self._farewell,
-        }  # fmt: skip
+            master_protocol.CHALLENGE: self._challenge,
+            master_protocol.REFUSED: self._refuse,
+            master_protocol.PING: self._pong,
+            master_protocol.PLAN: self._plan,
+            master_protocol.START: self._start,
+            master_protocol.STOP: self._stop,
+            master_protocol.BYE: self._farewell,
+        }
         runner.client.socket.linger = _LINGER_MS
         for message, listener in listeners.items():
             runner.register_message(message, listener)
-        runner.environment.events.heartbeat_received.add_listener(lambda **more: self._silence.heard())
+        runner.environment.events.heartbeat_received.add_listener(lambda **more: self._silence.heard())  # type: ignore[no-untyped-call]
         gevent.spawn(self._watch)
 
     def _watch(self) -> None:
-        """End when nothing is heard of the master any more: nobody would read what comes."""
+        """End when nothing is heard of the master any more: nobody would read the events."""
         while not self._silence.tick():
             gevent.sleep(_TICK_S)
         self._fail(f"Nothing was heard of the master for {self._silence.seconds:.0f} s.", UNKNOWN)
@@ -110,36 +138,29 @@ class Worker:
             shutil.rmtree(self._folder, ignore_errors=True)
         os._exit(UNKNOWN)
 
-    def _play(self) -> int:
+    def _play(self, given: GivenPlan) -> int:
         with tempfile.TemporaryDirectory(prefix="tocsin-worker-") as self._folder:
             try:
-                self._process = LoadPlayer(self._own_plan(Path(self._folder)), say=self._say, **self._elsewhere())
+                self._process = self._player(given, Path(self._folder))
             except StackError as error:
-                self._say("error", message=str(error))
+                self._report("error", message=str(error))
                 return self._fail(str(error), error.exit_code)
             code = self._process.run()
         gevent.wait([self._bye], timeout=_FAREWELL_S)
-        return UNKNOWN if self.failure and code == PASS else code
+        if self.failure and code == PASS:
+            return UNKNOWN
+        return code
 
-    def _own_plan(self, folder: Path) -> TrafficPlan:
-        """Write the files that came with the plan below `folder` and let the plan name them there."""
-        text = self._given["plan"]
-        for place, (name, content) in enumerate(sorted(self._given["files"].items())):
-            path = folder / f"{place}-{Path(name).name}"
-            path.write_bytes(content)
-            text = text.replace(json.dumps(name)[1:-1], json.dumps(str(path))[1:-1])
-        (folder / "plan.json").write_text(text, encoding="utf-8")
-        return read_plan(TrafficPlan, folder / "plan.json")
-
-    def _elsewhere(self) -> dict[str, Any]:
-        """Return what differs on another machine: the master's time, and where records go."""
+    def _player(self, given: GivenPlan, folder: Path) -> LoadPlayer:
+        """Return what plays the plan; on another machine by the master's clock, and with the records sent there."""
+        plan = given.unpack(folder)
         if self._number is not None:
-            return {}
+            return LoadPlayer(plan, report=self._report)
         assert self._runner
-        self._clock.wall_start -= float(self._given["offset_s"])
-        return {"now": self._clock.now, "writer": RemoteRecords(self._runner)}
+        self._clock.wall_start -= given.offset_s
+        return LoadPlayer(plan, report=self._report, now=self._clock.now, writer=RemoteRecords(self._runner))
 
-    def _challenge(self, environment: Environment, msg: Any) -> None:
+    def _challenge(self, environment: Environment, msg: Message) -> None:
         self._answered.set()
         if not master_protocol.proved(msg.data["proof"], self._token, "master", self._nonce):
             self._refused = f"The master does not know our token; set the same {master_protocol.TOKEN} on both sides."
@@ -148,38 +169,38 @@ class Worker:
         proof = master_protocol.proof(self._token, "worker", str(msg.data["nonce"]), self._runner.client_id)
         self._send(master_protocol.JOIN, proof=proof, number=self._number, host=socket.gethostname(), pid=os.getpid())
 
-    def _refuse(self, environment: Environment, msg: Any) -> None:
+    def _refuse(self, environment: Environment, msg: Message) -> None:
         self._refused = self._refused or str(msg.data["message"])
         self._planned.set()
 
-    def _pong(self, environment: Environment, msg: Any) -> None:
+    def _pong(self, environment: Environment, msg: Message) -> None:
         self._send(master_protocol.PONG, number=msg.data["number"], at=self._clock.now())
 
-    def _plan(self, environment: Environment, msg: Any) -> None:
+    def _plan(self, environment: Environment, msg: Message) -> None:
         plan, files = str(msg.data["plan"]), dict(msg.data["files"])
         if msg.data["proof"] != master_protocol.sealed_plan(self._token, self._nonce, plan, files):
             self._refused = "The plan that came was not sealed by a master that knows our token."
         else:
-            self._given = dict(msg.data)
+            self._given = GivenPlan(plan=plan, files=files, offset_s=float(msg.data["offset_s"]))
         self._planned.set()
 
-    def _start(self, environment: Environment, msg: Any) -> None:
+    def _start(self, environment: Environment, msg: Message) -> None:
         if self._process:
             self._process.start(float(msg.data["at"]))
 
-    def _stop(self, environment: Environment, msg: Any) -> None:
+    def _stop(self, environment: Environment, msg: Message) -> None:
         if self._process:
             self._process.stop()
 
-    def _farewell(self, environment: Environment, msg: Any) -> None:
+    def _farewell(self, environment: Environment, msg: Message) -> None:
         self._bye.set()
 
-    def _say(self, event: str, /, **more: Any) -> bool:
-        """Say to the master what a traffic process says."""
-        self._send(master_protocol.EVENT, event=event, **more)
+    def _report(self, event: str, /, **fields: object) -> bool:
+        """Send an event of the traffic process to the master."""
+        self._send(master_protocol.EVENT, event=event, **fields)
         return True
 
-    def _send(self, message: str, /, **content: Any) -> None:
+    def _send(self, message: str, /, **content: object) -> None:
         assert self._runner
         self._runner.send_message(message, content)
 
@@ -196,12 +217,13 @@ def _listen(worker: Worker) -> None:
 
 
 def main(argv: list[str]) -> int:
-    """Play one run as a worker of the master at `argv[0]`; return the exit code after a sentence on stderr."""
+    """Play one run as a worker of the master at `argv[0]`; return the exit code, say on stderr why it fails."""
     if len(argv) not in (1, 2):
         sys.stderr.write("usage: python -m tocsin.harness.traffic.locust.worker HOST:PORT [NUMBER]\n")
         return BROKEN
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; our parent decides
-    worker = Worker(argv[0], os.environ.get(master_protocol.TOKEN, ""), int(argv[1]) if len(argv) == 2 else None)
+    number = int(argv[1]) if len(argv) == 2 else None
+    worker = Worker(argv[0], os.environ.get(master_protocol.TOKEN, ""), number)
     gevent.signal_handler(signal.SIGTERM, worker.stop)
     gevent.spawn(_listen, worker)
     code = worker.run()

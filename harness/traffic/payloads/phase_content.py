@@ -34,17 +34,16 @@ NUMBER = {name: number for number, name in enumerate(KINDS)}
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """Requests one after the other: places in KINDS and in the content's forms, and the true classes, if known."""
+    """Requests one after the other: places in KINDS and in the content's forms, and the true classes, if known.
+
+    `feedback` says for each whether its truth is sent later.
+    """
 
     kinds: np.ndarray
     forms: np.ndarray
     truth: np.ndarray | None
     body: Callable[[int], bytes] = field(repr=False)
     feedback: np.ndarray
-
-    def asks_feedback(self, i: int) -> bool:
-        """Whether the truth about request `i` of the batch is sent later."""
-        return bool(self.feedback[i])
 
 
 class PhaseContent:
@@ -126,7 +125,9 @@ def _feedback(args: PayloadArgs, sample: Sample, speed: float) -> Feedback | Non
         return None
     shape = sample.shape.feedback
     if shape is None or sample.labels is None:
-        lacking = {True: "no `payload.feedback`", False: "rows without labels"}[shape is None]
+        lacking = "rows without labels"
+        if shape is None:
+            lacking = "no `payload.feedback`"
         raise StackError(f"No truth can be sent: the stack declares {lacking}.", hint="Correct stack.yaml.")
     form = replace(request_protocol(sample.shape).form, path=shape.path)
     template = Template(shape.body, NAMES)
