@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tocsin.harness.core.errors import StackError, TocsinError
@@ -18,6 +18,8 @@ ASK_S = 30.0
 PULL_S = 1800.0
 HERE, TO_BUILD, TO_PULL = "here", "is built at the first run", "must be pulled"
 _VARIABLE = re.compile(r"^\$\{?([A-Za-z_][A-Za-z0-9_]*)")
+Services = Mapping[str, Mapping[str, Any]]
+"""The `services` of a compose file, as `docker compose config` prints them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +34,7 @@ class Image:
     profiles: tuple[str, ...] = ()
     variable: str | None = None
     overridden: bool = False
-    state: str = HERE
+    state: str = TO_PULL
     size_mib: int | None = None
 
     @property
@@ -40,107 +42,121 @@ class Image:
         """Who names it, in words."""
         if self.overridden:
             return f"environment ({self.variable})"
-        return f"compose file; {self.variable} overrides" if self.variable else "compose file"
+        if self.variable:
+            return f"compose file; {self.variable} overrides"
+        return "compose file"
+
+    @property
+    def row(self) -> tuple[str, str, str, str]:
+        """Its services, state, origin and name."""
+        used, state = ", ".join(self.services), self.state
+        if self.profiles:
+            used += f" (profile {', '.join(self.profiles)})"
+        if self.size_mib is not None:
+            state += f", {self.size_mib} MiB"
+        return used, state, self.origin, self.name
 
 
 @dataclass(frozen=True, kw_only=True)
-class Seen:
-    """What was found: rows of (what, state, origin, where), and sentences that tell what to do next."""
+class Examined:
+    """Rows of (what, state, origin, where), sentences that say what to do next, and the images that are not here."""
 
     rows: tuple[tuple[str, str, str, str], ...]
     moves: tuple[str, ...] = ()
     to_pull: tuple[str, ...] = ()
 
 
-def examine(stack: Stack, variant: str | None, *, pull: bool, report: Callable[[str], None]) -> Seen:
-    """Look at everything, in every profile; with `pull`, bring the images that are not here."""
-    from tocsin.harness.engines.compose.docker_engine import CliFailed, find_docker
+def examine(stack: Stack, variant: str | None, *, pull: bool, report: Callable[[str], None]) -> Examined:
+    """Look at everything, in every profile; with `pull`, pull the images that are not here."""
+    from tocsin.harness.engines.compose.docker_engine import find_docker
     from tocsin.harness.engines.compose.project import Project
 
     try:
         docker = find_docker()
-        told = ["compose", *Project(stack=stack, variant=variant).arguments(), "--profile", "*", "config"]
-        docker.run([*told, "-q"], within_s=ASK_S)
-        config = json.loads(docker.run([*told, "--format", "json"], within_s=ASK_S))
-        written = json.loads(docker.run([*told, "--format", "json", "--no-interpolate"], within_s=ASK_S))
-    except TocsinError as lacking:
-        sentences = (lacking.message, lacking.hint) if lacking.hint else (lacking.message,)
-        return Seen(rows=(("docker", "NOT USABLE", "", ""),), moves=(" ".join(sentences),))
-    found = [_looked_up(docker, image) for image in images_of(config, written, docker.environment)]
-    moves = []
-    for image in [image for image in found if pull and image.state == TO_PULL]:
+        config = ["compose", *Project(stack=stack, variant=variant).arguments(), "--profile", "*", "config"]
+        docker.run([*config, "-q"], within_s=ASK_S)
+        resolved = json.loads(docker.run([*config, "--format", "json"], within_s=ASK_S))
+        written = json.loads(docker.run([*config, "--format", "json", "--no-interpolate"], within_s=ASK_S))
+    except TocsinError as error:
+        return Examined(rows=(("docker", "NOT USABLE", "", ""),), moves=(str(error),))
+    images = _looked_up(docker, images_of(resolved["services"], written.get("services") or {}, docker.environment))
+    moves: tuple[str, ...] = ()
+    if pull:
+        moves = tuple(_pull(docker, (image for image in images if image.state == TO_PULL), report))
+        images = _looked_up(docker, images)
+    kind = "rootless" if docker.rootless else "root"
+    rows = (
+        ("docker", "here", "PATH", docker.cli),
+        ("compose", docker.compose, "docker", ""),
+        ("engine", docker.engine, kind, docker.host),
+        *(image.row for image in images),
+    )
+    return Examined(rows=rows, moves=moves, to_pull=tuple(image.name for image in images if image.state == TO_PULL))
+
+
+def _pull(docker: Docker, images: Iterable[Image], report: Callable[[str], None]) -> list[str]:
+    """Pull images; return a sentence for each that cannot be pulled."""
+    from tocsin.harness.engines.compose.docker_engine import CliFailed
+
+    failures = []
+    for image in images:
         report(f"Pulling {image.name}.")
         try:
             docker.run(["pull", "--quiet", image.name], within_s=PULL_S)
-        except CliFailed as failed:
-            moves.append(f"{image.name} cannot be pulled: {failed.message}")
-    if pull:
-        found = [_looked_up(docker, image) for image in found]
-    lacking_now = tuple(image.name for image in found if image.state == TO_PULL)
-    return Seen(rows=(*_engine_rows(docker), *map(_row, found)), moves=tuple(moves), to_pull=lacking_now)
+        except CliFailed as error:
+            failures.append(f"{image.name} cannot be pulled: {error.message}")
+    return failures
 
 
-def images_of(config: Mapping[str, Any], written: Mapping[str, Any], environ: Mapping[str, str]) -> list[Image]:
+def images_of(resolved: Services, written: Services, environ: Mapping[str, str]) -> list[Image]:
     """Return each image once, and the one that the pager and the proxies of a drill run in.
 
-    `config` is the compose file resolved, `written` the same before variables were filled in.
+    `resolved` are the services with their variables filled in, `written` the same before.
     """
-    from tocsin.harness.engines.compose.helper_containers import python_image
+    from tocsin.harness.engines.compose.helper_containers import PYTHON_IMAGE
 
-    services: dict[str, list[str]] = {}
-    for name, service in config["services"].items():
-        services.setdefault(str(service.get("image") or f"built for {name}"), []).append(name)
-    found = [_named(image, names, config, written, environ) for image, names in services.items()]
-    variable, named = "PYTHON_IMAGE", python_image(environ)
-    overridden = bool(environ.get(variable))
+    names: dict[str, list[str]] = {}
+    for service, declared in resolved.items():
+        names.setdefault(str(declared.get("image") or f"built for {service}"), []).append(service)
+    images = [_image(image, services, resolved, written, environ) for image, services in names.items()]
+    variable = "PYTHON_IMAGE"
     helpers = Image(
-        name=named, services=("Tocsin's pager, proxies",), variable=variable, overridden=overridden, state=TO_PULL
+        name=environ.get(variable) or PYTHON_IMAGE,
+        services=("Tocsin's pager, proxies",),
+        variable=variable,
+        overridden=bool(environ.get(variable)),
     )
-    return [*found, helpers]
+    return [*images, helpers]
 
 
-def _named(
-    image: str,
-    names: list[str],
-    config: Mapping[str, Any],
-    written: Mapping[str, Any],
-    environ: Mapping[str, str],
-) -> Image:
-    match = _VARIABLE.match(str((written.get("services") or {}).get(names[0], {}).get("image") or ""))
-    variable = match.group(1) if match else None
+def _image(name: str, services: list[str], resolved: Services, written: Services, environ: Mapping[str, str]) -> Image:
+    variable = None
+    match = _VARIABLE.match(str(written.get(services[0], {}).get("image") or ""))
+    if match:
+        variable = match.group(1)
     overridden = bool(variable and environ.get(variable))
-    built = any(config["services"][name].get("build") for name in names) and not overridden
-    profiles = [set(config["services"][name].get("profiles") or ()) for name in names]
+    built = not overridden and any(resolved[service].get("build") for service in services)
+    profiles = [set(resolved[service].get("profiles") or ()) for service in services]
+    if not all(profiles):
+        profiles = []  # a service without a profile always runs
     return Image(
-        name=image,
-        services=tuple(names),
-        profiles=() if any(not some for some in profiles) else tuple(sorted(set().union(*profiles))),
+        name=name,
+        services=tuple(services),
+        profiles=tuple(sorted(set().union(*profiles))),
         variable=variable,
         overridden=overridden,
         state=TO_BUILD if built else TO_PULL,
     )
 
 
-def _looked_up(docker: Docker, image: Image) -> Image:
-    from dataclasses import replace
-
-    try:
-        size = docker.run(["image", "inspect", "--format", "{{.Size}}", image.name], within_s=ASK_S)
-    except StackError:
-        return image
-    return replace(image, state=HERE, size_mib=int(size.strip() or 0) // 2**20)
-
-
-def _engine_rows(docker: Docker) -> list[tuple[str, str, str, str]]:
-    kind = "rootless" if docker.rootless else "root"
-    return [
-        ("docker", "here", "PATH", docker.cli),
-        ("compose", docker.compose, "docker", ""),
-        ("engine", docker.engine, kind, docker.host),
-    ]
-
-
-def _row(image: Image) -> tuple[str, str, str, str]:
-    size = f", {image.size_mib} MiB" if image.size_mib is not None else ""
-    used = ", ".join(image.services) + (f" (profile {', '.join(image.profiles)})" if image.profiles else "")
-    return (used, image.state + size, image.origin, image.name)
+def _looked_up(docker: Docker, images: Iterable[Image]) -> list[Image]:
+    """Return the images with what the engine says of each."""
+    known = []
+    for image in images:
+        try:
+            size = docker.run(["image", "inspect", "--format", "{{.Size}}", image.name], within_s=ASK_S)
+        except StackError:
+            known.append(image)
+        else:
+            known.append(replace(image, state=HERE, size_mib=int(size.strip() or 0) // 2**20))
+    return known

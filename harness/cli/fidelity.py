@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tocsin.harness.cli.options import RunDirs
+
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import RenderableType
 
     from tocsin.harness.evidence.evidence import Evidence
     from tocsin.harness.judging.fidelity.assessment import Fidelity, Row
+    from tocsin.harness.judging.fidelity.comparison import Stretch
+    from tocsin.harness.provisioning.program_lookup import Program
 
 _TELLING = ("job", "feature", "model_name", "gpu", "device")
 """Labels that tell one series of an alert from another."""
 _STYLES = {"same": "green", "either way": "green", "exempt": "yellow", "different": "bold red"}
+_ANSWERS = {0: "faithful", 1: "different", 2: "unknown"}
 
 
 def fidelity(
-    run_dirs: Annotated[
-        list[Path], typer.Argument(metavar="RUN_DIR...", help="Run directories, such as runs/tour/latest.")
-    ],
-    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    run_dirs: RunDirs,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> int:
-    """Compare a run's alerts with what the original rules say of its samples, stretched to production time.
+    """Check that alerts fired as they would have in production.
 
-    The oracle is promtool in virtual time; for rules over its cap, Prometheus on backfilled blocks. Writes
-    fidelity.json into each run directory. 0: faithful, 1: an alert differs, 2: nobody can tell.
+    Evaluates the original rules over the run's samples, stretched to production time, and compares onsets and ends:
+    by promtool in virtual time, or for rules over its cap by Prometheus on backfilled blocks. Writes fidelity.json into
+    each run directory. 0: faithful, 1: an alert differs, 2: unknown.
     """
-    import json as as_json
-
     from tocsin.harness.cli.console import say, show
     from tocsin.harness.core.errors import EvidenceError, worst
     from tocsin.harness.provisioning.programs import cache_folder, find_all
@@ -40,27 +44,32 @@ def fidelity(
     codes, documents = [], []
     for folder in run_dirs:
         try:
-            evidence, found = _examined(folder, programs)
+            evidence, comparison = _compare(folder, programs)
         except EvidenceError as error:
             say(f"tocsin: {error}")
             codes.append(error.exit_code)
             continue
-        codes.append(_code(found))
-        documents.append(json_value(document(evidence, found)))
-        _write(evidence.folder / "fidelity.json", as_json.dumps(documents[-1], indent=1, ensure_ascii=False) + "\n")
-        if not json:
-            show(*_shown(evidence, found))
-    if json:
-        typer.echo(as_json.dumps(documents, indent=1, ensure_ascii=False))
+        codes.append(_code(comparison))
+        documents.append(json_value(document(evidence, comparison)))
+        _write(evidence.folder / "fidelity.json", _text(documents[-1]))
+        if not as_json:
+            show(*_parts(evidence, comparison))
+    if as_json:
+        typer.echo(_text(documents), nl=False)
     return worst(codes)
 
 
-def _examined(folder: Path, programs: Any) -> tuple[Evidence, Fidelity]:
+def _text(value: object) -> str:
+    return json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+
+
+def _compare(folder: Path, programs: Mapping[str, Program]) -> tuple[Evidence, Fidelity]:
+    from tocsin.harness.cli.judge import resolved
     from tocsin.harness.evidence.evidence import read_evidence
     from tocsin.harness.judging.fidelity.assessment import examine
     from tocsin.harness.judging.fidelity.prometheus_blocks import Blocks
 
-    evidence = read_evidence(folder.resolve() if folder.exists() else folder)
+    evidence = read_evidence(resolved(folder))
     blocks = Blocks(
         prometheus=programs["prometheus"].path,
         promtool=programs["promtool"].path,
@@ -69,10 +78,14 @@ def _examined(folder: Path, programs: Any) -> tuple[Evidence, Fidelity]:
     return evidence, examine(evidence, programs["promtool"].path, blocks)
 
 
-def _code(found: Fidelity) -> int:
+def _code(comparison: Fidelity) -> int:
     from tocsin.harness.core.errors import FAIL, PASS, UNKNOWN
 
-    return FAIL if found.different else UNKNOWN if found.untold or not found.oracles else PASS
+    if comparison.different:
+        return FAIL
+    if comparison.untold or not comparison.oracles:
+        return UNKNOWN
+    return PASS
 
 
 def _write(path: Path, text: str) -> None:
@@ -84,30 +97,28 @@ def _write(path: Path, text: str) -> None:
         say(f"tocsin: {path} could not be written: {error.strerror}.")
 
 
-def document(evidence: Evidence, found: Fidelity) -> dict[str, Any]:
+def document(evidence: Evidence, comparison: Fidelity) -> dict[str, object]:
     """Return what fidelity.json holds: production seconds count from the start of play, `*_at` are epoch seconds."""
     return {
         "schema": 1,
         "run_id": evidence.run["run_id"],
         "scenario": evidence.run["scenario"]["name"],
         "speed": evidence.speed,
-        "answer": {0: "faithful", 1: "different", 2: "unknown"}[_code(found)],
-        "alerts": [_row(evidence, row) for row in found.rows],
-        "silent": list(found.silent),
-        "unknown": list(found.untold),
-        "oracles": dict(found.oracles),
+        "answer": _ANSWERS[_code(comparison)],
+        "alerts": [_row(evidence, row) for row in comparison.rows],
+        "silent": list(comparison.silent),
+        "unknown": list(comparison.untold),
+        "oracles": dict(comparison.oracles),
     }
 
 
-def _row(evidence: Evidence, row: Row) -> dict[str, Any]:
-    sides = {"live": row.pair.live, "oracle": row.pair.oracle}
-    times: dict[str, Any] = {}
-    for side, one in sides.items():
-        for what in ("pending", "start", "end"):
-            at = getattr(one, what) if one else None
-            times[f"{side}_{what}_s"] = None if at is None else round(_played(evidence, row, at), 3)
-            if side == "live":
-                times[f"{what}_at"] = None if at is None else row.origin + at / evidence.speed
+def _row(evidence: Evidence, row: Row) -> dict[str, object]:
+    times: dict[str, float | None] = {}
+    for moment, live_s in _moments(row.pair.live).items():
+        times[f"live_{moment}_s"] = _rounded(evidence, row, live_s)
+        times[f"{moment}_at"] = None if live_s is None else row.origin + live_s / evidence.speed
+    for moment, oracle_s in _moments(row.pair.oracle).items():
+        times[f"oracle_{moment}_s"] = _rounded(evidence, row, oracle_s)
     return {
         "alert": row.alert,
         "labels": dict(row.labels),
@@ -120,59 +131,75 @@ def _row(evidence: Evidence, row: Row) -> dict[str, Any]:
     }
 
 
+def _moments(stretch: Stretch | None) -> dict[str, float | None]:
+    """Return the times of a stretch of firing, production seconds from its group's first evaluation."""
+    if stretch is None:
+        return dict.fromkeys(("pending", "start", "end"))
+    return {"pending": stretch.pending, "start": stretch.start, "end": stretch.end}
+
+
+def _rounded(evidence: Evidence, row: Row, at: float | None) -> float | None:
+    return None if at is None else round(_played(evidence, row, at), 3)
+
+
 def _played(evidence: Evidence, row: Row, at: float) -> float:
     """Return production seconds from the start of play for production seconds from a group's first evaluation."""
     began = evidence.play.start if evidence.play else row.origin
     return at - (began - row.origin) * evidence.speed
 
 
-def _shown(evidence: Evidence, found: Fidelity) -> list[Any]:
+def _parts(evidence: Evidence, comparison: Fidelity) -> Iterator[RenderableType]:
     from tocsin.harness.report.verdict_table import relative
 
     name = f"{evidence.run['scenario']['name']} {relative(evidence.folder)}"
-    speed = f"speed {evidence.speed:g}; production time and, in brackets, wall seconds from the start of play"
-    parts: list[Any] = [f"\n{name}, {speed}", _table(evidence, found)]
-    oracles = sorted(set(found.oracles.values()))
-    silent = len(found.silent)
-    parts.append(f"Silent in the run and by {' and '.join(oracles) or 'no oracle'}: {silent} alerts.")
-    parts += [f"{row.alert}{_telling(row)}: {row.pair.reason}." for row in found.rows if row.pair.reason]
-    parts += [f"unknown: {sentence}" for sentence in found.untold]
-    parts.append({0: "FAITHFUL", 1: "DIFFERENT", 2: "UNKNOWN"}[_code(found)])
-    return parts
+    yield f"\n{name}, speed {evidence.speed:g}; production time and [wall seconds] from the start of play"
+    yield _table(evidence, comparison)
+    oracles = " and ".join(sorted(set(comparison.oracles.values()))) or "no oracle"
+    yield f"Silent in the run and by {oracles}: {len(comparison.silent)} alerts."
+    for row in comparison.rows:
+        if row.pair.reason:
+            yield f"{row.alert}{_telling(row)}: {row.pair.reason}."
+    yield from (f"unknown: {sentence}" for sentence in comparison.untold)
+    yield _ANSWERS[_code(comparison)].upper()
 
 
-def _table(evidence: Evidence, found: Fidelity) -> Table:
+def _table(evidence: Evidence, comparison: Fidelity) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("alert", overflow="fold", ratio=1)
-    for title in ("", "run", "oracle", "off by", "allowed"):
-        table.add_column(title, no_wrap=True, justify="left" if not title else "right")
+    table.add_column("", no_wrap=True)
+    for title in ("run", "oracle", "off by", "allowed"):
+        table.add_column(title, no_wrap=True, justify="right")
     table.add_column("answer", no_wrap=True)
-    for row in found.rows:
-        about = Text(row.alert).append(_telling(row), style="dim")
-        for what in ("start", "end"):
-            live, due = getattr(row.pair.live, what, None), getattr(row.pair.oracle, what, None)
-            times = [_time(evidence, row, live), _time(evidence, row, due, wall=False)]
-            off = "-" if live is None or due is None else f"{live - due:+g} s"
-            answer = Text(row.pair.verdict, style=_STYLES[row.pair.verdict]) if what == "start" else Text("")
-            named = "fires" if what == "start" else "ends"
-            table.add_row(about, named, *times, off, f"{row.tolerance_s:g} s", answer)
-            about = Text("")
+    for row in comparison.rows:
+        live, oracle = _moments(row.pair.live), _moments(row.pair.oracle)
+        name = Text(row.alert).append(_telling(row), style="dim")
+        answer = Text(row.pair.verdict, style=_STYLES[row.pair.verdict])
+        table.add_row(name, "fires", *_times(evidence, row, live["start"], oracle["start"]), answer)
+        table.add_row("", "ends", *_times(evidence, row, live["end"], oracle["end"]), "")
     return table
+
+
+def _times(evidence: Evidence, row: Row, live: float | None, oracle: float | None) -> tuple[str, str, str, str]:
+    """Return when something happened in the run and by the oracle, the difference, and the tolerance."""
+    in_run = by_oracle = off_by = "-"
+    if live is not None:
+        played = _played(evidence, row, live)
+        in_run = f"{played:.0f} s [{played / evidence.speed:.1f}]"
+    if oracle is not None:
+        by_oracle = f"{_played(evidence, row, oracle):.0f} s"
+    if live is not None and oracle is not None:
+        off_by = f"{live - oracle:+g} s"
+    return in_run, by_oracle, off_by, f"{row.tolerance_s:g} s"
 
 
 def _telling(row: Row) -> str:
     """Return what tells this series from others of its alert, and its oracle if it is not promtool."""
-    kept = [value for key, value in row.labels.items() if key in _TELLING]
-    told = f" {', '.join(kept)}" if kept else ""
-    return told if row.oracle == "promtool" else f"{told} ({row.oracle})"
-
-
-def _time(evidence: Evidence, row: Row, at: float | None, *, wall: bool = True) -> str:
-    if at is None:
-        return "-"
-    played = _played(evidence, row, at)
-    text = f"{played:.0f} s"
-    return f"{text} [{played / evidence.speed:.1f}]" if wall else text
+    words = ", ".join(value for label, value in row.labels.items() if label in _TELLING)
+    if words:
+        words = f" {words}"
+    if row.oracle != "promtool":
+        words += f" ({row.oracle})"
+    return words

@@ -1,4 +1,4 @@
-"""tocsin init: a first stack.yaml for a compose file of one's own."""
+"""tocsin init: writes a first stack.yaml for your compose file."""
 
 from __future__ import annotations
 
@@ -14,24 +14,21 @@ def init(
     ),
     force: Annotated[bool, typer.Option("--force", help="Replace a stack.yaml that is there.")] = False,
 ) -> int:
-    """Write a first stack.yaml beside a compose file, and say what could not be found."""
+    """Write a first stack.yaml beside a compose file.
+
+    Lists what was found in the compose file and what you must fill in.
+    """
     from tocsin.harness.cli.console import show
-    from tocsin.harness.core.errors import PASS, Mistake, UsageError
+    from tocsin.harness.cli.mistakes import usage_error
+    from tocsin.harness.core.errors import PASS
     from tocsin.harness.planning.stack_draft import draft
 
     target = compose.parent / "stack.yaml"
     made = draft(compose)
     if target.exists() and not force:
-        mistake = Mistake(
-            file=str(target), line=0, where="stack.yaml", value="a file that is there", expected="none",
-            hint="--force replaces it.",
-        )  # fmt: skip
-        raise UsageError([mistake])
+        raise usage_error("stack.yaml", "a file that is there", "none", "--force replaces it.", place=target)
     target.write_text(made.text, encoding="utf-8")
     show(f"Wrote {target}.", "", "Found:", *(f"  {line}" for line in made.found))
     show("", "Not found:", *(f"  {line}" for line in made.missing))
-    show(
-        "",
-        f"Next: fill in {target}. Then: tocsin plan SCENARIO --stack {target.parent} --engine compose",
-    )
+    show("", f"Next: fill in {target}. Then: tocsin plan SCENARIO --stack {target.parent} --engine compose")
     return PASS

@@ -19,7 +19,7 @@ Section = tuple[str, list[tuple[str, str]]]
 def ls(
     word: Annotated[str | None, typer.Argument(metavar="WORD", help="The kind to list; all without it.")] = None,
 ) -> int:
-    """List the names that scenarios and options may use, with summaries.
+    """List the names that scenarios and options may use.
 
     WORD is one of scenarios, checks, faults, payloads, arrivals, users, stacks, engines.
     """

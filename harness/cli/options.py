@@ -11,8 +11,8 @@ import typer
 Scenarios = Annotated[
     list[Path], typer.Argument(metavar="SCENARIO|FOLDER", help="Scenario files, or folders of them (a suite).")
 ]
-RunDirs = Annotated[list[Path], typer.Argument(metavar="RUN_DIR...", help="Run directories, such as runs/tour/latest.")]
-Stack = Annotated[str, typer.Option("--stack", metavar="NAME|DIR", help="The stack.")]
+RunDirs = Annotated[list[Path], typer.Argument(metavar="RUN_DIR", help="Run directories, such as runs/tour/latest.")]
+StackFolder = Annotated[str, typer.Option("--stack", metavar="NAME|DIR", help="The stack to use.")]
 StackName = Annotated[
     str | None,
     typer.Option("--stack", metavar="NAME|DIR", help="Stack to use instead of the one the scenario names."),

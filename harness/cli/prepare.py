@@ -15,7 +15,7 @@ from tocsin.harness.declarations.scenario import Catalogue
 from tocsin.harness.declarations.timeline import Timeline
 from tocsin.harness.planning.diagnostics import did_you_mean
 from tocsin.harness.planning.loader import load
-from tocsin.harness.planning.timeline import plan
+from tocsin.harness.planning.planner import plan
 
 if TYPE_CHECKING:
     from tocsin.harness.engines.contract import Engine
@@ -130,18 +130,12 @@ def refuse(
 
 def _refuse_elsewhere(drill: PlannedDrill, allow_faults: bool, allow_pages: bool, mistakes: Mistakes) -> None:
     """Add what may not be done on an external stack: each such fault, a speed, paging people without leave."""
-    from tocsin.harness.declarations.fault import reach
-    from tocsin.harness.declarations.guardrails import Broken, forbidden
-    from tocsin.harness.faults import make
+    from tocsin.harness.declarations.guardrails import forbidden
 
     stack = drill.timeline.stack
-    planned = [
-        Broken(name=fault.name, kind=fault.kind, params=fault.params, reach=reach(make(fault.kind, fault.params), stack),
-               start_s=fault.inject_s, end_s=fault.heal_s)
-        for fault in drill.timeline.faults
-    ]  # fmt: skip
+    broken = [fault.broken(stack) for fault in drill.timeline.faults]
     expected = "harmless faults, or those that stack.yaml lists and --allow-faults asks for"
-    for fault, sentence in forbidden(planned, stack.allow_faults, owns_stack=False, asked=allow_faults):
+    for fault, sentence in forbidden(broken, stack.allow_faults, owns_stack=False, asked=allow_faults):
         mistakes.add("faults", fault.kind, expected, sentence, place=drill.path)
     if drill.timeline.speed != 1:
         mistakes.add("--speed", f"{drill.timeline.speed:g}", "1, since nobody divides the times of an external stack")
@@ -172,11 +166,10 @@ def lacking(drill: PlannedDrill, engine: Engine) -> list[str]:
     capabilities = engine.capabilities(stack)
     sentences: list[str] = []
     on_edges: dict[str, None] = {}
-    for fault in drill.timeline.faults:
-        made = faults.make(fault.kind, fault.params)
-        sentences += faults.lacking(made, stack, capabilities)
-        if any(need.startswith("edge:") for need in made.needs()):
-            on_edges[fault.kind] = None
+    for planned in drill.timeline.faults:
+        sentences += faults.lacking(planned.fault, stack, capabilities)
+        if any(need.startswith("edge:") for need in planned.fault.needs()):
+            on_edges[planned.kind] = None
     if not engine.owns_stack:
         sentences += [f"Fault {kind} needs a proxy on an edge; an external stack has none." for kind in on_edges]
     return sentences

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from tocsin.harness.declarations.scenario import Catalogue
+
+Schema = dict[str, Any]
+"""A JSON Schema."""
 
 
 def schema() -> int:
@@ -19,42 +26,41 @@ def schema() -> int:
     return PASS
 
 
-def scenario_schema(catalogue: Any) -> dict[str, Any]:
+def scenario_schema(catalogue: Catalogue) -> Schema:
     """Return the JSON Schema of the file format: the models, with the short forms of faults, checks and payloads."""
-    made = _Definitions()
     from tocsin.harness.declarations.scenario import Scenario
     from tocsin.harness.planning.random_faults import RANDOM
 
-    root = made.of(Scenario)
-    phase = made.all["Phase"]["properties"]
-    faults = {kind: made.of(fault.params_model) for kind, fault in sorted(catalogue.faults.items())}
-    phase["faults"]["items"] = {
-        "oneOf": [*(_fault(kind, params) for kind, params in faults.items()), _fault(RANDOM, _draws(faults, made))]
-    }
-    payloads = [made.of(model) for _, model in sorted(catalogue.payloads.items())]
+    definitions = _Definitions()
+    scenario = definitions.of(Scenario)
+    phase = definitions.all["Phase"]["properties"]
+    faults = {kind: definitions.of(fault.params_model) for kind, fault in sorted(catalogue.faults.items())}
+    named = [_fault(kind, params) for kind, params in faults.items()]
+    phase["faults"]["items"] = {"oneOf": [*named, _fault(RANDOM, _draws(faults, definitions))]}
+    payloads = [definitions.of(model) for _, model in sorted(catalogue.payloads.items())]
     phase["payload"] = {"anyOf": [{"type": "object", "maxProperties": 0}, *payloads]}
     for model in ("Traffic", "TrafficOverride"):
-        made.all[model]["properties"]["arrivals"] = _arrivals(catalogue, made)
-    checks = [_check(name, made.of(model), made) for name, model in sorted(catalogue.checks.items())]
-    scenario = made.all.pop("Scenario") if "Scenario" in made.all else root
+        definitions.all[model]["properties"]["arrivals"] = _arrivals(catalogue, definitions)
+    checks = [_check(name, definitions.of(model), definitions) for name, model in sorted(catalogue.checks.items())]
+    scenario = definitions.all.pop("Scenario", scenario)
     scenario["properties"]["expect"]["items"] = {"oneOf": checks}
     for unused in ("Expectation", "FaultPlan"):
-        made.all.pop(unused, None)
+        definitions.all.pop(unused, None)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **scenario,
         "title": "Tocsin scenario",
-        **{key: value for key, value in scenario.items() if key != "title"},
-        "$defs": made.all,
+        "$defs": definitions.all,
     }
 
 
-def _arrivals(catalogue: Any, made: _Definitions) -> dict[str, Any]:
-    shapes = [_one_key(name, made.of(pacer.args)) for name, pacer in sorted(catalogue.pacers.items())]
-    bare = [name for name, pacer in sorted(catalogue.pacers.items()) if not made.of(pacer.args).get("required")]
-    return {"anyOf": [{"enum": bare}, *shapes]}
+def _arrivals(catalogue: Catalogue, definitions: _Definitions) -> Schema:
+    pacers = {name: definitions.of(pacer.args) for name, pacer in sorted(catalogue.pacers.items())}
+    bare = [name for name, args in pacers.items() if not args.get("required")]
+    return {"anyOf": [{"enum": bare}, *(_one_key(name, args) for name, args in pacers.items())]}
 
 
-def _one_key(name: str, value: Mapping[str, Any]) -> dict[str, Any]:
+def _one_key(name: str, value: Schema) -> Schema:
     return {
         "type": "object",
         "properties": {name: {"anyOf": [value, {"type": "null"}]}},
@@ -63,24 +69,24 @@ def _one_key(name: str, value: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _check(name: str, args: Mapping[str, Any], made: _Definitions) -> dict[str, Any]:
+def _check(name: str, args: Schema, definitions: _Definitions) -> Schema:
     from tocsin.harness.declarations.scenario import Waiver
 
     shape = _one_key(name, args)
-    return {**shape, "properties": {**shape["properties"], "waive": made.of(Waiver)}}
+    return {**shape, "properties": {**shape["properties"], "waive": definitions.of(Waiver)}}
 
 
-def _fault(kind: str, params: Mapping[str, Any]) -> dict[str, Any]:
+def _fault(kind: str, params: Schema) -> Schema:
     shape = _one_key(kind, params)
     place = {"at": _DURATION, "for": _DURATION, "name": {"type": "string"}}
     return {**shape, "properties": {**shape["properties"], **place}}
 
 
-def _draws(faults: Mapping[str, Mapping[str, Any]], made: _Definitions) -> dict[str, Any]:
+def _draws(faults: dict[str, Schema], definitions: _Definitions) -> Schema:
     """Return the shape of what a `random` fault draws from."""
-    from tocsin.harness.planning.random_faults import Draws
+    from tocsin.harness.declarations.scenario import Draws
 
-    shape = made.of(Draws)
+    shape = definitions.of(Draws)
     shape["properties"]["from"]["items"] = {"oneOf": [_one_key(kind, params) for kind, params in faults.items()]}
     return shape
 
@@ -95,9 +101,9 @@ class _Definitions:
     """Collects the schemas of models; the definitions they share stand once in `all`."""
 
     def __init__(self) -> None:
-        self.all: dict[str, Any] = {}
+        self.all: Schema = {}
 
-    def of(self, model: Any) -> dict[str, Any]:
+    def of(self, model: type[BaseModel]) -> Schema:
         """Return the schema of a model, its definitions moved to `all`."""
         from pydantic.json_schema import GenerateJsonSchema
 
@@ -113,6 +119,6 @@ class _Definitions:
                     return dict(_DURATION)
                 return super().function_before_schema(schema)
 
-        found: dict[str, Any] = model.model_json_schema(by_alias=True, schema_generator=Durations)
-        self.all.update(found.pop("$defs", {}))
-        return found
+        schema: Schema = model.model_json_schema(by_alias=True, schema_generator=Durations)
+        self.all.update(schema.pop("$defs", {}))
+        return schema

@@ -1,18 +1,14 @@
-"""tocsin setup: brings the programs a stack needs into the cache."""
+"""tocsin setup: fetches the programs that a stack needs into the cache."""
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
+from tocsin.harness.cli.options import StackFolder
 
 
-def setup(
-    stack: Annotated[str, typer.Option("--stack", metavar="NAME|DIR", help="The stack to provide for.")] = "reference",
-) -> int:
-    """Bring missing programs into the cache.
+def setup(stack: StackFolder = "reference") -> int:
+    """Fetch the programs that a stack needs and this machine lacks.
 
-    Only what the stack needs and this machine lacks. Nothing is installed on the system.
+    They go into a cache folder; nothing is installed on the system.
     """
     from tocsin.harness.cli.console import say, show
     from tocsin.harness.core.errors import PASS

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 def sweep(
     images: Annotated[bool, typer.Option("--images", help="Remove the Docker images that Tocsin built, too.")] = False,
 ) -> int:
-    """Clean up after killed runs whose guardian died as well: heal faults, take stacks down, remove work folders.
+    """Clean up after a run whose guardian died as well.
 
-    Live runs are never touched. Exits 70 if something is left, and names it; run it again.
+    Heals faults, takes stacks down, removes work folders; never touches live runs. If something is left, names it and
+    exits 70; run it again.
     """
     from tocsin.harness.cli.console import show
     from tocsin.harness.core.errors import BROKEN, PASS

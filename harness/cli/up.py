@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING
 
-import typer
-
-from tocsin.harness.cli.options import EngineName, Runs, Speed
+from tocsin.harness.cli.options import EngineName, Runs, Speed, StackFolder
 
 if TYPE_CHECKING:
     from tocsin.harness.declarations.live_stack import LiveStack
     from tocsin.harness.declarations.stack import Stack
     from tocsin.harness.declarations.timeline import Timeline
+    from tocsin.harness.engines.common.run_folders import Run
 
 LOOK_S = 1.0
-"""Wall seconds between looks at whether every server is still there."""
+"""Wall seconds between two checks that every server still runs."""
 
 
 def up(
-    stack: Annotated[str, typer.Option("--stack", metavar="NAME|DIR", help="The stack to bring up.")] = "reference",
+    stack: StackFolder = "reference",
     engine: EngineName = "local",
     speed: Speed = 1.0,
     runs: Runs = Path("runs"),
 ) -> int:
-    """Bring a stack up, print its addresses, play nothing.
+    """Bring a stack up and print its addresses; play nothing.
 
-    Ctrl-C takes it down and exits 0; a server that dies exits 2.
+    Ctrl-C takes it down and exits 0. If a server dies, exits 2.
     """
     from tocsin.harness.cli import engine_registry
     from tocsin.harness.cli.console import say
@@ -38,9 +37,9 @@ def up(
     from tocsin.harness.provisioning.programs import cache_folder, find_all
 
     chosen = engine_registry.engine(engine)
-    found = load_stack(stack)
-    timeline = idle(found, speed)
-    programs = find_all(chosen.programs(found), cache_folder())
+    declared = load_stack(stack)
+    timeline = idle(declared, speed)
+    programs = find_all(chosen.programs(declared), cache_folder())
     run = make_run("up", runs=runs, clock=RunClock(timeline.speed), programs=programs)
     for sentence in sentences(run.swept):
         say(sentence)
@@ -56,7 +55,7 @@ def idle(stack: Stack, speed: float) -> Timeline:
     """Return the timeline of a drill that does nothing, so that an engine can bring the stack up for it."""
     from tocsin.harness.cli.catalogue import catalogue
     from tocsin.harness.declarations.scenario import Expectation, Phase, Scenario
-    from tocsin.harness.planning.timeline import plan
+    from tocsin.harness.planning.planner import plan
 
     scenario = Scenario(
         version=1,
@@ -69,7 +68,7 @@ def idle(stack: Stack, speed: float) -> Timeline:
     return plan(scenario, stack, catalogue(), None, speed)
 
 
-def _stay(live: LiveStack, run: Any) -> int:
+def _stay(live: LiveStack, run: Run) -> int:
     """Print the addresses and wait: for Ctrl-C (0), or for a server that dies (2)."""
     from tocsin.harness.cli.console import say, show
     from tocsin.harness.core.errors import PASS, RoleDied, Terminated
@@ -87,5 +86,5 @@ def _stay(live: LiveStack, run: Any) -> int:
         raise
     except KeyboardInterrupt:
         say("Taking it down.")
-        return PASS  # the way `up` is meant to end
+        return PASS
     raise RoleDied(" ".join(died.values()), hint=f"Its log is in {relative(run.folder / 'stack-logs')}.")

@@ -25,8 +25,8 @@ from tocsin.harness.core.errors import USAGE
 ALL: tuple[Callable[..., int], ...] = (run, plan, judge, fidelity, up, worker, ls, schema, init, doctor, setup, sweep)
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(requested: bool) -> None:
+    if requested:
         typer.echo(f"tocsin {__version__}")
         raise typer.Exit
 
@@ -36,30 +36,30 @@ def _root(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """A fire drill for monitored ML services: proves that the monitoring rings when it must, and only then.
+    """A fire drill for monitored ML services: proves that alerts fire when they must, and only then.
 
-    Exit codes: 0 pass, 1 fail, 2 unknown, 64 wrong scenario or command line, 70 our own mistake, 130 interrupted,
+    Exit codes: 0 pass, 1 fail, 2 unknown, 64 wrong scenario or command line, 70 Tocsin itself failed, 130 interrupted,
     143 terminated.
     """
 
 
 def app() -> typer.Typer:
     """Return the command line as a Typer application."""
-    made = typer.Typer(
+    application = typer.Typer(
         add_completion=False,
         no_args_is_help=False,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
-    made.callback(invoke_without_command=True)(_root)
+    application.callback(invoke_without_command=True)(_root)
     for verb in ALL:
-        made.command()(verb)
-    return made
+        application.command()(verb)
+    return application
 
 
 def command() -> Any:
-    """Return the parsed command tree: what tests and docs check names and options against."""
+    """Return the command tree; tests and docs check names and options against it."""
     return typer.main.get_command(app())
 
 

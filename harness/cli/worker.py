@@ -1,4 +1,4 @@
-"""tocsin worker: plays a share of the load of a `tocsin run` on another machine."""
+"""tocsin worker: sends a share of the load of a `tocsin run` on another machine."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from tocsin.harness.traffic.worker_pool import RemoteWorkers
 
 PORT = 5557
-"""Where a master listens for workers elsewhere unless told otherwise; Locust's own default."""
+"""The default port on which a master listens for workers elsewhere; Locust's own default."""
 _END_S = 5.0
 _AGAIN_S = 1.0
+_TOKEN_CHARACTERS = 16
 
 
 def worker(
@@ -27,9 +28,9 @@ def worker(
     ],
     once: Annotated[bool, typer.Option("--once", help="End after one run instead of waiting for the next.")] = False,
 ) -> int:
-    """Play a share of the load of a `tocsin run --remote-workers N` elsewhere.
+    """Send a share of the load of a run on another machine.
 
-    Both sides need the same token in TOCSIN_WORKER_TOKEN.
+    For `tocsin run --remote-workers N`. Both sides need the same secret in TOCSIN_WORKER_TOKEN.
     """
     from tocsin.harness.cli.console import say
     from tocsin.harness.core.errors import PASS, USAGE
@@ -57,45 +58,38 @@ def remote(workers: int, bind: str) -> RemoteWorkers:
 
 def place(option: str, value: str) -> str:
     """Return `HOST:PORT`; a host alone gets the usual port. UsageError for anything else."""
-    from tocsin.harness.core.errors import Mistake, UsageError
+    from tocsin.harness.cli.mistakes import usage_error
 
-    host, mark, port = value.partition(":")
-    number = port if mark else str(PORT)
-    if not host or not number.isdigit() or not 0 < int(number) < 65536:
-        raise UsageError([Mistake(file=option, line=0, where="place", value=value, expected="HOST or HOST:PORT")])
-    return f"{host}:{number}"
+    host, colon, port = value.partition(":")
+    if not colon:
+        port = str(PORT)
+    if not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise usage_error(option, value, "HOST or HOST:PORT")
+    return f"{host}:{port}"
 
 
 def _resolve(where: str) -> None:
-    """UsageError if this machine knows no host of that name."""
-    from tocsin.harness.core.errors import Mistake, UsageError
+    """Raise UsageError if this machine knows no host of that name."""
+    from tocsin.harness.cli.mistakes import usage_error
 
     host = where.rpartition(":")[0]
     try:
         socket.getaddrinfo(host, None)
     except (OSError, UnicodeError) as error:
-        hint = f"{error}."
-        expected = "a host that this machine can find"
-        raise UsageError(
-            [Mistake(file="--master", line=0, where="host", value=host, expected=expected, hint=hint)]
-        ) from None
+        raise usage_error("--master", host, "a host that this machine can find", f"{error}.") from None
 
 
 def token() -> str:
     """Return the token that master and workers share; UsageError if the environment has none."""
-    from tocsin.harness.core.errors import Mistake, UsageError
+    from tocsin.harness.cli.mistakes import usage_error
     from tocsin.harness.traffic.worker_pool import TOKEN
 
-    found = os.environ.get(TOKEN, "")
-    if len(found) < _TOKEN_CHARACTERS:
-        hint = "Set the same secret on both sides; strangers must not join, nor send you a load to play."
+    secret = os.environ.get(TOKEN, "")
+    if len(secret) < _TOKEN_CHARACTERS:
+        hint = "Set the same secret on both sides, so that no stranger can join or send a load to play."
         expected = f"a secret of at least {_TOKEN_CHARACTERS} characters"
-        value = "nothing" if not found else f"{len(found)} characters"
-        raise UsageError([Mistake(file=TOKEN, line=0, where="token", value=value, expected=expected, hint=hint)])
-    return found
-
-
-_TOKEN_CHARACTERS = 16
+        raise usage_error(TOKEN, f"{len(secret)} characters", expected, hint, place="environment")
+    return secret
 
 
 def _one_run(where: str) -> int:

@@ -7,17 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 
-from tocsin.harness.collectors import chosen
-from tocsin.harness.collectors.alerts import Alerts
+from tocsin.harness.collectors import collectors_for
+from tocsin.harness.collectors.alerts import AlertsCollector
 from tocsin.harness.collectors.collector import Collector
 from tocsin.harness.core.journal import Journal
 from tocsin.harness.declarations.live_stack import LiveStack
-from tocsin.harness.declarations.scenario import PlannedFault, Timeline
+from tocsin.harness.declarations.timeline import Timeline
 from tocsin.harness.engines.common.run_folders import Run
 from tocsin.harness.engines.contract import Engine
 from tocsin.harness.evidence.evidence import Evidence, Window, read_evidence
 from tocsin.harness.evidence.interval import Interval
-from tocsin.harness.faults import make
 from tocsin.harness.runner import run_record
 from tocsin.harness.runner.abort import AbortWatch, prometheus_query
 from tocsin.harness.runner.collect import collect
@@ -125,7 +124,7 @@ def _on_stack(drill: DrillRun, live: LiveStack) -> None:
 
 def _ready_and_play(drill: DrillRun, live: LiveStack) -> None:
     timeline, run, journal = drill.timeline, drill.run, drill.journal
-    for collector in chosen(live.stack.roles):
+    for collector in collectors_for(live.stack.roles):
         recorder = collector()
         recorder.start(live, run, journal)
         drill.recorders.append(recorder)  # one that could not be started has nothing to stop or to collect
@@ -138,7 +137,7 @@ def _ready_and_play(drill: DrillRun, live: LiveStack) -> None:
     left_s = drill.deadline - run.clock.now()
     ready(live, run, journal, drill.recorders, run.clock, keep_going=drill.keep_going, within_s=left_s)
     traffic.ready()
-    drill.breakages = {planned.name: _breakage(planned) for planned in timeline.faults}
+    drill.breakages = {planned.name: Breakage(planned=planned) for planned in timeline.faults}
     with _abort_watch(drill, live) as aborts:
         play(
             Playing(
@@ -152,10 +151,6 @@ def _ready_and_play(drill: DrillRun, live: LiveStack) -> None:
                 deadline=drill.deadline,
             )
         )
-
-
-def _breakage(planned: PlannedFault) -> Breakage:
-    return Breakage(name=planned.name, fault=make(planned.kind, planned.params), params=planned.params)
 
 
 def _heal(drill: DrillRun, live: LiveStack) -> None:
@@ -209,7 +204,7 @@ def _abort_watch(drill: DrillRun, live: LiveStack) -> AbortWatch:
 def _watch_of_play(drill: DrillRun, aborts: AbortWatch) -> Watch:
     """Return a watch that adds the alerts that fire now, without the Watchdog; an abort condition may end play."""
     watchdog = drill.timeline.stack.signals.watchdog
-    followers = [recorder for recorder in drill.recorders if isinstance(recorder, Alerts)]
+    followers = [recorder for recorder in drill.recorders if isinstance(recorder, AlertsCollector)]
 
     def watch(progress: Progress) -> None:
         aborts.check()

@@ -13,9 +13,9 @@ from typing import Literal, Protocol, TypedDict
 from tocsin.harness.core.clock import Clock
 from tocsin.harness.core.errors import RoleDied, StackError
 from tocsin.harness.core.journal import Journal
-from tocsin.harness.declarations.fault import Fault, Witness
+from tocsin.harness.declarations.fault import Witness
 from tocsin.harness.declarations.live_stack import LiveStack
-from tocsin.harness.declarations.scenario import Step, Timeline
+from tocsin.harness.declarations.timeline import PlannedFault, Step, Timeline
 
 LEAD_S = 0.5
 """Wall seconds between arming the traffic process and the first phase."""
@@ -64,13 +64,16 @@ class LoadProcess(Protocol):
 class Breakage:
     """A fault in play. `awaited` is what its witness must still see: `present` after inject, `absent` after heal."""
 
-    name: str
-    fault: Fault
-    params: Mapping[str, object]
+    planned: PlannedFault
     awaited: Literal["present", "absent"] | None = None
     injected: bool = False
     healed: bool = False
     looked_at: float = 0.0
+
+    @property
+    def name(self) -> str:
+        """The name of the fault in its scenario."""
+        return self.planned.name
 
     @property
     def in_force(self) -> bool:
@@ -79,17 +82,18 @@ class Breakage:
 
     def inject(self, live: LiveStack, journal: Journal) -> None:
         """Write the fault down for the guardian, then inject it."""
-        live.guard(self.name, kind=self.fault.kind, params=self.params, outlives=self.fault.outlives)
+        planned, fault = self.planned, self.planned.fault
+        live.guard(self.name, kind=fault.kind, params=planned.params, outlives=fault.outlives)
         journal.note("inject", fault=self.name)
         self.injected = True
-        self.fault.inject(live)
+        fault.inject(live)
         journal.note("injected", fault=self.name)
         self.awaited = "present"
 
     def heal(self, live: LiveStack, journal: Journal) -> None:
         """Heal the fault; `look` brings the proof."""
         journal.note("heal", fault=self.name)
-        self.fault.heal(live)
+        self.planned.fault.heal(live)
         self.healed = True
         live.healed(self.name)
         journal.note("healed", fault=self.name)
@@ -101,7 +105,7 @@ class Breakage:
             return
         self.looked_at = now
         try:
-            witness = self.fault.witness(live)
+            witness = self.planned.fault.witness(live)
         except (OSError, StackError) as error:
             witness = Witness(state="cannot_tell", detail=str(error))
         journal.note("witness", fault=self.name, state=witness.state, detail=witness.detail)

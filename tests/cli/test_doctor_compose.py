@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from tocsin.harness.cli import doctor_compose, main
-from tocsin.harness.cli.doctor_compose import HERE, TO_BUILD, TO_PULL, images_of
+from tocsin.harness.cli import main
+from tocsin.harness.cli.doctor_compose import HERE, TO_BUILD, TO_PULL, Image, images_of
 from tocsin.harness.core.errors import MissingProgram, StackError
 from tocsin.harness.engines.compose.docker_engine import CliFailed
 
@@ -41,12 +41,13 @@ def resolved(environ):
     ],
 )
 def test_images(environ, services, state, origin):
-    (found,) = [image for image in images_of(resolved(environ), WRITTEN, environ) if image.services == services]
+    images = images_of(resolved(environ)["services"], WRITTEN["services"], environ)
+    (found,) = [image for image in images if image.services == services]
     assert (found.state, found.origin) == (state, origin)
 
 
 def test_an_image_is_listed_once_with_the_profiles_of_its_services():
-    names = [(image.name, image.profiles) for image in images_of(resolved({}), WRITTEN, {})]
+    names = [(image.name, image.profiles) for image in images_of(resolved({})["services"], WRITTEN["services"], {})]
     assert names[:3] == [("service:1", ()), ("prom/prometheus:v2.42.0", ()), ("elastic:8", ("dashboards", "logs"))]
 
 
@@ -116,6 +117,6 @@ def test_an_unknown_engine_is_refused(capsys):
     assert main(["doctor", "--engine", "compost"]) == 64
 
 
-def test_rows_name_the_profile(monkeypatch):
-    image = doctor_compose.Image(name="a:1", services=("kibana",), profiles=("dashboards",), state=TO_PULL)
-    assert doctor_compose._row(image) == ("kibana (profile dashboards)", TO_PULL, "compose file", "a:1")
+def test_rows_name_the_profile():
+    image = Image(name="a:1", services=("kibana",), profiles=("dashboards",))
+    assert image.row == ("kibana (profile dashboards)", TO_PULL, "compose file", "a:1")

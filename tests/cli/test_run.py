@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from xml.etree import ElementTree as Xml
@@ -10,10 +11,11 @@ import pytest
 
 from tests.cli.faked import BLIND, FAILED, PASSED
 from tests.faults.fake_live import fault_stack
-from tests.small_stack import write_scenario
+from tests.small_stack import CATALOGUE, write_scenario
 from tocsin.harness.cli import main
 from tocsin.harness.cli.prepare import lacking
 from tocsin.harness.core.errors import StackError, Terminated
+from tocsin.harness.faults.kill import Kill
 
 # `--runs` and the current folder are those of the test; see the fixture `fakes`.
 
@@ -238,10 +240,10 @@ def test_a_suite_file_asks_about_all_drills_together(fakes, suite, capsys, monke
 @pytest.fixture
 def real_faults(monkeypatch):
     """Faults that need a hook, as the reference stack's do."""
-    from tocsin.harness import faults
     from tocsin.harness.faults.model_raises import ModelRaises
 
-    monkeypatch.setattr(faults, "by_kind", lambda: {"model_raises": ModelRaises})
+    catalogue = replace(CATALOGUE, faults={"model_raises": ModelRaises})
+    monkeypatch.setattr("tocsin.harness.cli.catalogue.catalogue", lambda: catalogue)
 
 
 def test_a_stack_that_is_not_ours_is_broken_and_pages_with_leave_only(fakes, scenario, monkeypatch, capsys):

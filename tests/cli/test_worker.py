@@ -31,7 +31,7 @@ def test_what_is_no_place_is_told(value):
     with pytest.raises(UsageError) as raised:
         worker.place("--bind", value)
     (mistake,) = raised.value.mistakes
-    assert (mistake.file, mistake.value, mistake.expected) == ("--bind", value, "HOST or HOST:PORT")
+    assert (mistake.where, mistake.value, mistake.expected) == ("--bind", value, "HOST or HOST:PORT")
 
 
 def test_a_host_that_nobody_knows_is_told_before_anything_starts(monkeypatch):
@@ -47,7 +47,7 @@ def test_a_host_that_nobody_knows_is_told_before_anything_starts(monkeypatch):
     assert (mistake.value, mistake.hint) == ("far", "Name or service not known.")
 
 
-@pytest.mark.parametrize(("token", "value"), [(None, "nothing"), ("", "nothing"), ("short", "5 characters")])
+@pytest.mark.parametrize(("token", "value"), [(None, "0 characters"), ("", "0 characters"), ("short", "5 characters")])
 def test_workers_elsewhere_need_a_token_and_it_is_never_shown(monkeypatch, token, value):
     monkeypatch.delenv(TOKEN, raising=False)
     if token is not None:
@@ -55,7 +55,7 @@ def test_workers_elsewhere_need_a_token_and_it_is_never_shown(monkeypatch, token
     with pytest.raises(UsageError) as raised:
         worker.remote(1, "127.0.0.1")
     (mistake,) = raised.value.mistakes
-    assert (mistake.file, mistake.value) == (TOKEN, value)
+    assert (mistake.where, mistake.value) == (TOKEN, value)
 
 
 def test_without_workers_elsewhere_no_token_is_asked_for(monkeypatch):

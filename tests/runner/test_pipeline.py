@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from tests.fake_stack import FakeFault, FakeLive, FakeRecorder, FakeTraffic, Rig
-from tests.planning.test_timeline import planned
-from tocsin.harness.collectors.alerts import Alerts
+from tests.planning.test_planner import planned
+from tocsin.harness.collectors.alerts import AlertsCollector
 from tocsin.harness.core.errors import HealError, MissingProgram, RoleDied, StackError, Terminated
 from tocsin.harness.declarations.guardrails import Abort
 from tocsin.harness.declarations.signal_names import WatchdogSignal
@@ -76,13 +76,13 @@ class Table:
         self.recorder.start = lambda live, run, journal: None  # type: ignore[attr-defined]
         self.recorders: list[Any] = [self.recorder]
         self.traffic, self.canary = Senders(**traffic), Senders()
-        monkeypatch.setattr(pipeline, "make", lambda kind, params: self.fault)
         monkeypatch.setattr(
             pipeline, "chosen", lambda roles: tuple((lambda recorder=each: recorder) for each in self.recorders)
         )
         monkeypatch.setattr(pipeline, "start_canary", lambda timeline, run, live: self.canary)
         monkeypatch.setattr(pipeline, "start_traffic", lambda timeline, run, live, **more: self.traffic)
-        self.timeline = planned(folder)
+        timeline = planned(folder)
+        self.timeline = replace(timeline, faults=tuple(replace(each, fault=self.fault) for each in timeline.faults))
 
     def run(self, **more: Any) -> Evidence:
         return pipeline.run_drill(
@@ -253,7 +253,7 @@ def test_the_generator_is_told_wall_seconds_and_the_rates_asked(tmp_path: Path) 
 
 
 def test_the_live_view_is_told_what_fires_but_for_the_watchdog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class FakeAlerts(FakeRecorder, Alerts):
+    class FakeAlerts(FakeRecorder, AlertsCollector):
         firing = ("Watchdog", "HighErrorRate")
 
         def start(self, live: Any, run: Any, journal: Any) -> None: ...
@@ -323,12 +323,10 @@ def test_a_fault_that_cannot_be_healed_is_named_and_the_others_are_healed(
     table = Table(tmp_path, monkeypatch)
     faults = {"failing": Stuck("present"), "other": FakeFault("present", "absent")}
     one = table.timeline.faults[0]
-    planned_too = replace(one, name="other")
     steps = [*table.timeline.steps, *(replace(s, name="other") for s in table.timeline.steps if s.action == "inject")]
     steps.sort(key=lambda step: step.at_s)
-    table.timeline = replace(table.timeline, faults=(one, planned_too), steps=tuple(steps))
-    made = iter(faults.values())
-    monkeypatch.setattr(pipeline, "make", lambda kind, params: next(made))
+    named = tuple(replace(one, name=name, fault=fault) for name, fault in faults.items())
+    table.timeline = replace(table.timeline, faults=named, steps=tuple(steps))
     evidence = table.run()
     assert (evidence.run["outcome"], evidence.run["exit_code"]) == (
         "Not healed: failing (the hook refused). The stack goes down with it.",

@@ -1,22 +1,21 @@
 """THE loop: steps at their times, witnesses until seen, and every way it can be stopped."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.fake_stack import FakeFault, FakeTraffic, Rig
-from tests.planning.test_timeline import planned
+from tests.planning.test_planner import planned
 from tocsin.harness.core.errors import RoleDied, StackError
 from tocsin.harness.runner.play import LEAD_S, Breakage, Playing, play
 
 
 def playing(tmp_path: Path, fault: FakeFault, **more: object) -> tuple[Rig, Playing]:
-    rig = Rig(tmp_path)
-    settings = {
-        "traffic": FakeTraffic(),
-        "breakages": {"failing": Breakage(name="failing", fault=fault, params={})},
-    } | more
-    return rig, Playing(timeline=planned(tmp_path), live=rig.live, journal=rig.journal, clock=rig.clock, **settings)
+    rig, timeline = Rig(tmp_path), planned(tmp_path)
+    breakage = Breakage(planned=replace(timeline.faults[0], fault=fault))
+    settings = {"traffic": FakeTraffic(), "breakages": {"failing": breakage}} | more
+    return rig, Playing(timeline=timeline, live=rig.live, journal=rig.journal, clock=rig.clock, **settings)
 
 
 def test_steps_happen_in_order_and_at_their_times(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.fake_stack import Rig
-from tests.planning.test_timeline import planned
+from tests.planning.test_planner import planned
 from tocsin.harness.core.errors import EvidenceError
 from tocsin.harness.evidence.evidence import read_evidence
 from tocsin.harness.runner import run_record

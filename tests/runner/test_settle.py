@@ -6,6 +6,7 @@ import pytest
 
 from tests.fake_stack import FakeFault, FakeRecorder, Rig
 from tocsin.harness.core.errors import HealError
+from tocsin.harness.declarations.timeline import PlannedFault
 from tocsin.harness.evidence.evidence import Window
 from tocsin.harness.evidence.interval import Interval
 from tocsin.harness.runner.collect import collect
@@ -17,7 +18,11 @@ PLAY = Interval(start=1000.0, end=1040.0)
 
 def broken(fault: FakeFault, name: str = "x", *, healed: bool = False) -> Breakage:
     awaited = "absent" if healed else "present"
-    return Breakage(name=name, fault=fault, params={}, injected=True, healed=healed, awaited=awaited)
+    return Breakage(planned=planned(fault, name), injected=True, healed=healed, awaited=awaited)
+
+
+def planned(fault: FakeFault, name: str = "x") -> PlannedFault:
+    return PlannedFault(name=name, fault=fault, params={}, phase="trouble", inject_s=0, heal_s=1)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -36,7 +41,7 @@ def test_what_is_left_is_healed_and_proved(tmp_path: Path, fault: FakeFault, hea
 
 def test_what_was_never_injected_is_left_alone(tmp_path: Path) -> None:
     rig, fault = Rig(tmp_path), FakeFault("present")
-    heal_all([Breakage(name="x", fault=fault, params={})], rig.live, rig.journal, rig.clock, hurry=False)
+    heal_all([Breakage(planned=planned(fault))], rig.live, rig.journal, rig.clock, hurry=False)
     assert fault.calls == []
 
 
