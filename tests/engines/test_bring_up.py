@@ -12,9 +12,9 @@ from tocsin.harness.core.errors import StackError
 from tocsin.harness.core.journal import read_journal
 from tocsin.harness.declarations.live_stack import EdgeProxy
 from tocsin.harness.engines.common.bring_up import running
+from tocsin.harness.engines.common.placeholders import Places
 from tocsin.harness.engines.common.role_driver import Backend, RoleDriver
 from tocsin.harness.engines.common.running_stack import RunningStack
-from tocsin.harness.engines.common.stack_state import StackState
 
 
 class IdleRole(RoleDriver):
@@ -28,31 +28,27 @@ class IdleRole(RoleDriver):
         return True
 
 
-class IdleBackend(Backend):
-    """A stack of one such role; counts how often it was removed."""
+class Removals:
+    """No helpers; counts how often the stack was removed."""
 
-    engine: ClassVar[str] = "idle"
-
-    def __init__(self, folder: Path) -> None:
-        self.stack, self.speed, self.capabilities = (
-            make_stack(folder, {"web": {"ports": {"http": 1}}}),
-            1.0,
-            frozenset(),
-        )
-        self.roles = {"web": IdleRole()}
-        self.removed = 0
-
-    def address(self, role: str, port: str | None = None, *, caller: str | None = None) -> str:
-        return "127.0.0.1:1"
-
-    def state(self) -> StackState:
-        return {"engine": self.engine}
+    def __init__(self) -> None:
+        self.count = 0
 
     def proxy(self, edge: str) -> EdgeProxy:
         raise NotImplementedError
 
+    def died(self) -> dict[str, str]:
+        return {}
+
     def remove(self) -> None:
-        self.removed += 1
+        self.count += 1
+
+
+def idle_backend(folder: Path) -> Backend:
+    stack = make_stack(folder, {"web": {"ports": {"http": 1}}})
+    places = Places(stack=stack, work=folder, run_id="r", speed=1.0, ports={"web": {"http": 1}})
+    nothing: frozenset[str] = frozenset()
+    return Backend(engine="idle", places=places, capabilities=nothing, roles={"web": IdleRole()}, helpers=Removals())
 
 
 class FakeAttempt:
@@ -60,19 +56,23 @@ class FakeAttempt:
 
     def __init__(self, folder: Path, *sentences: str) -> None:
         self.folder, self.sentences = folder, list(sentences)
-        self.backends: list[IdleBackend] = []
+        self.backends: list[Backend] = []
 
-    def prepare(self) -> IdleBackend:
-        self.backends.append(IdleBackend(self.folder))
+    def prepare(self) -> Backend:
+        self.backends.append(idle_backend(self.folder))
         return self.backends[-1]
 
-    def start(self, backend: IdleBackend, live: RunningStack) -> None:
+    def start(self, backend: Backend, live: RunningStack) -> None:
         assert backend is self.backends[-1]
         if self.sentences:
             raise StackError(self.sentences.pop(0))
 
     def port_taken(self, error: BaseException) -> bool:
         return "allocated" in str(error)
+
+
+def removals(attempt: FakeAttempt) -> list[int]:
+    return [backend.helpers.count for backend in attempt.backends]  # type: ignore[attr-defined]
 
 
 TAKEN = "Bind for 127.0.0.1:20001 failed: port is already allocated"
@@ -96,8 +96,8 @@ def test_a_taken_port_is_tried_once_more_and_every_stack_is_removed(
             pytest.fail("it came up")
     else:
         with running(attempt, run, journal) as live:
-            assert (run.guard.needed, live.alive("web"), attempt.backends[-1].removed) == (True, True, 0)
-    assert [backend.removed for backend in attempt.backends] == [1] * tries
+            assert run.guard.needed and live.alive("web") and removals(attempt)[-1] == 0
+    assert removals(attempt) == [1] * tries
     assert not run.guard.needed and not run.work.exists()
     facts = [fact.fact for fact in read_journal(run.folder / "journal.jsonl")]
     assert facts == ["error"] * (tries - 1) + ([] if fails_with else ["stack_up"]) + ["stack_down"]

@@ -66,7 +66,8 @@ def up(
     lacking = faults.lacking(faults.make(kind, params), stack, LocalEngine().capabilities(stack))
     if lacking:
         pytest.skip(lacking[0])
-    planned = PlannedFault(name="it", kind=kind, params=params, phase="calm", inject_s=0, heal_s=1)
+    fault = faults.make(kind, params)
+    planned = PlannedFault(name="it", fault=fault, params=params, phase="calm", inject_s=0, heal_s=1)
     run, journal = new_run(folder)
     with LocalEngine().up(replace(make_timeline(stack), faults=(planned,)), run, journal) as live:
         yield live, run
@@ -141,7 +142,10 @@ def test_what_this_machine_lacks_is_no_handle(tmp_path: Path, monkeypatch: pytes
     for module, name in ((disks, "can_mount"), (open_files, "can_limit"), (memory_cgroups, "parent")):
         monkeypatch.setattr(module, name, lambda: None)
     assert LocalEngine().capabilities(stack) == {"start", "signal", "freeze", "run_in"}
-    sentences = [faults.lacking(faults.make(one.kind, one.params), stack, LocalEngine().capabilities(stack)) for one in PLAYED[-6:]]
+    sentences = [
+        faults.lacking(faults.make(one.kind, one.params), stack, LocalEngine().capabilities(stack))
+        for one in PLAYED[-6:]
+    ]
     assert [len(said) for said in sentences] == [1, 1, 1, 1, 2, 1]
 
 
@@ -149,7 +153,9 @@ def test_what_was_not_planned_or_is_unknown_cannot_be_done(tmp_path: Path) -> No
     with up(tmp_path, "kill", {"role": "web"}) as (live, _):
         with pytest.raises(StackError, match="no memory group: no fault of the plan asked for one"):
             live.limit("web", memory_mib=10)
-        with pytest.raises(StackError, match="cannot limit sockets of 'web'; it can limit memory_mib, open_files, writes_per_s"):
+        with pytest.raises(
+            StackError, match="No role can be limited in sockets; known limits: memory_mib, open_files, writes_per_s"
+        ):
             live.limit("web", sockets=10)
         with pytest.raises(StackError, match="Disk 'log' is not mounted in this run; mounted: none"):
             live.disk("log")
@@ -185,7 +191,9 @@ HARNESS = """
     disk, web = {"disk": "log"}, {"role": "web"}
     planned = [("disk_full", disk), ("disk_slow", disk), ("memory_pressure", web), ("crash_loop", web)]
     places = {"phase": "calm", "inject_s": 0, "heal_s": 1}
-    plan = [PlannedFault(name=kind, kind=kind, params=params, **places) for kind, params in planned]
+    plan = [
+        PlannedFault(name=kind, fault=faults.make(kind, params), params=params, **places) for kind, params in planned
+    ]
     run, journal = new_run(folder)
     with LocalEngine().up(replace(make_timeline(stack), faults=tuple(plan)), run, journal) as live:
         for kind, params in planned:

@@ -20,6 +20,7 @@ from tocsin.harness.engines.compose.container_places import ContainerPlaces
 from tocsin.harness.engines.compose.engine import ComposeAttempt, ComposeEngine
 from tocsin.harness.engines.compose.role_limits import capabilities
 from tocsin.harness.engines.kernel import disks, open_files
+from tocsin.harness.faults import make
 
 
 def test_the_kernel_is_asked_only_about_containers_of_this_machine(
@@ -83,7 +84,7 @@ def test_disks_are_mounted_once_they_are_sure_to_be_taken_away_and_before_folder
     web = {"ports": {"http": 8000}, "compose": {"folders": ["{work}/logs/state"]}}
     disk = {"role": "web", "path": "{work}/logs", "mib": 4, "inside": "/logs"}
     stack = make_stack(tmp_path / "s", {"web": web}, disks={"log": disk})
-    full: Any = SimpleNamespace(kind="disk_full", params={"disk": "log"})
+    full: Any = SimpleNamespace(fault=make("disk_full", {"disk": "log"}))
     timeline = replace(make_timeline(stack), faults=(full,))
     work, folder = tmp_path / "work", tmp_path / "run"
     work.mkdir()
@@ -98,7 +99,7 @@ def test_disks_are_mounted_once_they_are_sure_to_be_taken_away_and_before_folder
         (work / "logs").mkdir(mode=0o700)
 
     monkeypatch.setattr(HostNeeds, "mount_all", mounted)
-    monkeypatch.setattr(compose, "ComposeBackend", lambda places, *_: SimpleNamespace(places=places))
+    monkeypatch.setattr(compose.ComposeBackend, "of", lambda places, *_: SimpleNamespace(places=places))
     run: Any = SimpleNamespace(id="r-1", work=work, folder=folder)
     docker: Any = SimpleNamespace(host="unix:///d", cli="docker", rootless=False, root_on_host=True, engine="26.1")
     journal: Any = None

@@ -32,7 +32,12 @@ def broken(stack: Stack, *edges: str) -> Timeline:
     """A timeline whose faults break these edges."""
     faults = tuple(
         PlannedFault(
-            name=f"f{n}", kind="net_refuse", params={"edge": edge}, phase="calm", inject_s=0, heal_s=1, blinds=()
+            name=f"f{n}",
+            fault=make("net_refuse", {"edge": edge}),
+            params={"edge": edge},
+            phase="calm",
+            inject_s=0,
+            heal_s=1,
         )
         for n, edge in enumerate(edges)
     )

@@ -50,7 +50,9 @@ def test_it_gives_what_is_there_and_leaves_it(tmp_path: Path, running: dict[str,
         assert list(live.stack.roles) == ["model"], "a role without an address is not there"
         assert live.address("model", "control") == running["control"]
         assert (live.alive("model"), live.died(), live.capabilities) == (True, {}, frozenset())
-        for refused in (lambda: live.restart("model"), lambda: live.proxy("a -> b"), lambda: live.signal("model", 9)):
+        with pytest.raises(StackError, match="No proxy stands on 'a -> b'"):
+            live.proxy("a -> b")
+        for refused in (lambda: live.restart("model"), lambda: live.stop("model"), lambda: live.signal("model", 9)):
             with pytest.raises(StackError, match="This stack is not ours"):
                 refused()
         with pytest.raises(StackError, match="no `external` address of 'elsewhere'"):

@@ -121,10 +121,11 @@ def tail(log: Path, start: int = 0) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class ChildStarter:
-    """Starts child processes of one run. `logs` is the folder of their output."""
+    """Starts child processes of one run. `logs` is the folder of their output; `children` gets each of them."""
 
     run_id: str
     logs: Path
+    children: list[Child] = field(default_factory=list)
     base: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
 
     def environment(self, more: Mapping[str, str]) -> dict[str, str]:
@@ -170,7 +171,9 @@ class ChildStarter:
                 raise StackError(
                     f"Cannot start {name} ({argv[0]}): {error}.", hint="Check that it may be run."
                 ) from None
-            return Child(name=name, process=process, log=log, logged_from=logged_from, stop_s=stop_s)
+        child = Child(name=name, process=process, log=log, logged_from=logged_from, stop_s=stop_s)
+        self.children.append(child)
+        return child
 
 
 def end_all(children: Iterable[Child]) -> None:

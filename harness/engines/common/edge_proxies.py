@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import dataclass
 from typing import Any
@@ -12,11 +13,14 @@ from tocsin.harness.declarations.timeline import Timeline
 from tocsin.harness.engines.common.child_processes import Child
 from tocsin.harness.engines.common.host_capabilities import planned_needs
 from tocsin.harness.engines.common.placeholders import Places
+from tocsin.harness.engines.common.role_driver import RoleDriver
 from tocsin.harness.engines.common.run_folders import RunFolders
 from tocsin.harness.sidecars.proxy.ask_once import EdgeAnswer, ask_once
 from tocsin.harness.sidecars.proxy.edge_control import call_control
 
 _UP_S = 10.0
+_START_S = 5.0
+"""Wall seconds for the start of a command in a container."""
 
 
 def proxied_edges(timeline: Timeline) -> tuple[tuple[str, str], ...]:
@@ -26,12 +30,16 @@ def proxied_edges(timeline: Timeline) -> tuple[tuple[str, str], ...]:
 
 @dataclass(kw_only=True)
 class StandingProxy:
-    """The proxy on an edge as this machine reaches it. `control` is the address of its control port."""
+    """The proxy on an edge as this machine reaches it. `control` is the address of its control port.
+
+    With `container` requests over the edge are made inside that: a published port accepts what the proxy refuses.
+    """
 
     edge: str
     listens: str
     calls: str
     control: str
+    container: RoleDriver | None = None
 
     def set(self, **conditions: object) -> dict[str, Any]:
         """Set conditions, none to let all pass; return the edge's state. OSError if the proxy does not answer."""
@@ -42,8 +50,16 @@ class StandingProxy:
         return call_control(self.control, self.edge)
 
     def ask(self, path: str, within_s: float, padding: str = "") -> EdgeAnswer:
-        """GET a path of the role over the edge."""
-        return ask_once(self.listens, path, within_s, padding)
+        """GET a path of the role over the edge; OSError if nobody can ask inside the container."""
+        if self.container is None:
+            return ask_once(self.listens, path, within_s, padding)
+        argv = ["python3", "-m", "tocsin.harness.sidecars.proxy.ask_once"]
+        argv += [f"127.0.0.1:{self.listens.rpartition(':')[2]}", path, f"{within_s:g}", padding]
+        try:
+            _, output = self.container.run_in(argv, within_s=within_s + _START_S)
+            return EdgeAnswer(**json.loads(output.strip().splitlines()[-1]))
+        except (StackError, ValueError, IndexError, TypeError) as error:
+            raise OSError(f"the proxy of {self.edge} cannot be asked from inside: {error}") from None
 
 
 class ProxyProcess:
@@ -76,15 +92,22 @@ class ProxyProcess:
             return False, str(error)
         return True, "it answers"
 
+    def proxy(self, edge: str) -> StandingProxy:
+        """Return the proxy on an edge; StackError if it has none."""
+        return standing_proxy(self._places, edge)
+
     def died(self) -> dict[str, str]:
         """Return its name -> sentence with the log's last lines, if it ended unexpectedly."""
         if self.child is None or self.child.alive:
             return {}
         return {self.name: self.child.ended()}
 
+    def remove(self) -> None:
+        """Do nothing: the process has ended with the others."""
 
-def standing_proxy(places: Places, edge: str) -> StandingProxy:
-    """Return the proxy on an edge (`caller -> role`) as this machine reaches it; StackError if it has none."""
+
+def standing_proxy(places: Places, edge: str, container: RoleDriver | None = None) -> StandingProxy:
+    """Return the proxy on an edge (`caller -> role`); StackError if it has none. `container` is the proxy's own."""
     caller, called = ends_of(edge)
     if (caller, called) not in places.edges:
         known = ", ".join(" -> ".join(ends) for ends in places.edges) or "none"
@@ -94,4 +117,5 @@ def standing_proxy(places: Places, edge: str) -> StandingProxy:
         listens=places.address(called, caller=caller),
         calls=places.address(called),
         control=f"127.0.0.1:{places.proxy_control}",
+        container=container,
     )

@@ -16,7 +16,6 @@ from tocsin.harness.engines.kernel import disks, memory_cgroups, open_files, wri
 from tocsin.harness.engines.kernel.cgroups import CgroupParent
 from tocsin.harness.engines.kernel.memory_cgroups import MemoryCgroup
 from tocsin.harness.engines.kernel.write_cgroups import WriteCgroup
-from tocsin.harness.faults import make
 
 
 def capabilities(stack: Stack) -> frozenset[str]:
@@ -41,14 +40,14 @@ def kernel_capabilities(disk_names: Iterable[str]) -> set[str]:
 
 def planned_needs(timeline: Timeline, prefix: str) -> tuple[str, ...]:
     """Return what follows `prefix` in the needs of the plan's faults, each once."""
-    named = [need for fault in timeline.faults for need in make(fault.kind, fault.params).needs()]
+    named = [need for fault in timeline.faults for need in fault.fault.needs()]
     return tuple(dict.fromkeys(need.removeprefix(prefix) for need in named if need.startswith(prefix)))
 
 
 def _roles_with_limited_memory(timeline: Timeline) -> tuple[str, ...]:
     roles = []
     for fault in timeline.faults:
-        needed = make(fault.kind, fault.params).needs()
+        needed = fault.fault.needs()
         if "capability:limit:memory" in needed:
             roles += [need.removeprefix("role:") for need in needed if need.startswith("role:")]
     return tuple(dict.fromkeys(roles))

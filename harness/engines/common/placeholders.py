@@ -57,6 +57,10 @@ class Places:
         between = self.edges.get((caller, role)) if caller and name == self.stack.roles[role].primary else None
         return f"127.0.0.1:{ports[name] if between is None else between}"
 
+    def addresses(self) -> Mapping[str, Mapping[str, str]]:
+        """Return role -> port name -> address, for every role that runs here."""
+        return {role: {port: self.address(role, port) for port in ports} for role, ports in self.ports.items()}
+
     def paths(self) -> dict[str, str]:
         """Return declared path -> where it lies in this run, for every path that rendered files name."""
         return {name: self.fill(place) for name, place in self.stack.paths.items()}

@@ -1,16 +1,16 @@
-"""What an engine implements: a driver for each role, and a backend for what no single role can answer."""
+"""What an engine implements: a driver for each role, and a backend for the rest of the stack."""
 
 from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, NoReturn
+from dataclasses import dataclass, field
+from typing import ClassVar, NoReturn, Protocol
 
 from tocsin.harness.core.errors import StackError
 from tocsin.harness.declarations.live_stack import EdgeProxy
-from tocsin.harness.declarations.stack import Stack
-from tocsin.harness.engines.common.child_processes import Child
+from tocsin.harness.engines.common.placeholders import Places
 from tocsin.harness.engines.common.stack_state import StackState
 
 
@@ -29,6 +29,10 @@ class RoleDriver(ABC):
         """Raise the StackError for what this engine cannot do."""
         raise StackError(f"The {self.engine} engine cannot {action}.", hint="Play with another --engine.")
 
+    def host_pid(self) -> int | None:
+        """Return the pid by which another process takes the role over; None if it is found in another way."""
+        return None
+
     def start(self) -> None:
         """Start the role, which does not run; does not wait for it."""
         self.refuse(f"start {self.name!r}")
@@ -38,7 +42,7 @@ class RoleDriver(ABC):
         self.refuse(f"wait for {self.name!r}")
 
     def stop(self, *, kill: bool) -> None:
-        """End the role on purpose: SIGTERM and some patience, or SIGKILL."""
+        """End the role: SIGTERM and some patience, or SIGKILL."""
         self.refuse(f"end {self.name!r}")
 
     def expect_end(self) -> None:  # noqa: B027 - where nothing ends unexpectedly
@@ -80,41 +84,31 @@ class RoleDriver(ABC):
         return ("host",)
 
 
-class Backend(ABC):
-    """A whole stack as its engine knows it, with a driver for each role that runs there."""
+class Helpers(Protocol):
+    """The parts of a stack that are no roles: the proxies on its edges, and services of a compose file."""
 
-    engine: ClassVar[str]
-    faults_outlive: ClassVar[bool] = False
-    """Whether every fault survives the end of the run, so that the guardian heals it should we die."""
-    stack: Stack
-    speed: float
-    capabilities: frozenset[str]
-    roles: Mapping[str, RoleDriver]
-
-    @abstractmethod
-    def address(self, role: str, port: str | None = None, *, caller: str | None = None) -> str:
-        """Return `host:port` of a role; StackError names the roles and ports there are."""
-
-    @abstractmethod
-    def state(self) -> StackState:
-        """Return what another process needs to reach the stack: the content of stack.json."""
-
-    @abstractmethod
     def proxy(self, edge: str) -> EdgeProxy:
         """Return the proxy on an edge; StackError if it has none."""
 
-    def disks(self) -> Mapping[str, str]:
-        """Return disk of stack.yaml -> its folder as the role sees it, for the disks of this run."""
-        return {}
-
     def died(self) -> dict[str, str]:
-        """Return role or helper -> how it ended, for each that ended unexpectedly."""
-        sentences = {name: role.died() for name, role in self.roles.items()}
-        return {name: sentence for name, sentence in sentences.items() if sentence}
+        """Return helper -> how it ended, for each that ended unexpectedly."""
 
-    def children(self) -> list[Child]:
-        """Return the child processes that make up the stack."""
-        return []
+    def remove(self) -> None:
+        """Remove what is left of the stack after the child processes of the run; StackError names what remains."""
 
-    def remove(self) -> None:  # noqa: B027 - a stack of processes is gone with them
-        """Remove what is left of the stack once all child processes of the run have ended; StackError names it."""
+
+@dataclass(kw_only=True)
+class Backend:
+    """A whole stack as its engine knows it, with a driver for each role that runs there."""
+
+    engine: str
+    places: Places
+    capabilities: frozenset[str]
+    roles: Mapping[str, RoleDriver]
+    helpers: Helpers
+    disks: Mapping[str, str] = field(default_factory=dict)
+    """Disk of stack.yaml -> its folder as the role sees it, for the disks of this run."""
+    more_state: StackState = field(default_factory=lambda: StackState())
+    """What stack.json holds besides what every engine writes."""
+    faults_outlive: bool = False
+    """Whether every fault survives the end of the run, so that the guardian heals it should we die."""

@@ -15,7 +15,7 @@ from typing import IO
 
 from tocsin.harness.core.clock import Clock, RunClock
 from tocsin.harness.core.errors import StackError
-from tocsin.harness.engines.common.child_processes import ChildStarter
+from tocsin.harness.engines.common.child_processes import Child, ChildStarter
 from tocsin.harness.engines.guardian.launcher import Guardian
 from tocsin.harness.engines.guardian.sweep import ID, LOCK, PREFIX, SweptRun, sweep
 from tocsin.harness.engines.kernel.run_processes import remove_folder
@@ -33,10 +33,12 @@ class RunFolders:
     folder: Path
     work: Path
     clock: Clock = field(default_factory=RunClock)
+    children: list[Child] = field(default_factory=list, repr=False)
+    """Every child process that was started for the run."""
 
     def child_starter(self) -> ChildStarter:
         """Return what starts the child processes of the run."""
-        return ChildStarter(run_id=self.id, logs=self.folder / "stack-logs")
+        return ChildStarter(run_id=self.id, logs=self.folder / "stack-logs", children=self.children)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from tocsin.harness.core.journal import Journal
 from tocsin.harness.declarations.live_stack import EdgeProxy, Prober
 from tocsin.harness.engines.common import stack_state
 from tocsin.harness.engines.common.background_loops import BackgroundThreads
-from tocsin.harness.engines.common.child_processes import Child, end_all
+from tocsin.harness.engines.common.child_processes import end_all
 from tocsin.harness.engines.common.health import Abandoned
 from tocsin.harness.engines.common.role_driver import Backend, RoleDriver
 from tocsin.harness.engines.common.run_folders import RunFolders
@@ -21,6 +21,7 @@ from tocsin.harness.engines.guardian.guard_record import GUARD_FILE, GuardRecord
 from tocsin.harness.engines.kernel.run_processes import kill_run
 
 _KILL_S = 5.0
+_LIMITS = ("memory_mib", "open_files", "writes_per_s")
 
 
 class RunningStack:
@@ -38,18 +39,19 @@ class RunningStack:
         record: GuardRecord | None = None,
         roles_gone: bool = False,
     ) -> None:
-        self.engine, self.stack, self.speed = backend.engine, backend.stack, backend.speed
-        self.capabilities, self.work, self.run_id = backend.capabilities, run.work, run.id
+        self.engine, self.capabilities, self.work, self.run_id = backend.engine, backend.capabilities, run.work, run.id
+        self.stack, self.speed = backend.places.stack, backend.places.speed
         self._backend, self._run, self._journal, self._roles_gone = backend, run, journal, roles_gone
         self._record = record or GuardRecord(run.work / GUARD_FILE)
-        self._starter = run.child_starter()
-        self._spawned: list[Child] = []
         self._loops = BackgroundThreads(journal=journal)
         self._prober: Prober | None = None
 
     def write_down(self) -> None:
         """Write down, in stack.json, how another process reaches the stack."""
-        stack_state.write_down(self.work, self._backend.state())
+        pids = {name: pid for name, role in self._backend.roles.items() if (pid := role.host_pid()) is not None}
+        backend = self._backend
+        content = stack_state.described(backend.engine, backend.places, folder=self._run.folder, pids=pids)
+        stack_state.write_down(self.work, {**content, **backend.more_state})
 
     def wait_for_all(self) -> None:
         """Wait for all roles side by side; raise the first failure at once, and give up the other waits then."""
@@ -71,18 +73,21 @@ class RunningStack:
     def down(self) -> None:
         """End every process of the run and remove the stack. May be called again, and on a half-started stack."""
         self._loops.end_all()
-        children = [*self._backend.children(), *self._spawned]
-        end_all(children)
-        kill_run(self.run_id, _KILL_S, reap=lambda: _reap(children))
-        self._backend.remove()
+        end_all(self._run.children)
+        kill_run(self.run_id, _KILL_S, reap=self._reap)
+        self._backend.helpers.remove()
+
+    def _reap(self) -> None:
+        for child in self._run.children:
+            child.process.poll()
 
     def address(self, role: str, port: str | None = None, *, caller: str | None = None) -> str:
         """Return `host:port` of a role (its primary port by default); it stays the same over a restart."""
-        return self._backend.address(role, port, caller=caller)
+        return self._backend.places.address(role, port, caller=caller)
 
     def proxy(self, edge: str) -> EdgeProxy:
         """Return the proxy on an edge (`caller -> role`); StackError if it has none."""
-        return self._backend.proxy(edge)
+        return self._backend.helpers.proxy(edge)
 
     def stop(self, role: str, *, kill: bool = False) -> None:
         """End a role on purpose."""
@@ -107,7 +112,8 @@ class RunningStack:
 
     def died(self) -> dict[str, str]:
         """Return role -> sentence with the log's last lines, for each role that ended unexpectedly."""
-        return self._backend.died()
+        sentences = {name: role.died() for name, role in self._backend.roles.items()}
+        return {name: how for name, how in sentences.items() if how} | self._backend.helpers.died()
 
     def expect_end(self, role: str) -> None:
         """Mark the end of this role's present process as expected."""
@@ -123,6 +129,8 @@ class RunningStack:
 
     def limit(self, role: str, **limits: float) -> None:
         """Limit what a role may use; without any limit, lift all."""
+        if unknown := sorted(set(limits) - set(_LIMITS)):
+            raise StackError(f"No role can be limited in {', '.join(unknown)}; known limits: {', '.join(_LIMITS)}.")
         self._role(role).limit(limits)
 
     def usage(self, role: str) -> Mapping[str, float]:
@@ -147,7 +155,7 @@ class RunningStack:
 
     def disk(self, name: str) -> str:
         """Return the folder of a disk as its role sees it; StackError if this run has no such disk."""
-        disks = self._backend.disks()
+        disks = self._backend.disks
         if name not in disks:
             known = ", ".join(disks) or "none"
             raise StackError(f"Disk {name!r} is not mounted in this run; mounted: {known}.")
@@ -155,9 +163,7 @@ class RunningStack:
 
     def spawn(self, argv: Sequence[str], *, name: str, **popen: Any) -> subprocess.Popen[bytes]:
         """Start a child that carries the run id and ends with the stack; an `env` given is added to ours."""
-        child = self._starter.start(argv, name=name, env=popen.pop("env", None), **popen)
-        self._spawned.append(child)
-        return child.process
+        return self._run.child_starter().start(argv, name=name, env=popen.pop("env", None), **popen).process
 
     def repeat(self, name: str, do: Callable[[], float]) -> None:
         """Call `do` again and again in the background; it returns the wall seconds until the next call."""
@@ -188,10 +194,5 @@ class RunningStack:
         return self._prober
 
     def _role(self, role: str) -> RoleDriver:
-        self._backend.address(role)  # its error names the roles there are
+        self._backend.places.address(role)  # its error names the roles there are
         return self._backend.roles[role]
-
-
-def _reap(children: Sequence[Child]) -> None:
-    for child in children:
-        child.process.poll()

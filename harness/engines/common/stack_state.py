@@ -9,27 +9,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypedDict, cast
 
+from pydantic import TypeAdapter
+
 from tocsin.harness.declarations.stack import Stack
 from tocsin.harness.engines.common.placeholders import Places
 from tocsin.harness.engines.kernel.foreign_process import start_time
 from tocsin.harness.provisioning.program_lookup import Program
 
 NAME = "stack.json"
-
-
-class ProgramState(TypedDict):
-    """A Program, its paths as text."""
-
-    name: str
-    version: str
-    path: str
-    origin: str
-    environment: dict[str, str]
-    modules: str | None
+_PROGRAMS = TypeAdapter(dict[str, Program])
 
 
 class StackState(TypedDict, total=False):
-    """The content. An engine writes what it needs; `addresses` and `pids` are for readers, too.
+    """The content. `addresses` and `pids` are for readers too, the rest is for `places_in` and the engines.
 
     `began` holds when each process began, so that another one that got its pid later is not taken for it. `written` is
     the content of engine.json under Compose; `disks`, `groups` and `write_groups` are paths on the local engine.
@@ -42,10 +34,10 @@ class StackState(TypedDict, total=False):
     stack: str
     declared: dict[str, Any]
     addresses: Mapping[str, Mapping[str, str]]
-    ports: dict[str, dict[str, int]]
+    ports: Mapping[str, Mapping[str, int]]
     edges: list[tuple[str, str, int]]
     proxy_control: int
-    programs: dict[str, ProgramState]
+    programs: dict[str, Any]
     pids: dict[str, int]
     began: dict[str, str]
     disks: dict[str, str]
@@ -54,34 +46,21 @@ class StackState(TypedDict, total=False):
     written: dict[str, Any]
 
 
-def declared_in(engine: str, stack: Stack, run_id: str) -> StackState:
-    """Return what every engine writes down: its name, the run and the stack."""
+def described(engine: str, places: Places, *, folder: Path, pids: dict[str, int]) -> StackState:
+    """Return what every engine writes down. `folder` is the run directory."""
     return {
         "engine": engine,
-        "run_id": run_id,
-        "stack": str(stack.folder.absolute()),
-        "declared": stack.model_dump(mode="json", by_alias=True),
-    }
-
-
-def stack_in(content: StackState) -> Stack:
-    """Return the stack that `declared_in` wrote down; KeyError or ValueError where something is missing."""
-    return Stack.model_validate(content["declared"]).at(Path(content["stack"]))
-
-
-def described(engine: str, places: Places, *, folder: Path, pids: Mapping[str, int]) -> StackState:
-    """Return what an engine that brings a stack up writes down; `places_in` reads it. `folder`: the run directory."""
-    addresses = {role: {port: places.address(role, port) for port in ports} for role, ports in places.ports.items()}
-    return {
-        **declared_in(engine, places.stack, places.run_id),
+        "run_id": places.run_id,
         "speed": places.speed,
         "folder": str(folder),
-        "addresses": addresses,
-        "ports": {role: dict(ports) for role, ports in places.ports.items()},
+        "stack": str(places.stack.folder.absolute()),
+        "declared": places.stack.model_dump(mode="json", by_alias=True),
+        "addresses": places.addresses(),
+        "ports": places.ports,
         "edges": [(caller, called, port) for (caller, called), port in places.edges.items()],
         "proxy_control": places.proxy_control,
-        "programs": {name: _program_state(program) for name, program in places.programs.items()},
-        "pids": dict(pids),
+        "programs": _PROGRAMS.dump_python(dict(places.programs), mode="json"),
+        "pids": pids,
         "began": {role: start_time(pid) for role, pid in pids.items()},
     }
 
@@ -89,36 +68,14 @@ def described(engine: str, places: Places, *, folder: Path, pids: Mapping[str, i
 def places_in(content: StackState, work: Path) -> Places:
     """Return the places that `described` wrote down; KeyError, TypeError or ValueError where something is missing."""
     return Places(
-        stack=stack_in(content),
+        stack=Stack.model_validate(content["declared"]).at(Path(content["stack"])),
         work=work,
         run_id=content["run_id"],
         speed=float(content["speed"]),
         ports=content["ports"],
-        programs={name: _program(program) for name, program in content["programs"].items()},
+        programs=_PROGRAMS.validate_python(content["programs"]),
         edges={(caller, called): port for caller, called, port in content["edges"]},
         proxy_control=int(content["proxy_control"]),
-    )
-
-
-def _program_state(program: Program) -> ProgramState:
-    return {
-        "name": program.name,
-        "version": program.version,
-        "path": str(program.path),
-        "origin": program.origin,
-        "environment": dict(program.environment),
-        "modules": str(program.modules) if program.modules else None,
-    }
-
-
-def _program(state: ProgramState) -> Program:
-    return Program(
-        name=state["name"],
-        version=state["version"],
-        path=Path(state["path"]),
-        origin=state["origin"],
-        environment=state["environment"],
-        modules=Path(state["modules"]) if state["modules"] else None,
     )
 
 

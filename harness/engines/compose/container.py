@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import docker
 import requests
@@ -21,6 +21,7 @@ from tocsin.harness.core.errors import RoleDied, StackError, WaitTimeout
 from tocsin.harness.engines.common.child_processes import TAIL_LINES
 from tocsin.harness.engines.common.health import Abandoned, HealthCheck, stamp, upload
 from tocsin.harness.engines.common.placeholders import Places
+from tocsin.harness.engines.common.role_driver import RoleDriver
 from tocsin.harness.engines.compose.removal import LABEL
 
 EngineObject = dict[str, Any]
@@ -51,9 +52,10 @@ def list_containers(api: docker.APIClient, run_id: str) -> dict[str, EngineObjec
 
 
 @dataclass(kw_only=True)
-class Container:
-    """The container of a role; its ports and its name stay the same over a restart."""
+class Container(RoleDriver):
+    """The container of a role or a helper; its ports and its name stay the same over a restart."""
 
+    engine: ClassVar[str] = "compose"
     name: str
     id: str
     api: docker.APIClient = field(repr=False)
@@ -89,9 +91,13 @@ class Container:
         return bool(self.state.get("Running"))
 
     @property
-    def frozen(self) -> bool:
+    def paused(self) -> bool:
         """Whether the Docker engine has frozen it."""
         return bool(self.state.get("Paused"))
+
+    def frozen(self) -> tuple[int, int]:
+        """Return (1, 1) if it is frozen, (0, 1) if it runs, else (0, 0)."""
+        return int(self.paused), int(self.alive)
 
     def tail(self) -> str:
         """Return the last lines of its output, indented, or a note that there are none."""
@@ -136,7 +142,7 @@ class Container:
     def freeze(self) -> None:
         """Freeze all its processes; tries again for a while: the kernel gives up on processes that just start."""
         deadline = time.monotonic() + _FREEZE_S
-        while not self.frozen:
+        while not self.paused:
             try:
                 with docker_errors(f"freeze {self.name}"):
                     self.api.pause(self.id)
@@ -147,7 +153,7 @@ class Container:
 
     def thaw(self) -> None:
         """Let all its processes continue."""
-        if self.frozen:
+        if self.paused:
             with docker_errors(f"thaw {self.name}"):
                 self.api.unpause(self.id)
 
@@ -169,7 +175,7 @@ class Container:
         """The pid of its first process, as the Docker engine numbers them; 0 when it does not run."""
         return int(self.state.get("Pid") or 0)
 
-    def usage(self) -> dict[str, float]:
+    def measure(self) -> dict[str, float]:
         """Return its memory by the Docker engine's statistics, whether it was OOM-killed, and when it started.
 
         `cached_mib` is the part of `memory_mib` that can be given back at once.
@@ -188,7 +194,7 @@ class Container:
             usage["memory_limit_mib"] = memory["limit"] / _MIB
         return usage
 
-    def run(self, argv: Sequence[str], *, within_s: float) -> tuple[int, str]:
+    def run_in(self, argv: Sequence[str], *, within_s: float) -> tuple[int, str]:
         """Run a command in it as its user and return exit status and output.
 
         StackError if it cannot be run or takes longer.

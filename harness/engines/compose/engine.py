@@ -108,7 +108,7 @@ class ComposeAttempt:
         written = self._written(transform.project) | {"disks": {name: str(folder) for name, folder in disks.items()}}
         host_resources.write_down(self.run.work, mounts=list(disks.values()), written=written)
         self.file.write_text(json.dumps(content, indent=1), encoding="utf-8")
-        return ComposeBackend(places, self.run, written)
+        return ComposeBackend.of(places, self.run, written)
 
     def _roles(self) -> list[str]:
         stack, services = self.timeline.stack, self.config["services"]
@@ -157,11 +157,11 @@ class ComposeAttempt:
         try:
             self.docker.run(argv, within_s=UP_S, log=log)
         except CliFailed as failed:
-            backend.find_containers(some=True)
-            if dead := backend.died():
+            backend.helpers.find_roles(backend.roles, some=True)
+            if dead := live.died():
                 raise RoleDied("\n".join(dead.values()), hint="See stack-logs.") from None
             raise StackError(failed.message, hint=f"See {log}.") from None
-        backend.find_containers()
+        backend.helpers.find_roles(backend.roles)
         live.write_down()
         live.wait_for_all()
         self.journal.note("container_clock", **clock_offset(self.docker.host))

@@ -24,7 +24,6 @@ from tocsin.harness.engines.kernel.memory_cgroups import limit_below_usage
 from tocsin.harness.engines.kernel.process_tree import tree_usage
 from tocsin.harness.engines.kernel.write_cgroups import WriteCgroup
 
-LIMITS = ("memory_mib", "open_files", "writes_per_s")
 LEAST_MIB = 6
 """The Docker engine accepts no smaller limit."""
 _MIB = 1 << 20
@@ -59,9 +58,7 @@ class ContainerLimits:
     folders: tuple[Path, ...] = ()
 
     def set(self, limits: Mapping[str, float]) -> None:
-        """Set limits; StackError for one that cannot be set here."""
-        if unknown := sorted(set(limits) - set(LIMITS)):
-            raise StackError(f"The compose engine cannot limit {', '.join(unknown)}; it can {', '.join(LIMITS)}.")
+        """Set limits; StackError where the kernel of another machine would have to."""
         if "open_files" in limits:
             open_files.lower(self.work, self.container.name, self._pid_here(), int(limits["open_files"]))
         if "memory_mib" in limits:
@@ -83,7 +80,7 @@ class ContainerLimits:
 
         Memory that can be given back at once counts only while there is a limit of ours.
         """
-        usage = self.container.usage()
+        usage = self.container.measure()
         cached_mib = usage.pop("cached_mib", 0.0)
         if not self._memory_before.exists():
             usage.pop("memory_limit_mib", None)
@@ -109,14 +106,14 @@ class ContainerLimits:
             self.container.name,
             max(mib, LEAST_MIB),
             set_bytes=self._set_memory,
-            used_mib=lambda: self.container.usage().get("memory_mib", 0.0),
+            used_mib=lambda: self.container.measure().get("memory_mib", 0.0),
             allocate=self._allocate,
             within_s=_WITHIN_S,
         )
 
     def _allocate(self) -> None:
         with suppress(StackError):  # it ends with the container
-            self.container.run(_ALLOCATE, within_s=_WITHIN_S)
+            self.container.run_in(_ALLOCATE, within_s=_WITHIN_S)
 
     def _set_memory(self, size: int) -> bool:
         """Set the limit in bytes, 0 for all of the machine's memory; return False where the usage is higher."""

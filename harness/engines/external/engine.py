@@ -21,10 +21,12 @@ from tocsin.harness.core.journal import Journal
 from tocsin.harness.declarations.stack import Role, Stack
 from tocsin.harness.declarations.timeline import Timeline
 from tocsin.harness.engines.common.bring_up import running
+from tocsin.harness.engines.common.edge_proxies import ProxyProcess
+from tocsin.harness.engines.common.placeholders import Places
 from tocsin.harness.engines.common.role_driver import Backend, RoleDriver
 from tocsin.harness.engines.common.run_folders import Run, RunFolders
 from tocsin.harness.engines.common.running_stack import RunningStack
-from tocsin.harness.engines.common.stack_state import StackState, declared_in, stack_in
+from tocsin.harness.engines.common.stack_state import StackState, places_in
 
 _ENV = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}")
 _CONNECT_S = 2.0
@@ -63,7 +65,7 @@ class ExternalAttempt:
 
     def prepare(self) -> ExternalBackend:
         """Read where each role is reached."""
-        return ExternalBackend(self.stack, external_addresses(self.stack), self.run)
+        return ExternalBackend.of(self.stack, external_addresses(self.stack), self.run)
 
     def start(self, backend: ExternalBackend, live: RunningStack) -> None:
         """See that each role answers."""
@@ -141,39 +143,48 @@ class ExternalRole(RoleDriver):
         socket.create_connection((host, int(port)), timeout=_CONNECT_S).close()
 
 
-class ExternalBackend(Backend):
-    """The roles of a stack that have an address. No role is reported as ended: scrapes and answers show that."""
+@dataclass(frozen=True, kw_only=True)
+class ExternalPlaces(Places):
+    """Roles that are reached at addresses of stack.yaml; no proxy stands before them."""
 
-    engine: ClassVar[str] = "external"
-    faults_outlive: ClassVar[bool] = True
+    external: RoleAddresses
+
+    def addresses(self) -> RoleAddresses:
+        """Return role -> port name -> address."""
+        return self.external
+
+    def address(self, role: str, port: str | None = None, *, caller: str | None = None) -> str:
+        """Return `host:port` of a role, its first address by default; StackError names the roles that have one."""
+        ports = self.external.get(role, {})
+        name = next(iter(ports), None) if port is None else port
+        if name is None or name not in ports:
+            known = ", ".join(self.external)
+            raise StackError(f"stack.yaml says no `external` address of {role!r} {port or ''}; known roles: {known}.")
+        return ports[name]
+
+
+@dataclass(kw_only=True)
+class ExternalBackend(Backend):
+    """The roles of a stack that have an address."""
+
     roles: Mapping[str, ExternalRole]
 
-    def __init__(self, stack: Stack, addresses: RoleAddresses, run: RunFolders) -> None:
+    @classmethod
+    def of(cls, stack: Stack, addresses: RoleAddresses, run: RunFolders) -> ExternalBackend:
+        """Return the backend of the roles that have an address."""
         present = {name: role for name, role in stack.roles.items() if name in addresses}
-        self.stack = stack.model_copy(update={"roles": present}).at(stack.folder)
-        self.speed, self.capabilities = 1.0, frozenset[str]()
-        self._addresses, self._run = addresses, run
-        self.roles = {name: ExternalRole(name, self.address(name), role) for name, role in present.items()}
+        reached = stack.model_copy(update={"roles": present}).at(stack.folder)
+        places = ExternalPlaces(stack=reached, work=run.work, run_id=run.id, speed=1.0, ports={}, external=addresses)
+        return cls(
+            engine="external",
+            places=places,
+            capabilities=frozenset(),
+            roles={name: ExternalRole(name, places.address(name), role) for name, role in present.items()},
+            helpers=ProxyProcess(places, run),
+            faults_outlive=True,
+        )
 
     @classmethod
     def attached(cls, content: StackState, run: RunFolders) -> ExternalBackend:
-        """Return the backend that `state` describes."""
-        return cls(stack_in(content), content["addresses"], run)
-
-    def state(self) -> StackState:
-        """Return the roles and their addresses."""
-        return {**declared_in(self.engine, self.stack, self._run.id), "addresses": self._addresses}
-
-    def address(self, role: str, port: str | None = None, *, caller: str | None = None) -> str:
-        """Return `host:port` of a role, its first address by default; no proxy stands before it."""
-        ports = self._addresses.get(role, {})
-        if port is None and ports:
-            return next(iter(ports.values()))
-        if port is None or port not in ports:
-            known = ", ".join(self._addresses)
-            raise StackError(f"stack.yaml says no `external` address of {role!r} {port or ''}; known roles: {known}.")
-        return ports[port]
-
-    def proxy(self, edge: str) -> NoReturn:
-        """Refuse: no proxy stands in a system that is not ours."""
-        raise StackError(f"This stack is not ours: no proxy stands on {edge!r}.", hint="Play it with --engine local.")
+        """Return the backend of a run of another process."""
+        return cls.of(places_in(content, run.work).stack, content["addresses"], run)

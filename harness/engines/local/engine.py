@@ -20,6 +20,7 @@ from tocsin.harness.engines.common.run_folders import Run
 from tocsin.harness.engines.common.running_stack import RunningStack
 from tocsin.harness.engines.local.local_backend import LocalBackend
 from tocsin.harness.provisioning import programs
+from tocsin.harness.provisioning.program_lookup import Program
 
 DISK_MIB = 500
 _PORT_TAKEN = ("in use", f"[Errno {errno.EADDRINUSE}]")
@@ -60,9 +61,9 @@ class LocalAttempt:
         if stack.programs and unprivileged().uid is not None:
             _check_reachable(self.run.work)
         roles = [name for name, role in stack.roles.items() if role.local]
-        return LocalBackend(allot_ports(self.timeline, self.run, roles, found), self.run)
+        return LocalBackend.of(allot_ports(self.timeline, self.run, roles, found), self.run)
 
-    def _programs(self, stack: Stack) -> Mapping[str, programs.Program]:
+    def _programs(self, stack: Stack) -> Mapping[str, Program]:
         missing = sorted(set(stack.programs) - set(self.run.programs))
         if not missing:
             return self.run.programs
@@ -70,7 +71,7 @@ class LocalAttempt:
 
     def start(self, backend: LocalBackend, live: RunningStack) -> None:
         """Start all roles side by side, and wait until all are healthy."""
-        backend.start(HostNeeds.of(self.timeline))
+        backend.start(HostNeeds.of(self.timeline), config_copy=self.run.folder / "config")
         live.write_down()
         live.wait_for_all()
 

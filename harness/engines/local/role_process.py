@@ -24,7 +24,6 @@ from tocsin.harness.provisioning.program_lookup import Program
 
 _WAITING = ("sh", "-c", 'read -r go; exec "$@"', "sh")
 """Runs what follows once it is told to, so that its first write already counts for the group that it was put into."""
-_LIMITS = ("memory_mib", "open_files", "writes_per_s")
 
 
 class RoleProcess(RoleDriver):
@@ -58,6 +57,10 @@ class RoleProcess(RoleDriver):
     def owner(self) -> Owner:
         """The user that it runs as: a third-party server has no privileges."""
         return unprivileged() if self._local.program else Owner()
+
+    def host_pid(self) -> int | None:
+        """Return the pid of its process."""
+        return self.pid
 
     def adopt(self, pid: int, since: str) -> None:
         """Take over a process that another one started; `since` is when it began, as the kernel reports."""
@@ -173,8 +176,6 @@ class RoleProcess(RoleDriver):
         if not limits:
             self._lift()
             return
-        if unknown := sorted(set(limits) - set(_LIMITS)):
-            self.refuse(f"limit {', '.join(unknown)} of {self.name!r}; it can limit {', '.join(_LIMITS)}")
         self.expect_end()
         if "open_files" in limits:
             open_files.lower(self._run.work, self.name, self.pid, int(limits["open_files"]))
