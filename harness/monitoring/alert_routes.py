@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 from tocsin.harness.core.clock import parse_duration
+from tocsin.harness.core.plain_values import items, mappings, text, texts
 
 _MATCHER = re.compile(
     r'\s*(?P<label>"(?:[^"\\]|\\.)*"|[^\s!=~{},"]+)\s*(?P<op>=~|!~|!=|=)\s*(?P<value>"(?:[^"\\]|\\.)*"|[^,]*?)\s*(?:,|$)'
 )
-_DEFAULTS_S = (30.0, 300.0, 14400.0)
-_TIMERS = ("group_wait", "group_interval", "repeat_interval")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,9 +42,9 @@ class Route:
     receiver: str
     matchers: tuple[Matcher, ...] = ()
     group_by: tuple[str, ...] = ()
-    group_wait_s: float = _DEFAULTS_S[0]
-    group_interval_s: float = _DEFAULTS_S[1]
-    repeat_interval_s: float = _DEFAULTS_S[2]
+    group_wait_s: float = 30.0
+    group_interval_s: float = 300.0
+    repeat_interval_s: float = 14400.0
     goes_on: bool = False
     """`continue`: later siblings are asked, too."""
     intervals: tuple[str, ...] = ()
@@ -57,7 +55,9 @@ class Route:
         answers = [matcher.holds(labels) for matcher in self.matchers]
         if False in answers:
             return False
-        return None if None in answers else True
+        if None in answers:
+            return None
+        return True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,31 +68,28 @@ class Reached:
     sure: bool
 
 
-def read_route(content: Mapping[str, Any], parent: Route | None = None) -> Route:
+def read_route(content: Mapping[str, object], parent: Route | None = None) -> Route:
     """Return the tree of Alertmanager's `route`, its defaults filled in and inherited downwards."""
-    given = parent or Route(receiver="")
-    timers = (given.group_wait_s, given.group_interval_s, given.repeat_interval_s)
-    found = [
-        parse_duration(str(content[name])) if name in content else own
-        for name, own in zip(_TIMERS, timers, strict=True)
-    ]
-    route = Route(
-        receiver=str(content.get("receiver") or given.receiver),
+    inherited = parent or Route(receiver="")
+    intervals = [items(content.get(key)) for key in ("mute_time_intervals", "active_time_intervals")]
+    route = replace(
+        inherited,
+        receiver=text(content.get("receiver")) or inherited.receiver,
         matchers=tuple(_matchers(content)) if parent else (),
-        group_by=tuple(map(str, content["group_by"])) if "group_by" in content else given.group_by,
-        group_wait_s=found[0],
-        group_interval_s=found[1],
-        repeat_interval_s=found[2],
         goes_on=bool(content.get("continue")),
-        intervals=tuple(
-            str(name) for key in ("mute_time_intervals", "active_time_intervals") for name in content.get(key) or ()
-        ),
+        intervals=tuple(str(name) for names in intervals for name in names),
+        routes=(),
+        group_wait_s=_seconds(content.get("group_wait"), inherited.group_wait_s),
+        group_interval_s=_seconds(content.get("group_interval"), inherited.group_interval_s),
+        repeat_interval_s=_seconds(content.get("repeat_interval"), inherited.repeat_interval_s),
     )
-    return _with(route, tuple(read_route(child, route) for child in content.get("routes") or ()))
+    if "group_by" in content:
+        route = replace(route, group_by=tuple(map(str, items(content["group_by"]))))
+    return replace(route, routes=tuple(read_route(child, route) for child in mappings(content.get("routes"))))
 
 
-def _with(route: Route, routes: tuple[Route, ...]) -> Route:
-    return Route(**{**vars(route), "routes": routes})
+def _seconds(written: object, inherited_s: float) -> float:
+    return inherited_s if written is None else parse_duration(str(written))
 
 
 def all_routes(route: Route) -> Iterable[Route]:
@@ -110,44 +107,45 @@ def reached(route: Route, labels: Mapping[str, str]) -> tuple[Reached, ...]:
     own = route.matches(labels)
     if own is False:
         return ()
-    found: list[Reached] = []
+    ends: list[Reached] = []
     certain, open_ = False, own is True
     for child in route.routes:
         answer = child.matches(labels)
         if answer is False:
             continue
-        found += [Reached(route=one.route, sure=one.sure and open_) for one in reached(child, labels)]
+        ends += [Reached(route=end.route, sure=end.sure and open_) for end in reached(child, labels)]
         certain = certain or answer is True
         if not child.goes_on:
             if answer is True:
                 break
             open_ = False
     if not certain:
-        found.append(Reached(route=route, sure=own is True and not found))
-    return tuple(found)
+        ends.append(Reached(route=route, sure=own is True and not ends))
+    return tuple(ends)
 
 
-def _matchers(content: Mapping[str, Any]) -> Iterable[Matcher]:
-    given = content.get("matchers") or ()
-    for text in [given] if isinstance(given, str) else given:
-        yield from parse_matchers(str(text))
+def _matchers(content: Mapping[str, object]) -> Iterable[Matcher]:
+    given = content.get("matchers")
+    for matcher in [given] if isinstance(given, str) else items(given):
+        yield from parse_matchers(str(matcher))
     for key, op in (("match", "="), ("match_re", "=~")):
-        for label, value in (content.get(key) or {}).items():
-            yield Matcher(label=str(label), op=op, value=str(value))
+        for label, value in texts(content.get(key)).items():
+            yield Matcher(label=label, op=op, value=value)
 
 
-def parse_matchers(text: str) -> tuple[Matcher, ...]:
+def parse_matchers(written: str) -> tuple[Matcher, ...]:
     """Return the matchers of a text such as `{severity="page", team!~"a|b"}`; ValueError if it is none."""
-    rest, found = text.strip().removeprefix("{").removesuffix("}").strip(), []
+    rest, matchers = written.strip().removeprefix("{").removesuffix("}").strip(), []
     while rest:
         match = _MATCHER.match(rest)
         if match is None:
-            raise ValueError(f'{text!r} is no matcher such as severity="page"')
-        label, value = (_unquoted(match[name]) for name in ("label", "value"))
-        found.append(Matcher(label=label, op=match["op"], value=value))
+            raise ValueError(f'{written!r} is no matcher such as severity="page"')
+        matchers.append(Matcher(label=_unquoted(match["label"]), op=match["op"], value=_unquoted(match["value"])))
         rest = rest[match.end() :].strip()
-    return tuple(found)
+    return tuple(matchers)
 
 
-def _unquoted(text: str) -> str:
-    return re.sub(r"\\(.)", r"\1", text[1:-1]) if text[:1] == '"' else text
+def _unquoted(written: str) -> str:
+    if not written.startswith('"'):
+        return written
+    return re.sub(r"\\(.)", r"\1", written[1:-1])

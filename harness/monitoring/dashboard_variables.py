@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from tocsin.harness.core.clock import format_duration
+from tocsin.harness.core.json_pointer import find
+from tocsin.harness.core.plain_values import mapping, text
 
 ALL = "$__all"
 _VARIABLE = re.compile(r"\$\{(\w+)(?::(\w+))?(?:\.\w+)?\}|\$(\w+)|\[\[(\w+)(?::\w+)?\]\]")
@@ -58,55 +59,61 @@ class Choice:
             return "|".join(self.values)
         if not self.pattern and form != "regex":
             return self.values[0].replace("\\", "\\\\").replace('"', '\\"')
-        escaped = [_SPECIAL.sub(lambda match: f"\\\\{match.group()}", value) for value in self.values]
-        return escaped[0] if len(escaped) == 1 else f"({'|'.join(escaped)})"
+        escaped = "|".join(_SPECIAL.sub(lambda match: f"\\\\{match.group()}", value) for value in self.values)
+        if len(self.values) == 1:
+            return escaped
+        return f"({escaped})"
 
 
-def choose(variables: Sequence[Mapping[str, Any]], label_values: Callable[[str, str], list[str]]) -> dict[str, Choice]:
+LabelValues = Callable[[str, str], list[str]]
+"""Asks the server: (selector, label) -> values; the selector is empty for every series."""
+
+
+def choose(variables: Sequence[Mapping[str, object]], label_values: LabelValues) -> dict[str, Choice]:
     """Return what is chosen for each variable when the dashboard is opened; Unresolved names one that has no value.
 
-    `label_values(selector, label)` asks the server; the selector is empty for every series. An earlier variable may
-    stand in a later one.
+    An earlier variable may stand in a later one.
     """
     chosen: dict[str, Choice] = {}
     for variable in variables:
-        name, kind = str(variable.get("name")), variable.get("type")
-        if kind in ("datasource", "adhoc"):
-            continue
-        several = bool(variable.get("multi") or variable.get("includeAll"))
-        current = (variable.get("current") or {}).get("value")
-        values = [str(one) for one in (current if isinstance(current, list) else [current]) if one not in (None, "")]
-        if kind == "query" and (not values or ALL in values):
-            values = _asked(name, variable, chosen, label_values)
-            values = values if variable.get("includeAll") else values[:1]
-        elif kind in ("custom", "interval") and (not values or ALL in values):
-            values = [one.strip() for one in str(variable.get("query") or "").split(",") if one.strip()]
-        elif not values:
-            values = [str(variable.get("query") or "")]
-        chosen[name] = Choice(values=tuple(values), pattern=several)
+        if variable.get("type") not in ("datasource", "adhoc"):
+            several = bool(variable.get("multi") or variable.get("includeAll"))
+            values = _values(variable, chosen, label_values)
+            chosen[str(variable.get("name"))] = Choice(values=tuple(values), pattern=several)
     return chosen
 
 
-def _asked(
-    name: str,
-    variable: Mapping[str, Any],
-    chosen: Mapping[str, Choice],
-    label_values: Callable[[str, str], list[str]],
-) -> list[str]:
-    query = variable.get("query")
-    text = str(query.get("query") if isinstance(query, Mapping) else query or variable.get("definition") or "")
-    match = _LABEL_VALUES.fullmatch(text)
+def _values(variable: Mapping[str, object], chosen: Mapping[str, Choice], label_values: LabelValues) -> list[str]:
+    """Return what the dashboard shows as chosen; else what the server knows, or what the variable lists."""
+    current = find(variable, "/current/value")
+    shown = current if isinstance(current, list) else [current]
+    values = [str(value) for value in shown if value not in (None, "")]
+    if values and ALL not in values:
+        return values
+    if variable.get("type") == "query":
+        known = _asked(variable, chosen, label_values)
+        return known if variable.get("includeAll") else known[:1]
+    query = text(variable.get("query"))
+    if variable.get("type") in ("custom", "interval"):
+        return [option.strip() for option in query.split(",") if option.strip()]
+    return values or [query]
+
+
+def _asked(variable: Mapping[str, object], chosen: Mapping[str, Choice], label_values: LabelValues) -> list[str]:
+    name, written = variable.get("name"), variable.get("query")
+    query = text(mapping(written).get("query", written)) or text(variable.get("definition"))
+    match = _LABEL_VALUES.fullmatch(query)
     if match is None:
-        raise Unresolved(f"The variable ${name} asks {text!r}; only label_values(metric, label) is understood.")
+        raise Unresolved(f"The variable ${name} asks {query!r}; only label_values(metric, label) is understood.")
+    pattern = re.compile(text(variable.get("regex")).strip("/"))
     found = label_values(fill(match.group(1) or "", chosen), match.group(2))
-    kept = re.compile(str(variable.get("regex") or "").strip("/"))
-    values = [value for value in found if kept.search(value)]
+    values = [value for value in found if pattern.search(value)]
     if not values:
-        raise NoValue(f"The variable ${name} has no value: {text} found none.")
+        raise NoValue(f"The variable ${name} has no value: {query} found none.")
     return values
 
 
-def fill(text: str, chosen: Mapping[str, Choice], own: Mapping[str, str] | None = None) -> str:
+def fill(query: str, chosen: Mapping[str, Choice], own: Mapping[str, str] | None = None) -> str:
     """Return a query with its variables filled in; Unresolved names one that nobody knows.
 
     `own` are Grafana's (see `Times`). Those that are bare numbers are refused, since no speed could divide them.
@@ -124,4 +131,4 @@ def fill(text: str, chosen: Mapping[str, Choice], own: Mapping[str, str] | None 
             raise Unresolved(f"${name} is a bare number, which no speed divides; write $__interval or $__range.")
         raise Unresolved(f"The variable ${name} is not among those of the dashboard.")
 
-    return _VARIABLE.sub(value, text)
+    return _VARIABLE.sub(value, query)

@@ -6,15 +6,13 @@ The fields are those of Grafana's dashboard JSON model (schema version 36 and la
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from tocsin.harness.core.errors import StackError
+from tocsin.harness.core.json_pointer import find
+from tocsin.harness.core.plain_values import mapping, mappings, read_yaml, text
 from tocsin.harness.declarations.stack import Stack
 
 PROMETHEUS, ELASTICSEARCH = "prometheus", "elasticsearch"
@@ -37,7 +35,7 @@ class Query:
     source: Source
     text: str
     legend: str = ""
-    target: Mapping[str, Any] = field(default_factory=dict)
+    target: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +60,7 @@ class Dashboard:
     title: str
     file: str
     panels: tuple[Panel, ...]
-    variables: tuple[Mapping[str, Any], ...] = ()
+    variables: tuple[Mapping[str, object], ...] = ()
 
 
 def read_dashboards(stack: Stack) -> tuple[Dashboard, ...]:
@@ -87,96 +85,94 @@ def readable(stack: Stack) -> tuple[Dashboard, ...]:
 def read_dashboard(path: Path, file: str, sources: Mapping[str, Source]) -> Dashboard:
     """Read one dashboard file; `sources` maps the uid of a provisioned data source to what it is."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = mapping(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
         raise StackError(f"{file} is no dashboard: {error}.", hint="Export it from Grafana again.") from None
-    if not isinstance(content, dict) or not isinstance(content.get("panels"), list):
+    if not isinstance(content.get("panels"), list):
         raise StackError(f"{file} is no dashboard: it has no panels.", hint="Export it from Grafana again.")
-    variables = tuple((content.get("templating") or {}).get("list") or ())
+    variables = tuple(mappings(find(content, "/templating/list")))
     known = {**sources, **_by_variable(variables, sources)}
     return Dashboard(
         name=path.stem,
-        uid=str(content.get("uid") or ""),
-        title=str(content.get("title") or path.stem),
+        uid=text(content.get("uid")),
+        title=text(content.get("title")) or path.stem,
         file=file,
-        panels=tuple(_panel(one, known) for one in flat(content["panels"])),
+        panels=tuple(_panel(panel, known) for panel in flat(mappings(content["panels"]))),
         variables=variables,
     )
 
 
-def flat(panels: list[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+def flat(panels: Iterable[Mapping[str, object]]) -> Iterator[Mapping[str, object]]:
     """Yield panels in their order, those inside collapsed rows too; the rows themselves are none."""
     for panel in panels:
         if panel.get("type") == "row":
-            yield from flat(panel.get("panels") or [])
+            yield from flat(mappings(panel.get("panels")))
         else:
             yield panel
 
 
-def _panel(panel: Mapping[str, Any], sources: Mapping[str, Source]) -> Panel:
-    defaults = (panel.get("fieldConfig") or {}).get("defaults") or {}
-    steps = (defaults.get("thresholds") or {}).get("steps") or ()
-    asked = [target for target in panel.get("targets") or () if not target.get("hide")]
+def _panel(panel: Mapping[str, object], sources: Mapping[str, Source]) -> Panel:
+    defaults = find(panel, "/fieldConfig/defaults")
+    steps = [step for step in mappings(find(defaults, "/thresholds/steps")) if step.get("value") is not None]
+    targets = [target for target in mappings(panel.get("targets")) if not target.get("hide")]
     return Panel(
-        id=int(panel.get("id") or 0),
-        title=str(panel.get("title") or ""),
-        type=str(panel.get("type") or ""),
-        unit=str(defaults.get("unit") or ""),
-        thresholds=tuple((float(one["value"]), str(one["color"])) for one in steps if one.get("value") is not None),
-        stacked=((defaults.get("custom") or {}).get("stacking") or {}).get("mode") == "normal",
-        queries=tuple(_query(target, panel.get("datasource"), sources) for target in asked),
+        id=int(text(panel.get("id")) or 0),
+        title=text(panel.get("title")),
+        type=text(panel.get("type")),
+        unit=text(find(defaults, "/unit")),
+        thresholds=tuple((float(str(step["value"])), str(step["color"])) for step in steps),
+        stacked=find(defaults, "/custom/stacking/mode") == "normal",
+        queries=tuple(_query(target, panel.get("datasource"), sources) for target in targets),
     )
 
 
-def _query(target: Mapping[str, Any], of_panel: Any, sources: Mapping[str, Source]) -> Query:
-    own = target.get("datasource") or of_panel
-    source = _source(of_panel if _uid(own) == _MIXED else own, sources)
-    key = "expr" if source.type == PROMETHEUS else "query"
-    return Query(
-        ref=str(target.get("refId") or "A"),
-        source=source,
-        text=str(target.get(key) or ""),
-        legend=str(target.get("legendFormat" if source.type == PROMETHEUS else "alias") or ""),
-        target=target,
-    )
+def _query(target: Mapping[str, object], of_panel: object, sources: Mapping[str, Source]) -> Query:
+    datasource = target.get("datasource") or of_panel
+    if _uid(datasource) == _MIXED:
+        datasource = of_panel
+    source = _source(datasource, sources)
+    keys = ("expr", "legendFormat") if source.type == PROMETHEUS else ("query", "alias")
+    query, legend = (text(target.get(key)) for key in keys)
+    return Query(ref=text(target.get("refId")) or "A", source=source, text=query, legend=legend, target=target)
 
 
-def _source(datasource: Any, sources: Mapping[str, Source]) -> Source:
+def _source(datasource: object, sources: Mapping[str, Source]) -> Source:
     """Return the data source that a panel or target names: by uid, by variable, by type; none named: the default."""
-    found = sources.get(_uid(datasource).strip("${}"))
-    if found is not None:
-        return found
-    named = datasource.get("type") if isinstance(datasource, Mapping) else None
-    if named:
-        return Source(type=str(named))
-    return Source(type=PROMETHEUS) if datasource is None else Source(type=_uid(datasource))
+    source = sources.get(_uid(datasource).strip("${}"))
+    if source is not None:
+        return source
+    if datasource is None:
+        return Source(type=PROMETHEUS)
+    return Source(type=text(mapping(datasource).get("type")) or _uid(datasource))
 
 
-def _uid(datasource: Any) -> str:
-    return str((datasource.get("uid") if isinstance(datasource, Mapping) else datasource) or "")
+def _uid(datasource: object) -> str:
+    if isinstance(datasource, Mapping):
+        return text(datasource.get("uid"))
+    return text(datasource)
 
 
-def _by_variable(variables: tuple[Mapping[str, Any], ...], sources: Mapping[str, Source]) -> dict[str, Source]:
+def _by_variable(variables: Iterable[Mapping[str, object]], sources: Mapping[str, Source]) -> dict[str, Source]:
     """Return what each variable of type `datasource` stands for: the provisioned one it shows, else any of its type."""
-    found = {}
+    shown = {}
     for variable in variables:
         if variable.get("type") == "datasource":
-            kind = str(variable.get("query") or "")
-            shown = sources.get(str((variable.get("current") or {}).get("value") or ""))
-            of_kind = [one for one in sources.values() if one.type == kind]
-            found[str(variable.get("name"))] = shown or (of_kind or [Source(type=kind)])[0]
-    return found
+            kind = text(variable.get("query"))
+            of_kind = [source for source in sources.values() if source.type == kind]
+            current = sources.get(text(find(variable, "/current/value")))
+            shown[text(variable.get("name"))] = current or next(iter(of_kind), Source(type=kind))
+    return shown
 
 
-def _provisioned(paths: Iterator[Path]) -> dict[str, Source]:
+def _provisioned(paths: Iterable[Path]) -> dict[str, Source]:
     """Return uid and name -> data source, of Grafana's provisioning files."""
-    found: dict[str, Source] = {}
+    sources: dict[str, Source] = {}
     for path in paths:
         try:
-            content = YAML(typ="safe").load(path.read_text(encoding="utf-8")) or {}
-        except (OSError, YAMLError) as error:
-            raise StackError(f"{path.name} is no list of data sources: {' '.join(str(error).split())}.") from None
-        for one in content.get("datasources") or ():
-            source = Source(type=str(one.get("type")), index=str((one.get("jsonData") or {}).get("index") or ""))
-            found |= {str(key): source for key in (one.get("uid"), one.get("name")) if key}
-    return found
+            content = mapping(read_yaml(path))
+        except ValueError as error:
+            raise StackError(f"{path.name} is no list of data sources: {error}.") from None
+        for given in mappings(content.get("datasources")):
+            source = Source(type=text(given.get("type")), index=text(find(given, "/jsonData/index")))
+            sources |= {text(given[key]): source for key in ("uid", "name") if given.get(key)}
+    return sources

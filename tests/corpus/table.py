@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeGuard
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -20,6 +20,7 @@ from ruamel.yaml.error import YAMLError
 from tocsin.harness.monitoring.promql.compress import NotCompressible, compress_expr
 from tocsin.harness.monitoring.promql.recording_rules import recorded
 from tocsin.harness.monitoring.promql.rewrites import Scales
+from tocsin.harness.monitoring.promql.rule_files import Rule, rule_groups
 
 SPEEDS = (2, 30, 150)
 """At each of them a rule must be verified to count as compressed."""
@@ -46,15 +47,15 @@ def fates(folder: Path) -> tuple[list[Fate], list[str]]:
         except (YAMLError, UnicodeDecodeError, ValueError) as error:
             unread.append(f"{path.relative_to(folder)}: {' '.join(str(error).split())[:100]}")
             continue
-        groups = [group for document in documents for group in rule_groups(document)]
+        groups = rule_groups({"groups": [group for document in documents for group in groups_in(document)]})
         scales = Scales(recorded=recorded(groups))
-        for rule in (rule for group in groups for rule in group.get("rules") or ()):
-            if isinstance(rule, Mapping) and "expr" in rule and ("alert" in rule or "record" in rule):
+        for rule in (rule for group in groups for rule in group.rules):
+            if rule.name and rule.expr:
                 found.append(_fate(rule, str(path.relative_to(folder)), scales))
     return found, unread
 
 
-def rule_groups(content: Any) -> Iterator[Mapping[str, Any]]:
+def groups_in(content: object) -> Iterator[Mapping[str, object]]:
     """Yield every group of rules in a document, however deep it lies."""
     if isinstance(content, Mapping):
         groups = content.get("groups")
@@ -62,18 +63,18 @@ def rule_groups(content: Any) -> Iterator[Mapping[str, Any]]:
         yield from own
         for key, value in content.items():
             if not (key == "groups" and own):
-                yield from rule_groups(value)
+                yield from groups_in(value)
     elif _is_list(content):
         for item in content:
-            yield from rule_groups(item)
+            yield from groups_in(item)
 
 
-def _is_list(value: Any) -> bool:
+def _is_list(value: object) -> TypeGuard[list[object]]:
     return isinstance(value, (list, tuple))
 
 
-def _fate(rule: Mapping[str, Any], file: str, scales: Scales) -> Fate:
-    name, expr = str(rule.get("alert") or rule.get("record")), str(rule["expr"])
+def _fate(rule: Rule, file: str, scales: Scales) -> Fate:
+    name, expr = rule.name, rule.expr
     try:
         for speed in SPEEDS:
             compress_expr(expr, speed, scales)

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, MutableMapping
 
 from ruamel.yaml import YAML
 
@@ -18,6 +17,7 @@ from tocsin.harness.core.clock import format_duration, parse_duration
 from tocsin.harness.monitoring.promql.expression import Node, NotCompressible, parse, walk
 from tocsin.harness.monitoring.promql.recording_rules import recorded
 from tocsin.harness.monitoring.promql.rewrites import Scales, analyse
+from tocsin.harness.monitoring.promql.rule_files import rule_groups
 
 __all__ = ["NotCompressible", "compress_expr", "compress_rules"]
 
@@ -46,7 +46,8 @@ def compress_expr(expr: str, speed: float, scales: Scales | None = None) -> str:
             return _short(parse_duration(match.group()), speed)
         if match.lastgroup == "number":
             power = powers.get(next(places), 0.0)
-            return f"{_value(match.group()) * speed**power:.15g}" if power else match.group()
+            if power:
+                return f"{_value(match.group()) * speed**power:.15g}"
         return match.group()
 
     text = _TOKEN.sub(rewrite, expr)
@@ -62,9 +63,8 @@ def compress_rules(text: str, speed: float, scales: Scales | None = None) -> str
     yaml = YAML()
     yaml.width = 4096
     content = yaml.load(text) or {}
-    groups = content.get("groups") or ()
-    known = scales or Scales(recorded=recorded(groups))
-    for group in groups:
+    known = scales or Scales(recorded=recorded(rule_groups(content)))
+    for group in content.get("groups") or ():
         _shorten(group, ("interval", "query_offset"), speed)
         for rule in group.get("rules") or ():
             _shorten(rule, ("for", "keep_firing_for"), speed)
@@ -74,7 +74,7 @@ def compress_rules(text: str, speed: float, scales: Scales | None = None) -> str
     return out.getvalue()
 
 
-def _shorten(mapping: Any, keys: tuple[str, ...], speed: float) -> None:
+def _shorten(mapping: MutableMapping[str, object], keys: tuple[str, ...], speed: float) -> None:
     for key in keys:
         if key in mapping:
             mapping[key] = _short(parse_duration(str(mapping[key])), speed)
@@ -92,10 +92,10 @@ def _value(text: str) -> float:
 def _verify(before: Node, after: Node, speed: float, powers: Mapping[int, float], expr: str) -> None:
     old, new = list(walk(before)), list(walk(after))
     same = len(old) == len(new) and all(
-        _structure(one) == _structure(other)
-        and _divided(one.durations_s, other.durations_s, speed)
-        and _multiplied(one, other, speed ** powers.get(one.place, 0.0))
-        for one, other in zip(old, new, strict=True)
+        _structure(node) == _structure(rewritten)
+        and _divided(node.durations_s, rewritten.durations_s, speed)
+        and _multiplied(node, rewritten, speed ** powers.get(node.place, 0.0))
+        for node, rewritten in zip(old, new, strict=True)
     )
     if not same:
         raise NotCompressible(

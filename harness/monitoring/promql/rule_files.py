@@ -1,48 +1,88 @@
-"""Rule files as values: every alert with what it reads, waits for and says, and every recording rule."""
+"""Rule files as values: every group with its alerting and recording rules, and what a plan knows of each alert."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from tocsin.harness.core.clock import parse_duration
+from tocsin.harness.core.plain_values import mapping, mappings, text, texts
 from tocsin.harness.declarations.alert_plan import AlertRule
-from tocsin.harness.monitoring.promql.expression import NotCompressible, metrics, parse, windows_s
+from tocsin.harness.monitoring.promql.expression import metrics, parse_or_none, windows_s
 
 
-def alert_rules(
-    groups: Iterable[Mapping[str, Any]], *, file: str, loaded: bool, evaluation_s: float
-) -> list[AlertRule]:
-    """Return the alerting rules of a rule file; an expression that is no PromQL has no metrics and no windows."""
-    found = []
-    for group in groups:
-        interval_s = parse_duration(str(group["interval"])) if group.get("interval") else evaluation_s
-        for rule in group.get("rules") or ():
-            if "alert" in rule:
-                where = {"file": file, "group": str(group.get("name", "")), "interval_s": interval_s, "loaded": loaded}
-                found.append(_alert(rule, where))
-    return found
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """A rule as its file writes it. `name` is the alert's, or the recorded metric's if not `alerting`."""
+
+    name: str
+    alerting: bool
+    expr: str
+    waits: str = "0s"
+    """`for`, as written."""
+    keeps_firing: str = "0s"
+    """`keep_firing_for`, as written."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
 
 
-def _alert(rule: Mapping[str, Any], where: Mapping[str, Any]) -> AlertRule:
-    expr = str(rule.get("expr", ""))
-    try:
-        node = parse(expr)
-        reads, windows = metrics(node), windows_s(node)
-    except NotCompressible:
-        reads, windows = (), ()
-    return AlertRule(
-        name=str(rule["alert"]),
-        expr=expr,
-        for_s=parse_duration(str(rule.get("for") or "0s")),
-        keep_firing_for_s=parse_duration(str(rule.get("keep_firing_for") or "0s")),
-        labels=_texts(rule.get("labels")),
-        annotations=_texts(rule.get("annotations")),
-        metrics=reads,
-        windows_s=windows,
-        **where,
+@dataclass(frozen=True, kw_only=True)
+class RuleGroup:
+    """A group of rules. `interval` is as written, empty where the global one holds; `content` is what the file says."""
+
+    name: str
+    interval: str
+    rules: tuple[Rule, ...]
+    content: Mapping[str, object]
+
+    @property
+    def interval_s(self) -> float | None:
+        """Seconds between two evaluations, None where the global interval holds."""
+        return parse_duration(self.interval) if self.interval else None
+
+
+def rule_groups(content: object) -> tuple[RuleGroup, ...]:
+    """Return the groups of a rule file's content, none for any other YAML file."""
+    groups = mappings(mapping(content).get("groups"))
+    return tuple(
+        RuleGroup(
+            name=text(group.get("name")),
+            interval=text(group.get("interval")),
+            rules=tuple(_rule(rule) for rule in mappings(group.get("rules"))),
+            content=group,
+        )
+        for group in groups
     )
 
 
-def _texts(mapping: Any) -> dict[str, str]:
-    return {str(key): str(value) for key, value in (mapping or {}).items()}
+def _rule(rule: Mapping[str, object]) -> Rule:
+    return Rule(
+        name=text(rule.get("alert") or rule.get("record")),
+        alerting="alert" in rule,
+        expr=text(rule.get("expr")),
+        waits=text(rule.get("for")) or "0s",
+        keeps_firing=text(rule.get("keep_firing_for")) or "0s",
+        labels=texts(rule.get("labels")),
+        annotations=texts(rule.get("annotations")),
+    )
+
+
+def alert_rules(group: RuleGroup, *, file: str, loaded: bool, evaluation_s: float) -> Iterator[AlertRule]:
+    """Yield the alerts of a group; an expression that is no PromQL has no metrics and no windows."""
+    for rule in group.rules:
+        if rule.alerting:
+            node = parse_or_none(rule.expr)
+            yield AlertRule(
+                name=rule.name,
+                file=file,
+                group=group.name,
+                interval_s=group.interval_s or evaluation_s,
+                loaded=loaded,
+                expr=rule.expr,
+                for_s=parse_duration(rule.waits),
+                keep_firing_for_s=parse_duration(rule.keeps_firing),
+                labels=rule.labels,
+                annotations=rule.annotations,
+                metrics=() if node is None else metrics(node),
+                windows_s=() if node is None else windows_s(node),
+            )
