@@ -63,9 +63,10 @@ def absent_if(well: bool, detail: str) -> Witness:
 
 
 class Params(Frozen):
-    """The parameters of a fault. `example` is a good set of them, used by tests and documents."""
+    """No parameters: the base of those that a fault takes."""
 
     example: ClassVar[Mapping[str, object]] = {}
+    """A good set of them, which the reference stack can play; used by tests and documents."""
 
 
 class Fault(ABC):

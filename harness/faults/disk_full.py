@@ -53,7 +53,9 @@ class DiskFull(DiskFault):
         size_kib, used_kib = self._room(live)
         status, output = self._write(live, _TRY, 1)
         self.run(live, "rm", "-f", f"{live.disk(self.params.disk)}/{_TRY}")
-        outcome = f"is refused: {output.strip().splitlines()[0]}" if status and output.strip() else "is written"
+        outcome = "is written"
+        if status and output.strip():
+            outcome = f"is refused: {output.strip().splitlines()[0]}"
         detail = f"{used_kib} of {size_kib} KiB of {self.params.disk} are used; a block {outcome}"
         if self.params.share < 1:
             return present_if(used_kib >= size_kib * self.params.share * 0.99, detail)

@@ -4,25 +4,16 @@ from __future__ import annotations
 
 import json
 
-from pydantic import Field
-
-from tocsin.harness.declarations.fault import Params, Witness, absent, cannot_tell, present
+from tocsin.harness.declarations.fault import Witness, present
 from tocsin.harness.declarations.live_stack import LiveStack
-from tocsin.harness.faults.bases.hook import enough_probes
+from tocsin.harness.faults.bases.hook import ShareParams, enough_probes
 from tocsin.harness.faults.bases.log_file import LogFault
-
-
-class LogMalformedParams(Params):
-    """`share` of the lines that are no JSON, in (0, 1]."""
-
-    share: float = Field(gt=0, le=1)
-    example = {"share": 0.5}
 
 
 class LogMalformed(LogFault):
     """A share of the log lines is no JSON."""
 
-    params: LogMalformedParams
+    params: ShareParams
 
     def witness(self, live: LiveStack) -> Witness:
         """A line that is no JSON object: present. All lines are one: absent."""
@@ -31,7 +22,7 @@ class LogMalformed(LogFault):
         detail = f"{broken} of {len(seen.lines)} lines are no JSON object"
         if broken:
             return present(detail)
-        return cannot_tell(seen.doubt) if seen.doubt else absent(detail)
+        return seen.without_effect(detail)
 
 
 def _is_object(line: bytes) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from tocsin.harness.declarations.fault import Params, Witness, absent, cannot_tell, present
+from tocsin.harness.declarations.fault import Params, Witness, present
 from tocsin.harness.declarations.live_stack import LiveStack
 from tocsin.harness.faults.bases.hook import enough_probes
 from tocsin.harness.faults.bases.log_file import LogFault
@@ -30,4 +30,4 @@ class LogOversize(LogFault):
         detail = f"the longest of {len(seen.lines)} lines has {longest / 1024:.0f} KiB"
         if longest >= self.params.kib * 1024:
             return present(detail)
-        return cannot_tell(seen.doubt) if seen.doubt else absent(detail)
+        return seen.without_effect(detail)

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from pydantic import Field
-
-from tocsin.harness.declarations.fault import Params, Witness, absent_if, present
+from tocsin.harness.declarations.fault import Witness, absent_if, present
 from tocsin.harness.declarations.live_stack import LiveStack
-from tocsin.harness.faults.bases.hook import HookFault, enough_probes
-
-
-class ModelRaisesParams(Params):
-    """`share` of the requests that fail, in (0, 1]."""
-
-    share: float = Field(gt=0, le=1)
-    example = {"share": 0.5}
+from tocsin.harness.faults.bases.hook import HookFault, ShareParams, enough_probes
 
 
 class ModelRaises(HookFault):
     """The model raises for a share of the requests."""
 
-    params: ModelRaisesParams
+    params: ShareParams
 
     def witness(self, live: LiveStack) -> Witness:
         """Send normal requests: any 500 shows the fault, all 200 its absence.

@@ -5,25 +5,16 @@ from __future__ import annotations
 import json
 import math
 
-from pydantic import Field
-
 from tocsin.harness.core.json_pointer import resolve
-from tocsin.harness.declarations.fault import Params, Witness, absent_if, present
+from tocsin.harness.declarations.fault import Witness, absent_if, present
 from tocsin.harness.declarations.live_stack import LiveStack
-from tocsin.harness.faults.bases.hook import HookFault, enough_probes
-
-
-class NanOutputParams(Params):
-    """`share` of the requests whose output is NaN, in (0, 1]."""
-
-    share: float = Field(gt=0, le=1)
-    example = {"share": 0.5}
+from tocsin.harness.faults.bases.hook import HookFault, ShareParams, enough_probes
 
 
 class NanOutput(HookFault):
     """The model gives NaN for a share of the requests."""
 
-    params: NanOutputParams
+    params: ShareParams
 
     def witness(self, live: LiveStack) -> Witness:
         """Send normal requests. An answer with null or NaN where a number belongs, or a 500, shows the fault."""

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-from pydantic import Field
-
 from tocsin.harness.core.errors import StackError
-from tocsin.harness.declarations.fault import Params, Witness, cannot_tell, present_if
+from tocsin.harness.declarations.fault import Witness, cannot_tell, present_if
 from tocsin.harness.declarations.live_stack import LiveStack
-from tocsin.harness.faults.bases.hook import HookFault
+from tocsin.harness.faults.bases.hook import HookFault, ShareParams
 from tocsin.harness.faults.bases.metrics_page import scrape, values
 
 _FALLEN, _LEAST = 0.1, 0.02
 """A tenth of the share shows the fault, but never less than two in a hundred: a good model is wrong now and then."""
 
 
-class WrongAnswersParams(Params):
-    """`share` of the answers that are wrong, in (0, 1]."""
-
-    share: float = Field(gt=0, le=1)
-    example = {"share": 0.5}
-
-
 class WrongAnswers(HookFault):
     """The model answers wrongly for a share of the requests."""
 
-    params: WrongAnswersParams
+    params: ShareParams
 
     def witness(self, live: LiveStack) -> Witness:
         """Read the accuracy gauge: a tenth of the share missing shows the fault. Without labels nobody can tell."""

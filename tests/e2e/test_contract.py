@@ -12,19 +12,11 @@ import pytest
 from tests.e2e.contract import EVERY_POINT, kept, killed, points
 from tests.e2e.series import play_series
 from tests.e2e.shared_stack import Shared, lacking, reference, shared_stack
-from tests.faults.test_all_faults import EXAMPLES
-from tocsin.harness import faults
+from tests.faults.test_all_faults import EXAMPLES as PARAMS
 
-PARAMS = EXAMPLES | {  # as the reference stack names things
-    "disk_full": {"disk": "request-log"},
-    "disk_slow": {"disk": "shipper-spool", "writes_per_s": 10},
-    "memory_pressure": {"role": "model", "leave_mib": 0.6},  # canaries alone ask for little
-    "exporter_stale": {"role": "gpu"},
-    "exporter_error": {"role": "gpu"},
-}
 SAMPLE = ("kill", "pause", "model_raises", "net_partition", "silence", "fd_exhaustion", "disk_full")
 SAMPLE_POINTS = ("injected", "within heal")
-KINDS = list(faults.by_kind())
+KINDS = tuple(PARAMS)
 
 
 def not_played() -> dict[str, str]:

@@ -6,6 +6,8 @@ import math
 import time
 from collections.abc import Mapping
 
+from pydantic import Field
+
 from tocsin.harness.core.errors import HealError, StackError
 from tocsin.harness.core.http import call
 from tocsin.harness.declarations.fault import Fault, Params, Witness, absent, cannot_tell, present
@@ -16,8 +18,11 @@ _MISSED = 0.01
 _SLOW = 0.8
 
 
-class NoParams(Params):
-    """No parameters."""
+class ShareParams(Params):
+    """`share` of the requests, or of their log lines, that it hits, in (0, 1]."""
+
+    share: float = Field(gt=0, le=1)
+    example = {"share": 0.5}
 
 
 class HookFault(Fault):

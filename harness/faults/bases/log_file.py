@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tocsin.harness.core.errors import StackError
-from tocsin.harness.declarations.fault import Witness, absent, cannot_tell, present
+from tocsin.harness.declarations.fault import Witness, absent, absent_if, cannot_tell, present
 from tocsin.harness.declarations.live_stack import LiveStack
 from tocsin.harness.declarations.signal_names import LogsSignal
 from tocsin.harness.faults.bases.hook import HookFault
@@ -32,6 +32,10 @@ class Appended:
         if self.answered < self.sent or not self.sent:
             return f"{self.answered} of {self.sent} requests were answered 200"
         return "" if self.lines else f"{self.sent} requests left no line"
+
+    def without_effect(self, detail: str) -> Witness:
+        """Return absent, with this detail, if the lines prove it; else that nobody can tell, and why."""
+        return cannot_tell(self.doubt) if self.doubt else absent(detail)
 
 
 class LogFault(HookFault):
@@ -79,13 +83,13 @@ class LogFileFault(LogFault):
         if not record.exists():
             seen = self.appended(live, _PROBES)
             detail = f"{len(seen.lines)} lines were written for {seen.sent} requests"
-            return absent(detail) if seen.lines else cannot_tell(detail)
+            return absent_if(bool(seen.lines), detail)
         before: dict[str, str] = json.loads(record.read_text(encoding="utf-8"))
         changed = self.changed(before, self.fingerprints(live))
         if changed:
             return present(", ".join(changed))
         detail = f"{len(before)} files are as before"
-        return absent(detail) if any(before.values()) else cannot_tell(detail)
+        return absent_if(any(before.values()), detail)
 
     def _record(self, live: LiveStack) -> Path:
         return live.work / f"{self.kind}-{self.role(live.stack)}"

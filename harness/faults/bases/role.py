@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, ClassVar
 
 from tocsin.harness.core.http import call
-from tocsin.harness.declarations.fault import Fault, Params, Witness, absent, cannot_tell, present
+from tocsin.harness.declarations.fault import Fault, Params, Witness, absent, absent_if, cannot_tell, present
 from tocsin.harness.declarations.live_stack import LiveStack
 from tocsin.harness.declarations.references import Ref
 from tocsin.harness.declarations.stack import Stack, ends_of
@@ -121,7 +121,7 @@ def health(live: LiveStack, role: str) -> Witness:
     path = health_path(live.stack, role)
     if path is not None:
         well, detail = _ask_health(live, role, path, _HEALTH_S)
-        return absent(detail) if well else cannot_tell(detail)
+        return absent_if(well, detail)
     return absent(f"{role} runs") if live.alive(role) else cannot_tell(f"{role} does not run")
 
 
