@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from tocsin.harness.engines.common.placeholders import Places
 from tocsin.harness.engines.compose import health_checks
 from tocsin.harness.engines.compose.compose_file import refusals
 from tocsin.harness.engines.compose.container_places import PROXY, ContainerPlaces
+from tocsin.harness.engines.compose.helper_containers import CODE, copy_code
 from tocsin.harness.engines.compose.mounts import readers
 from tocsin.harness.engines.compose.run_file import PUBLISHING, Transform, make_folders, with_args
 from tocsin.harness.engines.render.stack_files import keep_copy, render
@@ -233,3 +236,12 @@ def test_only_engines_that_know_the_start_of_a_container_cease_to_check_it(versi
 def test_an_older_engine_gets_the_health_check_as_it_stands(tmp_path: Path) -> None:
     check = {"test": ["CMD", "true"], "interval": "2s"}
     assert transformed(tmp_path, {"healthcheck": check, "command": ["x"]})["services"]["web"]["healthcheck"] == check
+
+
+def test_the_code_of_our_containers_runs_alone_and_without_packages(tmp_path: Path) -> None:
+    copy_code(tmp_path)
+    script = "import sys; sys.path.append(sys.argv[1]); from tocsin.harness.sidecars import pager;"
+    script += "from tocsin.harness.sidecars.proxy import __main__, ask_once; print(pager.__file__)"
+    argv = [sys.executable, "-I", "-S", "-c", script, str(tmp_path / CODE)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=30)
+    assert done.stdout.startswith(str(tmp_path / CODE))
