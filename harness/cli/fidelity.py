@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from tocsin.harness.evidence.evidence import Evidence
-    from tocsin.harness.judging.fidelity.assessment import Fidelity, Row
-    from tocsin.harness.judging.fidelity.comparison import Stretch
+    from tocsin.harness.judging.fidelity.assessment import Fidelity
+    from tocsin.harness.judging.fidelity.comparison import Row, Stretch
     from tocsin.harness.provisioning.program_lookup import Program
 
 _TELLING = ("job", "feature", "model_name", "gpu", "device")
@@ -64,12 +64,11 @@ def _text(value: object) -> str:
 
 
 def _compare(folder: Path, programs: Mapping[str, Program]) -> tuple[Evidence, Fidelity]:
-    from tocsin.harness.cli.judge import resolved
     from tocsin.harness.evidence.evidence import read_evidence
     from tocsin.harness.judging.fidelity.assessment import examine
     from tocsin.harness.judging.fidelity.prometheus_blocks import Blocks
 
-    evidence = read_evidence(resolved(folder))
+    evidence = read_evidence(folder.resolve())
     blocks = Blocks(
         prometheus=programs["prometheus"].path,
         promtool=programs["promtool"].path,

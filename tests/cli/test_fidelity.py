@@ -9,8 +9,8 @@ import tocsin.harness.provisioning.programs
 from tests.evidence.build import START, build, firing, steady, together
 from tocsin.harness.cli import main
 from tocsin.harness.judging.fidelity import assessment
-from tocsin.harness.judging.fidelity.assessment import Fidelity, Row
-from tocsin.harness.judging.fidelity.comparison import Pair, Stretch
+from tocsin.harness.judging.fidelity.assessment import Fidelity
+from tocsin.harness.judging.fidelity.comparison import Pair, Row, Stretch
 from tocsin.harness.provisioning.program_lookup import Program
 from tocsin.harness.provisioning.programs import cache_folder, find_all
 

@@ -1,8 +1,8 @@
 """Fidelity: would every alert of a compressed run have fired, ended and stayed silent so in production?
 
-The raw samples of a run are stretched back to production time (`fidelity_stretch`) and given to promtool with the
-original rules (`fidelity_oracle`); a rule over promtool's cap goes to the real Prometheus (`fidelity_blocks`). What
-they say is compared with the run's own ALERTS (`fidelity_compare`).
+The raw samples of a run are stretched back to production time (`stretched_samples`) and given to promtool with the
+original rules (`promtool_oracle`); a rule over promtool's cap goes to the real Prometheus (`prometheus_blocks`). What
+they say is compared with the run's own ALERTS (`comparison`).
 """
 
 from __future__ import annotations
@@ -16,12 +16,11 @@ import numpy as np
 
 from tocsin.harness.core.errors import EvidenceError
 from tocsin.harness.evidence.evidence import Evidence
-from tocsin.harness.evidence.interval import Interval
 from tocsin.harness.evidence.metrics import Series
-from tocsin.harness.judging.fidelity.comparison import Pair, compare, filled, without_start
-from tocsin.harness.judging.fidelity.exemptions import away, exemption, starts
-from tocsin.harness.judging.fidelity.promtool_oracle import FIRING, NONE, PENDING, Labels, Promtool
-from tocsin.harness.judging.fidelity.rule_groups import EVERYTHING, Group, names_in, needed_by, original_groups
+from tocsin.harness.judging.fidelity.comparison import Row, compare, filled, without_start
+from tocsin.harness.judging.fidelity.exemptions import all_evaluations, away, exemption, starts
+from tocsin.harness.judging.fidelity.promtool_oracle import NONE, PENDING, STATES, Labels, Promtool
+from tocsin.harness.judging.fidelity.rule_groups import EVERYTHING, Group, labels_of, needed_by, original_groups, reads
 from tocsin.harness.judging.fidelity.scrape_timeouts import doubts
 from tocsin.harness.judging.fidelity.stretched_samples import Stretched, stretched
 from tocsin.harness.monitoring.promql.rewrites import Scales
@@ -30,22 +29,6 @@ UNSHOWN = 2
 """Prometheus shows no ALERTS at its first two evaluations after a start: it restores what was pending before, first."""
 Fallback = Callable[[Group, str, Sequence[Stretched], int], Mapping[Labels, np.ndarray]]
 """(group, alert, series, evaluations) -> states: what answers for a rule over promtool's cap."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """One alert's stretch of firing, live and by the oracle; both None: silent. Epoch seconds of the run.
-
-    Pair's times are production seconds from the group's first evaluation, which was at `origin`.
-    """
-
-    alert: str
-    labels: Mapping[str, str]
-    group: str
-    oracle: str
-    origin: float
-    tolerance_s: float
-    pair: Pair
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,13 +69,13 @@ def examine(evidence: Evidence, promtool: Path, fallback: Fallback | None = None
         if not group.alerts:
             continue
         try:
-            found, named = _group(evidence, group, groups, promtool, fallback)
+            of_group, named = _group(evidence, group, groups, promtool, fallback)
         except EvidenceError as error:
             untold.append(f"{', '.join(group.alerts)}: {error}")
             continue
-        rows += found
+        rows += of_group
         oracles |= named
-        untold += doubts(evidence, group, found)
+        untold += doubts(evidence, group, of_group)
     untold += _foreign(evidence, groups)
     fired = {row.alert for row in rows}
     silent = tuple(name for name in oracles if name not in fired)
@@ -108,8 +91,8 @@ def _foreign(evidence: Evidence, groups: Sequence[Group]) -> list[str]:
 
 
 def _start(row: Row) -> float:
-    one = row.pair.live or row.pair.oracle
-    return one.start if one else 0.0
+    sides = [side.start for side in (row.pair.live, row.pair.oracle) if side is not None]
+    return [*sides, 0.0][0]
 
 
 def _group(
@@ -119,125 +102,117 @@ def _group(
     needed = needed_by(group, groups)
     series = _inputs(evidence, needed, live.origin)
     with tempfile.TemporaryDirectory(prefix="tocsin-fidelity-") as work:
-        told = Promtool(program=promtool, work=Path(work)).ask(group, needed, series, len(live.seen))
-    over = told.over_cap & set(group.alerts)
-    if lost := told.over_cap - over:
+        answer = Promtool(program=promtool, work=Path(work)).ask(group, needed, series, len(live.seen))
+    over = answer.over_cap & set(group.alerts)
+    lost = answer.over_cap - over
+    if lost:
         raise EvidenceError(f"it rests on {', '.join(sorted(lost))}, whose recording is over promtool's cap.")
-    tracks = dict(told.tracks)
+    tracks = dict(answer.tracks)
     oracles = {name: "promtool" for name in group.alerts if name not in over}
     for name in sorted(over):
-        tracks |= _asked_elsewhere(evidence, group, groups, name, live, fallback)
+        tracks |= _ask_fallback(evidence, group, groups, name, live, fallback)
         oracles[name] = "Prometheus on backfilled blocks"
     return list(_rows(evidence, group, live, tracks, oracles)), oracles
 
 
-def _asked_elsewhere(
+def _ask_fallback(
     evidence: Evidence, group: Group, groups: Sequence[Group], name: str, live: _Live, fallback: Fallback | None
 ) -> Mapping[Labels, np.ndarray]:
     """Ask the fallback for an alert over promtool's cap; it knows raw samples only, no recordings."""
     if fallback is None:
         raise EvidenceError("promtool allows no query of so many samples, and nothing else was there to ask.")
-    reads = frozenset().union(*(names_in(str(rule["expr"])) for rule in group.rules if rule.get("alert") == name))
-    if recordings := reads & frozenset().union(*(one.records for one in groups)):
+    names = frozenset().union(*map(reads, group.rules_of(name)))
+    recordings = names & frozenset().union(*(other.records for other in groups))
+    if recordings:
         raise EvidenceError(f"{name} is over promtool's cap and reads {', '.join(sorted(recordings))}, a recording.")
     return fallback(group, name, _inputs(evidence, [group], live.origin), len(live.seen))
 
 
-def _inputs(evidence: Evidence, needed: Iterable[Group], origin: float) -> list[Stretched]:
+def _inputs(evidence: Evidence, needed: Sequence[Group], origin: float) -> list[Stretched]:
     """Return the stretched samples these groups read; what one of them records is for the oracle to make."""
-    needed = list(needed)
-    own = frozenset().union(*(one.records for one in needed))
-    reads = frozenset().union(*(one.reads for one in needed))
-    names = evidence.metrics.names() if EVERYTHING in reads else reads
-    scales = _scales(evidence)
-    return stretched(evidence.metrics, set(names) - own, origin=origin, speed=evidence.speed, scales=scales)
-
-
-def _scales(evidence: Evidence) -> Scales:
+    names = frozenset().union(*(group.reads for group in needed))
+    if EVERYTHING in names:
+        names = frozenset(evidence.metrics.names())
+    recorded = frozenset().union(*(group.records for group in needed))
     declared = evidence.run.get("scales", {})
     ages, moments, events = (tuple(declared.get(kind, ())) for kind in ("ages", "moments", "events"))
-    return Scales(ages=ages, moments=moments, events=events)
+    scales = Scales(ages=ages, moments=moments, events=events)
+    return stretched(evidence.metrics, names - recorded, origin=origin, speed=evidence.speed, scales=scales)
 
 
 def _lived(evidence: Evidence, group: Group, others: Sequence[Group]) -> _Live:
     """Return the group's evaluations and the states of its alerts; without `eval_ts`, from its alerts' samples."""
     times = _evaluated(evidence, group)
-    mine = [one for one in evidence.metrics.select("ALERTS") if one.labels.get("alertname") in group.alerts]
     shared = {name for other in others for name in other.alerts}
-    mine = [one for one in mine if one.labels["alertname"] not in shared or _of(group, one)]
+    own = [series for series in evidence.metrics.select("ALERTS") if series.labels.get("alertname") in group.alerts]
+    own = [series for series in own if series.labels["alertname"] not in shared or _of(group, series)]
     aligned = len(times) > 0
     if not aligned:
-        times = np.unique(np.concatenate([one.t for one in mine])) if mine else _all_evaluations(evidence)
+        times = np.unique(np.concatenate([np.empty(0), *(series.t for series in own)]))
+    if not len(times):
+        times = all_evaluations(evidence)[[0, -1]]
     step = group.interval_s / evidence.speed
     places = np.round((times - times[0]) / step).astype(int)
-    seen = np.zeros(places[-1] + 1, dtype=bool)
+    seen = np.full(places[-1] + 1, not aligned)  # without eval_ts, silence is no missed evaluation
     seen[places] = True
-    if not aligned:
-        seen[:] = True  # silence is no missed evaluation
     for start in starts(evidence):
         seen[places[times >= start.start][:UNSHOWN]] = False
     tracks: dict[Labels, np.ndarray] = {}
-    for one in mine:
-        labels = frozenset((k, v) for k, v in one.labels.items() if k not in ("__name__", "alertstate"))
+    for series in own:
+        labels = frozenset((k, v) for k, v in series.labels.items() if k not in ("__name__", "alertstate"))
         track = tracks.setdefault(labels, np.zeros(len(seen), dtype=np.int8))
-        state = FIRING if one.labels.get("alertstate") == "firing" else PENDING
-        at = np.round((one.t - times[0]) / step).astype(int)
-        track[at[(at >= 0) & (at < len(track))]] = state
+        at = np.round((series.t - times[0]) / step).astype(int)
+        at = at[(at >= 0) & (at < len(track))]
+        track[at] = STATES.get(series.labels.get("alertstate", ""), PENDING)
     return _Live(origin=float(times[0]), seen=seen, aligned=aligned, tracks=tracks)
 
 
 def _evaluated(evidence: Evidence, group: Group) -> np.ndarray:
     """Return when a group was evaluated, from its recording `eval_ts`; empty if it has none."""
-    marks = [rule for rule in group.rules if rule.get("record") == "eval_ts"]
-    for mark in marks:
-        labels = {str(key): str(value) for key, value in (mark.get("labels") or {}).items()}
-        found = [one for one in evidence.metrics.select("eval_ts", **labels) if len(one.labels) == len(labels) + 1]
-        if len(found) == 1:
-            return found[0].t[:-1]  # the last one may have been recorded half
+    for rule in group.rules:
+        if rule.get("record") == "eval_ts":
+            labels = labels_of(rule)
+            every = evidence.metrics.select("eval_ts", **labels)
+            same = [series for series in every if len(series.labels) == len(labels) + 1]
+            if len(same) == 1:
+                return same[0].t[:-1]  # the last one may have been recorded half
     return np.empty(0)
-
-
-def _all_evaluations(evidence: Evidence) -> np.ndarray:
-    shown = [*evidence.metrics.select("ALERTS"), *evidence.metrics.select("eval_ts")]
-    times = np.unique(np.concatenate([one.t for one in shown]))
-    return times[[0, -1]]
 
 
 def _of(group: Group, series: Series) -> bool:
     """Tell whether a sample of ALERTS may come from this group: it carries the plain labels of one of its rules."""
-    for rule in group.rules:
-        if rule.get("alert") == series.labels.get("alertname"):
-            plain = {key: str(v) for key, v in (rule.get("labels") or {}).items() if "{{" not in str(v)}
-            if plain.items() <= series.labels.items():
-                return True
+    for rule in group.rules_of(series.labels["alertname"]):
+        plain = {key: value for key, value in labels_of(rule).items() if "{{" not in value}
+        if plain.items() <= series.labels.items():
+            return True
     return False
 
 
 def _rows(
     evidence: Evidence, group: Group, live: _Live, tracks: Mapping[Labels, np.ndarray], oracles: Mapping[str, str]
 ) -> Iterable[Row]:
-    scrape_s = float(evidence.run["scrape_interval_s"])
-    tolerance_s = scrape_s if live.aligned else scrape_s + group.interval_s
+    tolerance_s = float(evidence.run["scrape_interval_s"])
+    if not live.aligned:
+        tolerance_s += group.interval_s
     nothing = np.full(len(live.seen), NONE, dtype=np.int8)
-    gone = [_in_production(one, live.origin, evidence.speed) for one in away(evidence)]
+    gone = [((one.start - live.origin) * evidence.speed, (one.end - live.origin) * evidence.speed)
+            for one in away(evidence)]  # fmt: skip
     for labels in sorted({*live.tracks, *tracks}, key=sorted):
-        name = dict(labels)["alertname"]
+        rule_labels = dict(sorted(labels))
+        name = rule_labels.pop("alertname")
         seen = without_start(filled(live.tracks.get(labels, nothing), live.seen), UNSHOWN)
         due = without_start(tracks.get(labels, nothing), UNSHOWN)
         for pair in compare(seen, due, interval_s=group.interval_s, tolerance_s=tolerance_s):
             if pair.verdict == "different":
                 reason = exemption(group, name, pair, gone, tolerance_s)
-                pair = replace(pair, verdict="exempt", reason=f"{pair.reason}; {reason}") if reason else pair
+                if reason:
+                    pair = replace(pair, verdict="exempt", reason=f"{pair.reason}; {reason}")
             yield Row(
                 alert=name,
-                labels={key: value for key, value in sorted(labels) if key != "alertname"},
+                labels=rule_labels,
                 group=group.name,
                 oracle=oracles.get(name, "promtool"),
                 origin=live.origin,
                 tolerance_s=tolerance_s,
                 pair=pair,
             )
-
-
-def _in_production(one: Interval, origin: float, speed: float) -> tuple[float, float]:
-    return (one.start - origin) * speed, (one.end - origin) * speed

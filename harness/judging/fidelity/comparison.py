@@ -5,14 +5,16 @@ Both sides are a state per evaluation: nothing, pending, firing. Times are produ
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from tocsin.harness.judging.fidelity.promtool_oracle import FIRING, NONE, PENDING
 
+_SAME_S = 1e-6
+"""Production seconds by which times may differ through rounding alone."""
 Verdict = Literal["same", "either way", "different", "exempt"]
 
 
@@ -27,9 +29,11 @@ class Stretch:
     start: float
     end: float | None
 
-    def lasts_s(self, last: float) -> float:
-        """Return for how long it fired; `last` is the time of the last evaluation."""
-        return (last if self.end is None else self.end) - self.start
+    def end_by(self, last: float) -> float:
+        """Return its end, or `last`, the time of the last evaluation, while it fires."""
+        if self.end is None:
+            return last
+        return self.end
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +46,22 @@ class Pair:
     reason: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One alert's stretch of firing, live and by the oracle; both None: silent. Epoch seconds of the run.
+
+    Pair's times are production seconds from the group's first evaluation, which was at `origin`.
+    """
+
+    alert: str
+    labels: Mapping[str, str]
+    group: str
+    oracle: str
+    origin: float
+    tolerance_s: float
+    pair: Pair
+
+
 def stretches(states: np.ndarray, interval_s: float) -> list[Stretch]:
     """Return every stretch of firing in a row of states, one per evaluation."""
     firing = np.flatnonzero(states == FIRING)
@@ -52,23 +72,21 @@ def stretches(states: np.ndarray, interval_s: float) -> list[Stretch]:
     lasts = firing[[*breaks, len(firing) - 1]].tolist()
     found = []
     for first, last in zip(firsts, lasts, strict=True):
-        waiting = first
+        waiting, pending, end = first, None, None
         while waiting and states[waiting - 1] == PENDING:
             waiting -= 1
-        found.append(
-            Stretch(
-                pending=waiting * interval_s if waiting < first else None,
-                start=first * interval_s,
-                end=(last + 1) * interval_s if last + 1 < len(states) else None,
-            )
-        )
+            pending = waiting * interval_s
+        if last + 1 < len(states):
+            end = (last + 1) * interval_s
+        found.append(Stretch(pending=pending, start=first * interval_s, end=end))
     return found
 
 
 def filled(states: np.ndarray, seen: np.ndarray) -> np.ndarray:
     """Return the states with every evaluation that was missed (`seen` is false) as the one before it."""
-    places = np.maximum.accumulate(np.where(seen, np.arange(len(states)), 0))
-    return states[places] if len(states) else states
+    if not len(states):
+        return states
+    return states[np.maximum.accumulate(np.where(seen, np.arange(len(states)), 0))]
 
 
 def compare(live: np.ndarray, oracle: np.ndarray, *, interval_s: float, tolerance_s: float) -> list[Pair]:
@@ -87,12 +105,12 @@ def compare(live: np.ndarray, oracle: np.ndarray, *, interval_s: float, toleranc
 
 def _closed(found: Sequence[Stretch], tolerance_s: float) -> list[Stretch]:
     kept: list[Stretch] = []
-    for one in found:
-        before = kept[-1] if kept else None
-        if before and before.end is not None and one.start - before.end <= tolerance_s:
-            kept[-1] = Stretch(pending=before.pending, start=before.start, end=one.end)
+    for stretch in found:
+        before = kept[-1:]
+        if before and before[0].end is not None and stretch.start - before[0].end <= tolerance_s:
+            kept[-1] = replace(before[0], end=stretch.end)
         else:
-            kept.append(one)
+            kept.append(stretch)
     return kept
 
 
@@ -114,28 +132,35 @@ def _paired(
 
 
 def _judged(live: Stretch | None, oracle: Stretch | None, *, last: float, tolerance_s: float) -> Pair:
-    lone = oracle if live is None else live if oracle is None else None
-    if lone is not None:
-        who = "the run" if live is not None else "the oracle"
-        lasted = lone.lasts_s(last)
-        verdict: Verdict = "either way" if lasted <= tolerance_s + 1e-6 else "different"
-        return Pair(live=live, oracle=oracle, verdict=verdict, reason=f"only {who} saw it fire, for {lasted:g} s")
-    assert live is not None and oracle is not None
-    late = live.start - oracle.start
-    if abs(late) > tolerance_s + 1e-6:
-        return Pair(live=live, oracle=oracle, verdict="different", reason=f"its onset is {_off(late)}")
-    over = (last if live.end is None else live.end) - (last if oracle.end is None else oracle.end)
-    if abs(over) > tolerance_s + 1e-6:
-        return Pair(live=live, oracle=oracle, verdict="different", reason=f"its end is {_off(over)}")
+    if live is None or oracle is None:
+        return _lone(live, oracle, last=last, tolerance_s=tolerance_s)
+    late_s = {"onset": live.start - oracle.start, "end": live.end_by(last) - oracle.end_by(last)}
+    for what, seconds in late_s.items():
+        if seconds > tolerance_s + _SAME_S:
+            reason = f"its {what} is {seconds:g} s later than in production"
+            return Pair(live=live, oracle=oracle, verdict="different", reason=reason)
+        if -seconds > tolerance_s + _SAME_S:
+            reason = f"its {what} is {-seconds:g} s earlier than in production"
+            return Pair(live=live, oracle=oracle, verdict="different", reason=reason)
     return Pair(live=live, oracle=oracle, verdict="same")
 
 
-def _off(seconds: float) -> str:
-    return f"{abs(seconds):g} s {'later' if seconds > 0 else 'earlier'} than in production"
+def _lone(live: Stretch | None, oracle: Stretch | None, *, last: float, tolerance_s: float) -> Pair:
+    """Return the pair of a stretch that one side alone saw."""
+    pair = Pair(live=live, oracle=oracle, verdict="same")
+    for who, stretch in (("the run", live), ("the oracle", oracle)):
+        if stretch is not None:
+            lasted_s = stretch.end_by(last) - stretch.start
+            pair = replace(pair, verdict="different", reason=f"only {who} saw it fire, for {lasted_s:g} s")
+            if lasted_s <= tolerance_s + _SAME_S:
+                return replace(pair, verdict="either way")
+    return pair
 
 
 def without_start(states: np.ndarray, unshown: int) -> np.ndarray:
     """Return states in which the first `unshown` evaluations, which Prometheus does not show, are as the next one."""
-    kept = states.copy()
-    kept[:unshown] = states[unshown] if len(states) > unshown else NONE
-    return kept
+    shown = states.copy()
+    shown[:unshown] = NONE
+    if len(states) > unshown:
+        shown[:unshown] = states[unshown]
+    return shown

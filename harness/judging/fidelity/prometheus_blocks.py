@@ -7,7 +7,6 @@ its last sample is not seen any more.
 
 from __future__ import annotations
 
-import json
 import socket
 import subprocess
 import tempfile
@@ -16,16 +15,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import requests
 
-from tocsin.harness.core.clock import format_duration, parse_duration
+from tocsin.harness.core.clock import format_duration
 from tocsin.harness.core.errors import EvidenceError
 from tocsin.harness.judging.fidelity.promtool_oracle import FIRING, NONE, PENDING, Labels
-from tocsin.harness.judging.fidelity.rule_groups import Group
-from tocsin.harness.judging.fidelity.stretched_samples import Stretched
+from tocsin.harness.judging.fidelity.rule_groups import Group, Rule, labels_of, waits_s
+from tocsin.harness.judging.fidelity.stretched_samples import Stretched, selector
 
 BASE_S = 1_600_000_000 // 86_400 * 86_400
 """Epoch seconds that stand for production time 0: a midnight long past, so that no block lies in the future."""
@@ -47,8 +45,8 @@ class Blocks:
         self, group: Group, alert: str, series: Sequence[Stretched], evaluations: int
     ) -> Mapping[Labels, np.ndarray]:
         """Return the states of one alert at every evaluation; EvidenceError if Prometheus cannot tell."""
-        rules = [one for one in group.rules if one.get("alert") == alert]
-        if any("{{" in str(value) for one in rules for value in (one.get("labels") or {}).values()):
+        rules = group.rules_of(alert)
+        if any("{{" in value for rule in rules for value in labels_of(rule).values()):
             raise EvidenceError(
                 f"{alert} is over promtool's cap, and only promtool fills in the template of its label."
             )
@@ -57,8 +55,11 @@ class Blocks:
             self._fill(Path(work), series)
             with self._server(Path(work)) as url:
                 for rule in rules:
-                    truths = _asked(url, str(rule["expr"]), group.interval_s, evaluations, self.within_s)
-                    tracks |= {_named(rule, labels): _states(rule, true, group) for labels, true in truths.items()}
+                    hold_s, keep_s = waits_s(rule)
+                    for labels, true in _truths(url, rule, group.interval_s, evaluations, self.within_s).items():
+                        own = {**dict(labels), **labels_of(rule), "alertname": alert}
+                        track = states(true, hold_s / group.interval_s, keep_s / group.interval_s)
+                        tracks[frozenset(own.items())] = track
         return tracks
 
     def _fill(self, work: Path, series: Sequence[Stretched]) -> None:
@@ -99,8 +100,7 @@ class Blocks:
 
 def _openmetrics(series: Sequence[Stretched]) -> Iterator[str]:
     for one in sorted(series, key=lambda each: each.labels["__name__"]):
-        inner = ",".join(f"{key}={json.dumps(value)}" for key, value in one.labels.items() if key != "__name__")
-        name = f"{one.labels['__name__']}{{{inner}}}"
+        name = selector(one.labels)
         times = np.round(one.t * 1000).astype(np.int64)
         for at, value in zip(times.tolist(), (one.v + BASE_S * one.moment).tolist(), strict=True):
             yield f"{name} {value!r} {BASE_S + at // 1000}.{at % 1000:03d}\n"
@@ -121,35 +121,24 @@ def _await(process: subprocess.Popen[bytes], url: str, log: Path, within_s: floa
         except requests.ConnectionError:
             pass
         time.sleep(0.05)
-    said = " ".join(log.read_text(encoding="utf-8", errors="replace").split())[-300:]
-    raise EvidenceError(f"Prometheus was not ready on the blocks within {within_s:g} s: {said or 'it said nothing'}")
+    output = " ".join(log.read_text(encoding="utf-8", errors="replace").split())[-300:] or "it said nothing"
+    raise EvidenceError(f"Prometheus was not ready on the blocks within {within_s:g} s: {output}")
 
 
-def _asked(url: str, expr: str, step_s: float, evaluations: int, within_s: float) -> dict[Labels, np.ndarray]:
-    """Return per label set of the expression whether it was true at each evaluation."""
-    found: dict[Labels, np.ndarray] = {}
+def _truths(url: str, rule: Rule, step_s: float, evaluations: int, within_s: float) -> dict[Labels, np.ndarray]:
+    """Return per label set of the rule's expression whether it was true at each evaluation."""
+    truths: dict[Labels, np.ndarray] = {}
     for first in range(0, evaluations, _POINTS):
         last = min(first + _POINTS, evaluations) - 1
-        span = {"start": BASE_S + first * step_s, "end": BASE_S + last * step_s, "step": step_s}
-        answer = requests.post(f"{url}/api/v1/query_range", data={"query": expr, **span}, timeout=within_s).json()
+        query = {"query": rule["expr"], "start": BASE_S + first * step_s, "end": BASE_S + last * step_s, "step": step_s}
+        answer = requests.post(f"{url}/api/v1/query_range", data=query, timeout=within_s).json()
         if answer.get("status") != "success":
-            raise EvidenceError(f"Prometheus did not answer {expr!r}: {answer.get('error', 'no reason given')}")
-        for one in answer["data"]["result"]:
-            labels = frozenset((key, value) for key, value in one["metric"].items() if key != "__name__")
-            true = found.setdefault(labels, np.zeros(evaluations, dtype=bool))
-            true[[round((float(at) - BASE_S) / step_s) for at, _ in one["values"]]] = True
-    return found
-
-
-def _named(rule: Mapping[str, Any], labels: Labels) -> Labels:
-    """Return an alert's labels: those of the value, the rule's plain ones, and its name."""
-    own = {str(key): str(value) for key, value in (rule.get("labels") or {}).items()}
-    return frozenset({**dict(labels), **own, "alertname": str(rule["alert"])}.items())
-
-
-def _states(rule: Mapping[str, Any], true: np.ndarray, group: Group) -> np.ndarray:
-    waits = [parse_duration(str(rule.get(key, "0s"))) / group.interval_s for key in ("for", "keep_firing_for")]
-    return states(true, waits[0], waits[1])
+            raise EvidenceError(f"Prometheus did not answer {rule['expr']!r}: {answer.get('error', 'no reason given')}")
+        for result in answer["data"]["result"]:
+            labels = frozenset((key, value) for key, value in result["metric"].items() if key != "__name__")
+            true = truths.setdefault(labels, np.zeros(evaluations, dtype=bool))
+            true[[round((float(at) - BASE_S) / step_s) for at, _ in result["values"]]] = True
+    return truths
 
 
 def states(true: np.ndarray, hold: float, keep: float = 0.0) -> np.ndarray:
@@ -159,18 +148,26 @@ def states(true: np.ndarray, hold: float, keep: float = 0.0) -> np.ndarray:
     fires once its expression has been true for as long as `hold`; one that fires is kept until the expression has been
     false for as long as `keep`.
     """
-    found = np.full(len(true), NONE, dtype=np.int8)
+    track = np.full(len(true), NONE, dtype=np.int8)
     since = kept = -1
     for at, now in enumerate(true.tolist()):
         if now:
-            since = at if since < 0 else since
-            kept = -1
-        elif since >= 0 and keep and found[at - 1] == FIRING:
-            kept = at if kept < 0 else kept
+            since, kept = _first(since, at), -1
+        elif since >= 0 and keep and track[at - 1] == FIRING:
+            kept = _first(kept, at)
             if at - kept >= keep - 1e-9:
                 since = kept = -1
         else:
             since = kept = -1
-        if since >= 0:
-            found[at] = FIRING if at - since >= hold - 1e-9 or kept >= 0 else PENDING
-    return found
+        if since >= 0 and (kept >= 0 or at - since >= hold - 1e-9):
+            track[at] = FIRING
+        elif since >= 0:
+            track[at] = PENDING
+    return track
+
+
+def _first(since: int, at: int) -> int:
+    """Return since when something lasts: since before, or from now on if it did not (-1)."""
+    if since < 0:
+        return at
+    return since

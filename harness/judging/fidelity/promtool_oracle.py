@@ -12,19 +12,19 @@ import subprocess
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from tocsin.harness.core.clock import format_duration, parse_duration
 from tocsin.harness.core.errors import EvidenceError
 from tocsin.harness.judging.fidelity.rule_groups import Group
-from tocsin.harness.judging.fidelity.stretched_samples import Stretched, notation
+from tocsin.harness.judging.fidelity.stretched_samples import Stretched, notation, selector
 
 NONE, PENDING, FIRING = 0, 1, 2
 Labels = frozenset[tuple[str, str]]
 """All labels of an alert, `alertname` included, without its state."""
-_STATES = {"pending": PENDING, "firing": FIRING}
+STATES = {"pending": PENDING, "firing": FIRING}
+"""What ALERTS calls them."""
 _WRONG = [{"labels": 'deliberately{wrong="yes"}', "value": 1}]
 _SAMPLE = re.compile(r'\{((?:[^"{}]|"(?:\\.|[^"\\])*")*)\} [-+0-9.EeINFanf]+')
 _LABEL = re.compile(r'(\w+)="((?:\\.|[^"\\])*)"')
@@ -33,7 +33,7 @@ _TOO_MANY = re.compile(r"rule: (\S+), time: .*too many samples")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
+class OracleAnswer:
     """What promtool says of one group: a state per evaluation for every alert it saw, and the rules over its cap."""
 
     tracks: Mapping[Labels, np.ndarray]
@@ -48,7 +48,7 @@ class Promtool:
     work: Path
     within_s: float = 300.0
 
-    def ask(self, group: Group, needed: Sequence[Group], series: Sequence[Stretched], evaluations: int) -> Told:
+    def ask(self, group: Group, needed: Sequence[Group], series: Sequence[Stretched], evaluations: int) -> OracleAnswer:
         """Return the states of the group's alerts at `evaluations` evaluations; EvidenceError if it cannot tell.
 
         Rules that need more samples than promtool allows are left out and named.
@@ -58,7 +58,7 @@ class Promtool:
             output = self._run(group, needed, series, evaluations, over)
             more = frozenset(_TOO_MANY.findall(output)) - over
             if not more:
-                return Told(tracks=_tracks(output, group, evaluations), over_cap=over)
+                return OracleAnswer(tracks=_tracks(output, group, evaluations), over_cap=over)
             over |= more
         raise EvidenceError(f"promtool refused every rule of {group.name}: {' '.join(output.split())[:300]}")
 
@@ -81,7 +81,7 @@ class Promtool:
         return done.stdout + done.stderr
 
 
-def _content(group: Group, without: Collection[str]) -> dict[str, Any]:
+def _content(group: Group, without: Collection[str]) -> dict[str, object]:
     """Return a group for promtool: annotations are left out, they decide nothing and may name what is not here."""
     kept = [rule for rule in group.rules if str(rule.get("alert") or rule.get("record")) not in without]
     plain = [{key: value for key, value in rule.items() if key != "annotations"} for rule in kept]
@@ -90,9 +90,9 @@ def _content(group: Group, without: Collection[str]) -> dict[str, Any]:
 
 def _test(
     group: Group, needed: Sequence[Group], series: Sequence[Stretched], evaluations: int, step_s: float = 1.0
-) -> dict[str, Any]:
+) -> dict[str, object]:
     times = [format_duration(at * group.interval_s) for at in range(evaluations)]
-    written = [{"series": _named(one.labels), "values": notation(one, step_s)} for one in series]
+    written = [{"series": selector(one.labels), "values": notation(one, step_s)} for one in series]
     return {
         "rule_files": ["rules.json"],
         "evaluation_interval": format_duration(group.interval_s),
@@ -107,11 +107,6 @@ def _test(
     }
 
 
-def _named(labels: Mapping[str, str]) -> str:
-    inner = ",".join(f"{key}={json.dumps(value)}" for key, value in labels.items() if key != "__name__")
-    return f"{labels['__name__']}{{{inner}}}"
-
-
 def _tracks(output: str, group: Group, evaluations: int) -> dict[Labels, np.ndarray]:
     answers = {round(parse_duration(time) / group.interval_s): got for time, got in _GOT.findall(output)}
     if answers.keys() != set(range(evaluations)):
@@ -121,7 +116,7 @@ def _tracks(output: str, group: Group, evaluations: int) -> dict[Labels, np.ndar
     for at, got in answers.items():
         for inner in _SAMPLE.findall(got):
             labels = {key: json.loads(f'"{value}"') for key, value in _LABEL.findall(inner)}
-            state = _STATES.get(labels.pop("alertstate", ""), NONE)
+            state = STATES.get(labels.pop("alertstate", ""), NONE)
             labels.pop("__name__", None)
             if labels.get("alertname") in group.alerts:
                 track = tracks.setdefault(frozenset(labels.items()), np.zeros(evaluations, dtype=np.int8))

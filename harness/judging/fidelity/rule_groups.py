@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from tocsin.harness.core.clock import parse_duration
 from tocsin.harness.core.errors import EvidenceError
+from tocsin.harness.core.plain_values import mappings, texts
 from tocsin.harness.evidence.evidence import Evidence
 from tocsin.harness.evidence.original_rules import ORIGINAL, rule_files
 from tocsin.harness.monitoring.promql.expression import NotPromql, parse, selectors
 
 EVERYTHING = "*"
 """What an expression reads that selects series by something else than a metric's name."""
+
+
+Rule = Mapping[str, object]
+"""A rule as its file has it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,12 +27,16 @@ class Group:
     name: str
     file: str
     interval_s: float
-    content: Mapping[str, Any]
+    content: Mapping[str, object]
 
     @property
-    def rules(self) -> list[Mapping[str, Any]]:
+    def rules(self) -> list[Rule]:
         """Its rules in order."""
-        return list(self.content.get("rules") or ())
+        return mappings(self.content.get("rules"))
+
+    def rules_of(self, alert: str) -> list[Rule]:
+        """Return the rules of one alert."""
+        return [rule for rule in self.rules if rule.get("alert") == alert]
 
     @property
     def alerts(self) -> tuple[str, ...]:
@@ -38,13 +46,15 @@ class Group:
     @property
     def records(self) -> frozenset[str]:
         """The metrics it writes, `ALERTS` included if it has an alert."""
-        own = {str(rule["record"]) for rule in self.rules if "record" in rule}
-        return frozenset(own | ({"ALERTS", "ALERTS_FOR_STATE"} if self.alerts else set()))
+        recorded = {str(rule["record"]) for rule in self.rules if "record" in rule}
+        if self.alerts:
+            recorded |= {"ALERTS", "ALERTS_FOR_STATE"}
+        return frozenset(recorded)
 
     @property
     def reads(self) -> frozenset[str]:
         """The metrics its expressions name."""
-        return frozenset().union(*(names_in(str(rule["expr"])) for rule in self.rules))
+        return frozenset().union(*map(reads, self.rules))
 
 
 def original_groups(evidence: Evidence) -> tuple[Group, ...]:
@@ -59,37 +69,50 @@ def original_groups(evidence: Evidence) -> tuple[Group, ...]:
             hint="Play the drill again: runs made by this version keep them.",
         )
     unloaded = {str(rule.get("file")) for rule in evidence.run["alerts"] if not rule.get("loaded", True)}
-    every_s = float(evidence.run["evaluation_interval_s"])
-    found = [
-        _group(content, path.name, every_s)
-        for path, contents in rule_files(evidence.folder)
-        if path.name not in unloaded
-        for content in contents
-    ]
-    if not found:
+    groups = []
+    for path, contents in rule_files(evidence.folder):
+        if path.name not in unloaded:
+            for content in contents:
+                interval_s = float(evidence.run["evaluation_interval_s"])
+                if content.get("interval"):
+                    interval_s = parse_duration(str(content["interval"]))
+                name = str(content["name"])
+                groups.append(Group(name=name, file=path.name, interval_s=interval_s, content=content))
+    if not groups:
         raise EvidenceError(f"{folder} holds no rule group.", hint="Play the drill again.")
-    return tuple(found)
-
-
-def _group(content: Mapping[str, Any], file: str, every_s: float) -> Group:
-    interval = content.get("interval")
-    interval_s = parse_duration(str(interval)) if interval else every_s
-    return Group(name=str(content["name"]), file=file, interval_s=interval_s, content=content)
+    return tuple(groups)
 
 
 def needed_by(group: Group, groups: Sequence[Group]) -> tuple[Group, ...]:
     """Return the groups whose recordings this one reads, theirs first, itself last."""
-    found: list[Group] = []
+    needed: list[Group] = []
 
-    def visit(one: Group, above: tuple[Group, ...]) -> None:
+    def visit(reader: Group, above: tuple[Group, ...]) -> None:
         for other in groups:
-            reads = one.reads & other.records or (EVERYTHING in one.reads and other.records)
-            if reads and other is not one and other not in (*found, *above):
-                visit(other, (*above, one))
-        found.append(one)
+            recorded = other.records
+            if recorded and EVERYTHING not in reader.reads:
+                recorded = reader.reads & recorded
+            if recorded and other is not reader and other not in (*needed, *above):
+                visit(other, (*above, reader))
+        needed.append(reader)
 
     visit(group, ())
-    return tuple(found)
+    return tuple(needed)
+
+
+def labels_of(rule: Rule) -> dict[str, str]:
+    """Return the labels that a rule adds, templates unfilled."""
+    return texts(rule.get("labels"))
+
+
+def waits_s(rule: Rule) -> tuple[float, float]:
+    """Return a rule's `for` and `keep_firing_for`, production seconds."""
+    return parse_duration(str(rule.get("for", "0s"))), parse_duration(str(rule.get("keep_firing_for", "0s")))
+
+
+def reads(rule: Rule) -> frozenset[str]:
+    """Return the metric names that a rule reads."""
+    return names_in(str(rule["expr"]))
 
 
 def names_in(expr: str) -> frozenset[str]:

@@ -8,18 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tocsin.harness.evidence.check_bounds import fault_interval
 from tocsin.harness.evidence.evidence import Evidence
 from tocsin.harness.evidence.interval import Interval
+from tocsin.harness.judging.fidelity.comparison import Row
 from tocsin.harness.judging.fidelity.exemptions import memory_s
-from tocsin.harness.judging.fidelity.rule_groups import Group, names_in
-
-if TYPE_CHECKING:
-    from tocsin.harness.judging.fidelity.assessment import Row
+from tocsin.harness.judging.fidelity.rule_groups import Group, reads
 
 PRODUCTION_TIMEOUT_S = 10.0
 """Prometheus's default."""
@@ -31,12 +28,12 @@ def doubts(evidence: Evidence, group: Group, rows: Sequence[Row]) -> list[str]:
     """Return a sentence for every alert that fired on scrapes for which production has more time."""
     found = []
     for row in rows:
-        if row.pair.live is None:
-            continue
-        times = (row.pair.live.start, math.inf if row.pair.live.end is None else row.pair.live.end)
-        span = (row.origin + times[0] / evidence.speed, row.origin + times[1] / evidence.speed)
-        if why := doubtful(evidence, group, row.alert, row.labels, span):
-            found.append(f"{row.alert}: {why}.")
+        live = row.pair.live
+        if live is not None:
+            span = (row.origin + live.start / evidence.speed, row.origin + live.end_by(math.inf) / evidence.speed)
+            reason = doubtful(evidence, group, row.alert, row.labels, span)
+            if reason:
+                found.append(f"{row.alert}: {reason}.")
     return list(dict.fromkeys(found))
 
 
@@ -74,18 +71,15 @@ def doubtful(
     evidence: Evidence, group: Group, alert: str, labels: Mapping[str, str], span: tuple[float, float]
 ) -> str | None:
     """Return why nobody can tell whether production would have seen an alert that fired in `span` (epoch seconds)."""
-    rules = [rule for rule in group.rules if rule.get("alert") == alert and "up" in names_in(str(rule["expr"]))]
-    reach_s = max(map(memory_s, rules), default=0.0) + float(evidence.run["scrape_interval_s"])
-    for target, times in given_up(evidence) if rules else ():
-        if any(target.get(key, value) != value for key, value in labels.items()):
-            continue
-        count = int(((times >= span[0] - reach_s / evidence.speed) & (times <= span[1])).sum())
-        if count:
-            had_s = float(evidence.run["scrape_interval_s"]) / evidence.speed
-            named = " ".join(_who(target))
-            return f"{count} scrapes of {named} were given up after {had_s:g} s, for which production has more time"
+    rules = [rule for rule in group.rules_of(alert) if "up" in reads(rule)]
+    if not rules:
+        return None
+    scrape_s = float(evidence.run["scrape_interval_s"])
+    since = span[0] - (max(map(memory_s, rules)) + scrape_s) / evidence.speed
+    for target, times in given_up(evidence):
+        count = np.count_nonzero((times >= since) & (times <= span[1]))
+        if count and all(target.get(key, value) == value for key, value in labels.items()):
+            name = " ".join(target[key] for key in ("job", "instance") if key in target)
+            had_s = scrape_s / evidence.speed
+            return f"{count} scrapes of {name} were given up after {had_s:g} s, for which production has more time"
     return None
-
-
-def _who(target: Mapping[str, str]) -> Sequence[str]:
-    return [target[key] for key in ("job", "instance") if key in target]

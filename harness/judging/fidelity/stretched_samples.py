@@ -15,6 +15,7 @@ target, failed ones included (`up`), that no longer held a series.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
@@ -52,30 +53,34 @@ def kind_of(name: str, values: np.ndarray, names: Container[str], scales: Scales
         return "age"
     if name in scales.events:
         return "gauge"  # what the drill does happens as often as in production
-    finite = values[np.isfinite(values) & (values != 0)]
     if scales.of(name).moment or name.endswith("_time_seconds"):
-        return "moment" if len(finite) and finite.min() > _EARLIEST_EPOCH else "gauge"
+        finite = values[np.isfinite(values) & (values != 0)]
+        if len(finite) and finite.min() > _EARLIEST_EPOCH:
+            return "moment"
+        return "gauge"
     for end in ("_count", "_sum", "_bucket"):
         stem = name.removesuffix(end)
         if stem != name and sum(f"{stem}{other}" in names for other in ("_count", "_sum", "_bucket")) > 1:
             return "counter"
-    return "counter" if name.endswith("_total") else "age" if scales.of(name).power == -1 else "gauge"
+    if name.endswith("_total"):
+        return "counter"
+    if scales.of(name).power == -1:
+        return "age"
+    return "gauge"
 
 
 def stretched(
-    metrics: Metrics, names: Iterable[str], *, origin: float, speed: float, scales: Scales | None = None
+    metrics: Metrics, names: Iterable[str], *, origin: float, speed: float, scales: Scales
 ) -> list[Stretched]:
     """Return every series of these metrics in production time from `origin` (epoch seconds) on, in order of names."""
     known = frozenset(metrics.names())
-    declared = scales or Scales()
-    scrapes = {_target(one.labels): one.t for one in metrics.select("up")}
-    return [
-        stretch(
-            one, kind_of(name, one.v, known, declared), scrapes.get(_target(one.labels)), origin=origin, speed=speed
-        )
-        for name in sorted(set(names))
-        for one in metrics.select(name)
-    ]
+    scrapes = {_target(up.labels): up.t for up in metrics.select("up")}
+    every = []
+    for name in sorted(set(names)):
+        for series in metrics.select(name):
+            kind = kind_of(name, series.v, known, scales)
+            every.append(stretch(series, kind, scrapes.get(_target(series.labels)), origin=origin, speed=speed))
+    return every
 
 
 def stretch(series: Series, kind: Kind, scrapes: np.ndarray | None, *, origin: float, speed: float) -> Stretched:
@@ -83,11 +88,13 @@ def stretch(series: Series, kind: Kind, scrapes: np.ndarray | None, *, origin: f
 
     What was recorded before the origin is brought to it: the last of those samples is seen there.
     """
-    v = series.v * speed if kind in ("counter", "age") else series.v
+    t, v, stale = (series.t - origin) * speed, series.v, np.empty(0)
+    if kind in ("counter", "age"):
+        v = series.v * speed
     if kind == "moment":
         v = np.where(series.v > _EARLIEST_EPOCH, (series.v - origin) * speed, series.v)
-    t = (series.t - origin) * speed
-    stale = (ended(series.t, scrapes) - origin) * speed if scrapes is not None else np.empty(0)
+    if scrapes is not None:
+        stale = (ended(series.t, scrapes) - origin) * speed
     first = max(int(np.searchsorted(t, 0.0, side="right")) - 1, 0)
     return Stretched(
         labels=series.labels,
@@ -110,6 +117,12 @@ def ended(t: np.ndarray, scrapes: np.ndarray) -> np.ndarray:
     return scrapes[gone]
 
 
+def selector(labels: Mapping[str, str]) -> str:
+    """Return the name of a series as Prometheus writes it: `up{job="model"}`."""
+    inner = ",".join(f"{key}={json.dumps(value)}" for key, value in labels.items() if key != "__name__")
+    return f"{labels['__name__']}{{{inner}}}"
+
+
 def notation(series: Stretched, step_s: float = 1.0) -> str:
     """Return the values as promtool writes them, one place each `step_s` from 0: `5 _x14 7 _x14 stale`.
 
@@ -120,7 +133,8 @@ def notation(series: Stretched, step_s: float = 1.0) -> str:
     values |= dict(zip(places, map(_number, series.v.tolist()), strict=True))
     words, before = [], -1
     for place in sorted(values):
-        words += [f"_x{place - before - 1}"] if place > before + 1 else []
+        if place > before + 1:
+            words.append(f"_x{place - before - 1}")
         words.append(values[place])
         before = place
     return " ".join(words)
@@ -134,9 +148,7 @@ def _places(t: np.ndarray, step_s: float) -> list[int]:
 def _number(value: float) -> str:
     if math.isnan(value):
         return "NaN"
-    if math.isinf(value):
-        return "Inf" if value > 0 else "-Inf"
-    return repr(value)
+    return {math.inf: "Inf", -math.inf: "-Inf"}.get(value, repr(value))
 
 
 def _target(labels: Mapping[str, str]) -> tuple[str | None, str | None]:
