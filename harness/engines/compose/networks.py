@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tocsin.harness.engines.compose.container import Container, docker_errors
+from tocsin.harness.engines.compose.container import Container
+from tocsin.harness.engines.compose.docker_api import docker_errors
 
 
 def networks_of(container: Container) -> dict[str, list[str]]:

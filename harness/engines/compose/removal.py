@@ -24,7 +24,7 @@ from tocsin.harness.engines.kernel.run_processes import kill_run
 
 LABEL = "tocsin.run_id"
 PROJECT_LABEL = "com.docker.compose.project"
-_SERVICE_LABEL = "com.docker.compose.service"
+SERVICE_LABEL = "com.docker.compose.service"
 _CALL_S = 10.0
 _AGAIN_S = 0.1
 _LOG_S = 3.0
@@ -115,7 +115,7 @@ def _name(row: DockerResource) -> str:
 
 
 def _service(row: DockerResource) -> str:
-    return (row.get("Labels") or {}).get(_SERVICE_LABEL) or _name(row)
+    return (row.get("Labels") or {}).get(SERVICE_LABEL) or _name(row)
 
 
 def _at_once(calls: list[Callable[[], object]]) -> None:
