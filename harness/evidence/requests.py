@@ -58,7 +58,7 @@ _BLOCK_BYTES = 4096 * _ROW_BYTES
 class RequestBuffer:
     """Packs rows into one block of memory and hands them on at each flush; holds no Python object per request.
 
-    `add`, `append` and `flush` are safe between threads. `listeners` are called with the rows of each flush.
+    `append` and `flush` are safe between threads, `pack` is not. `listeners` are called with the rows of each flush.
     A subclass says where rows go: `_write` must neither block for long nor wait for another greenlet.
     """
 
@@ -87,36 +87,19 @@ class RequestBuffer:
         if self._used == _BLOCK_BYTES:
             self._hand_on()
 
-    def add(
-        self,
-        *,
-        id: str,
-        kind: int,
-        outcome: int,
-        status: int,
-        worker: int,
-        intended: float,
-        sent: float,
-        first_byte: float,
-        done: float,
-    ) -> None:
-        """Keep one request; fields as in RECORD."""
-        with self._lock:
-            self.pack(id.encode(), kind, outcome, status, worker, intended, sent, first_byte, done)
-
     def append(self, rows: np.ndarray) -> None:
-        """Keep many requests, an array of RECORD."""
+        """Keep requests, an array of RECORD, and hand them on at once."""
         with self._lock:
             self._hand_on()
             self._give(rows)
 
     def flush(self) -> None:
-        """Hand on what waits, so that a reader or a crash finds it."""
+        """Hand on the rows in memory, so that a reader finds them, also after a crash."""
         with self._lock:
             self._hand_on()
 
     def close(self) -> None:
-        """Flush and close; later rows are refused by nobody and kept by none."""
+        """Flush and close; later rows are dropped without an error."""
         with self._lock:
             self._hand_on()
             self._close()

@@ -22,7 +22,7 @@ import numpy as np
 
 from tocsin.harness.core.clock import RunClock
 from tocsin.harness.core.errors import BROKEN, StackError
-from tocsin.harness.evidence.requests import KINDS, UNKNOWN, RequestWriter
+from tocsin.harness.evidence.requests import KINDS, RECORD, UNKNOWN, RequestWriter
 from tocsin.harness.traffic.clients.keepalive import Exchange, KeepAlive
 from tocsin.harness.traffic.clients.response_reader import BodyReader
 from tocsin.harness.traffic.events import both_clocks, emit
@@ -139,18 +139,8 @@ class CanarySender:
 
     def _record(self, request_id: str, intended: float, exchange: Exchange) -> None:
         outcome, status, sent, first_byte, done = exchange
-        self._writer.add(
-            id=request_id,
-            kind=_KIND,
-            outcome=outcome,
-            status=status,
-            worker=_WORKER,
-            intended=intended,
-            sent=sent,
-            first_byte=first_byte,
-            done=done,
-        )
-        self._writer.flush()
+        row = (request_id.encode(), _KIND, outcome, status, _WORKER, intended, sent, first_byte, done)
+        self._writer.append(np.array([row], RECORD))
         with self._lock:
             self.sent += 1
 

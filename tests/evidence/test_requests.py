@@ -12,7 +12,7 @@ from tocsin.harness.evidence.requests import ANSWERED, DROPPED, KINDS, OUTCOMES,
 
 def add(writer, seq, intended, worker=1, **more):
     row = {"kind": 0, "outcome": ANSWERED, "status": 200, "sent": intended, "first_byte": intended, "done": intended}
-    writer.add(id=f"drill-{worker}-{seq}", worker=worker, intended=intended, **{**row, **more})
+    writer.pack(id=f"drill-{worker}-{seq}".encode(), worker=worker, intended=intended, **{**row, **more})
 
 
 def write(folder, count, worker=1, first=0):
@@ -68,7 +68,7 @@ def test_flushed_rows_survive_a_kill_and_others_are_absent(tmp_path):
         f"writer = RequestWriter(pathlib.Path({str(tmp_path / '1.npy')!r}))\n"
         "more = dict(kind=0, outcome=0, status=200, worker=1, sent=1.0, first_byte=1.0, done=1.0)\n"
         "for seq in range(30):\n"
-        "    writer.add(id=f'a-1-{seq}', intended=float(seq), **more)\n"
+        "    writer.pack(id=b'a-1-%d' % seq, intended=float(seq), **more)\n"
         "    if seq % 10 == 9 and seq < 25: writer.flush()\n"
         "os.kill(os.getpid(), 9)\n"
     )
