@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -50,7 +49,7 @@ def doctor(
         moves = _programs(chosen, table)
         notes = [f"The cache of programs is {cache_folder()}."]
         ready = f"Everything that stack {chosen.name} needs is here."
-    moves += _resources(_needed(chosen, runs), table)
+    moves += _resources(chosen, runs, table)
     show(table, "", *notes, *(moves or [ready]))
     return UNKNOWN if moves else PASS
 
@@ -93,53 +92,22 @@ def _images(stack: Stack, variant: str | None, pull: bool, table: Table) -> tupl
     return list(examined.moves), notes
 
 
-@dataclass(frozen=True, kw_only=True)
-class Resource:
-    """What is there of a resource, what a drill needs, both in MiB, and the next move if there is too little."""
+def _resources(stack: Stack, runs: Path, table: Table) -> list[str]:
+    """Add a row for memory and for each disk; return what to do about those of which there is too little."""
+    from rich.text import Text
 
-    name: str
-    there_mib: int
-    needed_mib: int
-    move: str
-
-    @property
-    def enough(self) -> bool:
-        """Whether there is enough of it."""
-        return self.there_mib >= self.needed_mib
-
-
-def _needed(stack: Stack, runs: Path) -> list[Resource]:
     from tocsin.harness.cli.engine_registry import memory_mib_of
     from tocsin.harness.provisioning.programs import disk_free_mib, memory_mib
 
-    memory = Resource(
-        name="memory",
-        there_mib=memory_mib(),
-        needed_mib=memory_mib_of(stack),
-        move="Close other programs, or use a larger machine.",
-    )
-    places = {runs.absolute(): "--runs", Path(tempfile.gettempdir()): "TMPDIR"}
-    disks = [
-        Resource(
-            name=f"disk, {place}",
-            there_mib=disk_free_mib(place),
-            needed_mib=RUN_MIB,
-            move=f"Free some space in {place}, or set {setting}.",
-        )
-        for place, setting in places.items()
-    ]
-    return [memory, *disks]
-
-
-def _resources(resources: Iterable[Resource], table: Table) -> list[str]:
-    """Add a row for each resource; return what to do about those of which there is too little."""
-    from rich.text import Text
-
+    resources = [("memory", memory_mib(), memory_mib_of(stack), "Close other programs, or use a larger machine.")]
+    for place, setting in {runs.absolute(): "--runs", Path(tempfile.gettempdir()): "TMPDIR"}.items():
+        move = f"Free some space in {place}, or set {setting}."
+        resources.append((f"disk, {place}", disk_free_mib(place), RUN_MIB, move))
     moves = []
-    for resource in resources:
-        style = "" if resource.enough else "bold red"
-        there = Text(f"{resource.there_mib} MiB", style=style)
-        table.add_row(resource.name, there, "", f"needs about {resource.needed_mib} MiB")
-        if not resource.enough:
-            moves.append(f"Too little: {resource.name}. {resource.move}")
+    for name, there_mib, needed_mib, move in resources:
+        there = Text(f"{there_mib} MiB")
+        if there_mib < needed_mib:
+            there.stylize("bold red")
+            moves.append(f"Too little: {name}. {move}")
+        table.add_row(name, there, "", f"needs about {needed_mib} MiB")
     return moves

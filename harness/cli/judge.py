@@ -39,7 +39,7 @@ def judge(
     summaries: list[Summary] = []
     evidences: list[Evidence] = []
     for folder in run_dirs:
-        evidence = read_evidence(resolved(folder))
+        evidence = read_evidence(folder.resolve())  # of `latest`, the run that it points to
         summaries.append(judged(evidence, only))
         evidences.append(unloaded(evidence))
     if json:
@@ -55,13 +55,6 @@ def judge(
     if junit is not None:
         junit.write_text(junit_xml.document(summaries), encoding="utf-8")
     return worst([summary.code for summary in summaries])
-
-
-def resolved(folder: Path) -> Path:
-    """Return a run directory's own path, so that the link `latest` is told by the run that it points to."""
-    if folder.exists():
-        return folder.resolve()
-    return folder
 
 
 def _together(evidences: Sequence[Evidence], file: Path | None, only: str | None, *, quiet: bool) -> Summary | None:

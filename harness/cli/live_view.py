@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from tocsin.harness.cli.console import say
 from tocsin.harness.core.clock import format_duration
@@ -17,17 +17,6 @@ if TYPE_CHECKING:
     from tocsin.harness.runner.play import Progress
 
 HEARTBEAT_S = 10.0
-
-
-class View(Protocol):
-    """Receives updates from the stages, from any thread, and shows them while entered."""
-
-    def __call__(self, progress: Progress) -> None:
-        """Take in an update; keys left out keep their last value."""
-
-    def __enter__(self) -> View: ...
-
-    def __exit__(self, *error: object) -> None: ...
 
 
 class State:
@@ -168,7 +157,7 @@ class Screen:
         return Panel(body, title=title, title_align="left", padding=(0, 1))
 
 
-def view(name: str, speed: float) -> View:
+def view(name: str, speed: float) -> Screen | Heartbeat:
     """Return the panel if stderr is a terminal, else the heartbeat."""
     state = State(name, speed)
     return Screen(state) if sys.stderr.isatty() else Heartbeat(state)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,9 +11,6 @@ import typer
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-
-Section = tuple[str, list[tuple[str, str]]]
-"""A title, and (name, summary) of each thing below it."""
 
 
 def ls(
@@ -28,80 +25,42 @@ def ls(
     from tocsin.harness.core.errors import PASS
     from tocsin.harness.planning.diagnostics import did_you_mean
 
-    if word is not None and word not in SECTIONS:
-        raise usage_error("WORD", word, f"one of: {', '.join(SECTIONS)}", did_you_mean(word, SECTIONS))
-    words = SECTIONS if word is None else [word]
-    for title, rows in (section for name in words for section in SECTIONS[name]()):
-        show(_table(title, rows))
+    listed = sections()
+    words = list(dict.fromkeys(kind for kind, _, _ in listed))
+    if word is not None and word not in words:
+        raise usage_error("WORD", word, f"one of: {', '.join(words)}", did_you_mean(word, words))
+    for kind, title, rows in listed:
+        if word in (None, kind):
+            show(_table(title, rows))
     return PASS
 
 
-def _scenarios() -> list[Section]:
-    from tocsin.harness.cli.engine_registry import folder_named, scenario_files
-
-    folder = folder_named("scenarios")
-    files = scenario_files(folder) if folder.is_dir() else []
-    return [(f"scenarios ({folder.name}/)", [(path.stem, _summary(path)) for path in files])]
-
-
-def _checks() -> list[Section]:
-    from tocsin.assertions import ALL, SUITE
-
-    return [
-        ("checks", sorted((check.id, check.summary) for check in ALL)),
-        ("checks of a suite.yaml", sorted((check.id, check.summary) for check in SUITE)),
-    ]
-
-
-def _faults() -> list[Section]:
-    from tocsin.harness.faults import by_kind
-
-    return [("faults", sorted((kind, fault.summary) for kind, fault in by_kind().items()))]
-
-
-def _payloads() -> list[Section]:
-    from tocsin.harness.traffic.payloads import CATALOGUE
-
-    return [("payloads", sorted((name, _first_line(model.__doc__)) for name, model in CATALOGUE.items()))]
-
-
-def _arrivals() -> list[Section]:
-    from tocsin.harness.traffic.pacers import ALL
-
-    return [("arrivals", [(pacer.name, pacer.summary) for pacer in ALL])]
-
-
-def _users() -> list[Section]:
+def sections() -> list[tuple[str, str, list[tuple[str, str]]]]:
+    """Return (word, title, (name, summary) of each thing) in the order in which they are shown."""
+    from tocsin.assertions import ALL as CHECKS
+    from tocsin.assertions import SUITE
+    from tocsin.harness import faults
+    from tocsin.harness.cli import engine_registry
     from tocsin.harness.traffic import USERS
+    from tocsin.harness.traffic.pacers import ALL as PACERS
+    from tocsin.harness.traffic.payloads import CATALOGUE as PAYLOADS
 
-    summary = "Tocsin's own client, which sends the payload to the service."
-    own = "A Locust User class of your own, in a file beside the scenario."
-    return [("users", [*((name, summary) for name in USERS), ("FILE.py:CLASS", own)])]
-
-
-def _stacks() -> list[Section]:
-    from tocsin.harness.cli.engine_registry import known_stacks
-
-    return [("stacks", [(folder.name, _summary(folder / "stack.yaml")) for folder in known_stacks()])]
-
-
-def _engines() -> list[Section]:
-    from tocsin.harness.cli.engine_registry import ENGINES
-
-    return [("engines", sorted(ENGINES.items()))]
-
-
-SECTIONS: Mapping[str, Callable[[], list[Section]]] = {
-    "scenarios": _scenarios,
-    "checks": _checks,
-    "faults": _faults,
-    "payloads": _payloads,
-    "arrivals": _arrivals,
-    "users": _users,
-    "stacks": _stacks,
-    "engines": _engines,
-}
-"""Word -> what is listed for it, in the order in which all are shown."""
+    folder = engine_registry.folder_named("scenarios")
+    files = engine_registry.scenario_files(folder) if folder.is_dir() else []
+    users = [(name, "Tocsin's own client, which sends the payload to the service.") for name in USERS]
+    users.append(("FILE.py:CLASS", "A Locust User class of your own, in a file beside the scenario."))
+    stacks = engine_registry.known_stacks()
+    return [
+        ("scenarios", f"scenarios ({folder.name}/)", [(path.stem, _summary(path)) for path in files]),
+        ("checks", "checks", sorted((check.id, check.summary) for check in CHECKS)),
+        ("checks", "checks of a suite.yaml", sorted((check.id, check.summary) for check in SUITE)),
+        ("faults", "faults", [(kind, fault.summary) for kind, fault in faults.by_kind().items()]),
+        ("payloads", "payloads", sorted((name, _first_line(model.__doc__)) for name, model in PAYLOADS.items())),
+        ("arrivals", "arrivals", [(pacer.name, pacer.summary) for pacer in PACERS]),
+        ("users", "users", users),
+        ("stacks", "stacks", [(stack.name, _summary(stack / "stack.yaml")) for stack in stacks]),
+        ("engines", "engines", sorted(engine_registry.ENGINES.items())),
+    ]
 
 
 def _first_line(text: str | None) -> str:

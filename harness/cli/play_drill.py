@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from tocsin.harness.cli.prepare import PlannedDrill, lacking
 from tocsin.harness.cli.sweep import sentences
 from tocsin.harness.core.errors import INTERRUPTED, TERMINATED, NotPlayable, worst
 from tocsin.harness.evidence.evidence import Evidence
+from tocsin.harness.report.junit_xml import Unjudged
 from tocsin.harness.report.summary import Summary, summarise
 
 if TYPE_CHECKING:
@@ -26,17 +28,16 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
+class Settings:
     """What the command line says about playing. `timeout_s` is wall time for one drill, None for no limit."""
 
-    command: tuple[str, ...]
     runs: Path
     engine: Engine
-    programs: Mapping[str, Program]
+    remote: RemoteWorkers
+    programs: Mapping[str, Program] = field(default_factory=dict)
     only: str | None = None
     timeout_s: float | None = None
     keep_going: bool = False
-    remote: RemoteWorkers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,27 +59,32 @@ class Played:
         """Whether a signal came, so that no further drill is started."""
         return self.code in (INTERRUPTED, TERMINATED)
 
+    @property
+    def unjudged(self) -> Unjudged:
+        """What a JUnit file says of a drill without a summary."""
+        return Unjudged(scenario=self.drill.name, sentence=self.sentence, skipped=self.skipped)
 
-def play(drill: PlannedDrill, options: Options) -> Played:
+
+def play(drill: PlannedDrill, settings: Settings) -> Played:
     """Play, judge and report one drill on a fresh stack."""
     from tocsin.harness.core.clock import RunClock
     from tocsin.harness.engines.common.run_folders import make_run
 
     folder: Path | None = None
     try:
-        missing = lacking(drill, options.engine)
+        missing = lacking(drill, settings.engine)
         if missing:
             return _not_playable(drill, missing)
-        run = make_run(drill.name, runs=options.runs, clock=RunClock(drill.timeline.speed), programs=options.programs)
+        run = make_run(drill.name, runs=settings.runs, clock=RunClock(drill.timeline.speed), programs=settings.programs)
         folder = run.folder
         for sentence in sentences(run.swept):
             say(sentence)
         try:
             with under_way(run, drill.timeline.stack.name):
-                evidence = _stages(drill, options, run)
+                evidence = _stages(drill, settings, run)
         finally:
             run.close()
-        summary = judged(evidence, options.only)
+        summary = judged(evidence, settings.only)
         write(summary)
         if summary.ended not in (INTERRUPTED, TERMINATED):
             picture(evidence)
@@ -97,7 +103,7 @@ def _not_playable(drill: PlannedDrill, missing: list[str]) -> Played:
     return Played(drill=drill, code=code, sentence=str(error), skipped=drill.in_suite)
 
 
-def _stages(drill: PlannedDrill, options: Options, run: Run) -> Evidence:
+def _stages(drill: PlannedDrill, settings: Settings, run: Run) -> Evidence:
     from tocsin.harness.core.journal import Journal
     from tocsin.harness.runner.pipeline import run_drill
 
@@ -106,14 +112,14 @@ def _stages(drill: PlannedDrill, options: Options, run: Run) -> Evidence:
         with view(drill.name, drill.timeline.speed) as watch:
             return run_drill(
                 drill.timeline,
-                options.engine,
+                settings.engine,
                 run,
                 journal,
-                command=options.command,
-                keep_going=options.keep_going,
-                timeout_s=options.timeout_s,
+                command=("tocsin", *sys.argv[1:]),
+                keep_going=settings.keep_going,
+                timeout_s=settings.timeout_s,
                 watch=watch,
-                remote=options.remote,
+                remote=settings.remote,
             )
     finally:
         journal.close()

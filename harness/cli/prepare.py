@@ -100,31 +100,22 @@ def _suggest(path: Path) -> str:
 
 
 def refuse(
-    planned: Iterable[PlannedDrill],
-    *,
-    only: str | None,
-    writes: Iterable[Path],
-    owns_stack: bool = True,
-    allow_faults: bool = False,
-    allow_pages: bool = False,
+    planned: Iterable[PlannedDrill], engine: Engine, *, only: str | None, allow_faults: bool, allow_pages: bool
 ) -> None:
-    """Refuse what cannot be played honestly, may not be broken, or cannot be written down; UsageError with all reasons.
+    """Refuse what cannot be played honestly, or may not be broken; UsageError with all reasons.
 
-    `owns_stack`: the engine brings the stack up itself; elsewhere faults need `allow_faults` and stack.yaml's list, a
-    stack that can page somebody needs `allow_pages`, and time cannot be divided.
+    On an external stack faults need `allow_faults` and stack.yaml's list, a stack that can page somebody needs
+    `allow_pages`, and time cannot be divided.
     """
     mistakes = Mistakes()
     for drill in planned:
         for limit in drill.timeline.limits:
             mistakes.add("--speed", f"{drill.timeline.speed:g}", "an honest speed", limit, place=drill.path)
-        if not owns_stack:
+        if not engine.owns_stack:
             _refuse_elsewhere(drill, allow_faults, allow_pages, mistakes)
     checks = sorted({line.check for drill in planned for line in drill.timeline.scenario.expect})
     if only is not None and not any(fnmatchcase(check, only) for check in checks):
         mistakes.add("--only", only, f"a glob that fits one of: {', '.join(checks)}", did_you_mean(only, checks))
-    mistakes.refuse()
-    for folder in writes:
-        _make_folder(folder, mistakes)
     mistakes.refuse()
 
 
@@ -144,18 +135,18 @@ def _refuse_elsewhere(drill: PlannedDrill, allow_faults: bool, allow_pages: bool
         mistakes.add("pages", "no leave", expected, place=drill.path)
 
 
-def _make_folder(folder: Path, mistakes: Mistakes) -> None:
-    """Make a folder to write in; add the mistake of naming one that cannot be."""
-    refusal = ""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        refusal = (error.strerror or "not possible").lower()
-    else:
-        if not os.access(folder, os.W_OK | os.X_OK):
-            refusal = "not writable"
-    if refusal:
-        mistakes.add("folder", refusal, "a folder to write in", place=folder)
+def make_folders(folders: Iterable[Path]) -> None:
+    """Make the folders to write in; UsageError names those that cannot be written."""
+    mistakes = Mistakes()
+    for folder in folders:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            refusal = "" if os.access(folder, os.W_OK | os.X_OK) else "not writable"
+        except OSError as error:
+            refusal = (error.strerror or "not possible").lower()
+        if refusal:
+            mistakes.add("folder", refusal, "a folder to write in", place=folder)
+    mistakes.refuse()
 
 
 def lacking(drill: PlannedDrill, engine: Engine) -> list[str]:

@@ -2,54 +2,39 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tocsin.harness.cli.options import (
-    AllowFaults,
-    AllowPages,
-    Bind,
-    EngineName,
-    JUnit,
-    KeepGoing,
-    Only,
-    RemoteWorkerCount,
-    Runs,
-    Scenarios,
-    Seed,
-    Speed,
-    StackName,
-    Timeout,
-    Workers,
-)
+from tocsin.harness.cli import options
 
 if TYPE_CHECKING:
-    from tocsin.harness.cli.play_drill import Options, Played
+    from tocsin.harness.cli.play_drill import Played, Settings
     from tocsin.harness.cli.prepare import PlannedDrill
     from tocsin.harness.engines.contract import Engine
     from tocsin.harness.judging.check import Answer
     from tocsin.harness.judging.suite import Suite
+    from tocsin.harness.report.junit_xml import Unjudged
     from tocsin.harness.report.summary import Summary
 
 
 def run(
-    scenarios: Scenarios,
-    stack: StackName = None,
-    engine: EngineName = "local",
-    speed: Speed = 1.0,
-    seed: Seed = None,
-    runs: Runs = Path("runs"),
-    only: Only = None,
-    timeout: Timeout = None,
-    junit: JUnit = None,
-    allow_faults: AllowFaults = False,
-    allow_pages: AllowPages = False,
-    keep_going: KeepGoing = False,
-    workers: Workers = None,
-    remote_workers: RemoteWorkerCount = 0,
-    bind: Bind = "127.0.0.1",
+    scenarios: options.Scenarios,
+    stack: options.StackName = None,
+    engine: options.EngineName = "local",
+    speed: options.Speed = 1.0,
+    seed: options.Seed = None,
+    runs: options.Runs = Path("runs"),
+    only: options.Only = None,
+    timeout: options.Timeout = None,
+    junit: options.JUnit = None,
+    allow_faults: options.AllowFaults = False,
+    allow_pages: options.AllowPages = False,
+    keep_going: options.KeepGoing = False,
+    workers: options.Workers = None,
+    remote_workers: options.RemoteWorkerCount = 0,
+    bind: options.Bind = "127.0.0.1",
 ) -> int:
     """Play drills, each on a fresh stack, and judge them.
 
@@ -58,10 +43,8 @@ def run(
     from tocsin.harness.cli import engine_registry, worker
     from tocsin.harness.cli.catalogue import catalogue
     from tocsin.harness.cli.mistakes import Mistakes
-    from tocsin.harness.cli.play_drill import Options
-    from tocsin.harness.cli.prepare import drills, refuse
-    from tocsin.harness.cli.suite_checks import suite_of
-    from tocsin.harness.provisioning.programs import cache_folder, find_all
+    from tocsin.harness.cli.play_drill import Settings
+    from tocsin.harness.cli.prepare import drills, make_folders, refuse
 
     mistakes = Mistakes()
     with mistakes:
@@ -73,32 +56,37 @@ def run(
     with mistakes:
         planned = drills(scenarios, catalogue=catalogue(), stack=stack, seed=seed, speed=speed, workers=workers)
     mistakes.refuse()
-    writes = [runs] if junit is None else [runs, junit.parent]
-    refuse(
-        planned,
-        only=only,
-        writes=writes,
-        owns_stack=chosen.owns_stack,
-        allow_faults=allow_faults,
-        allow_pages=allow_pages,
-    )
+    refuse(planned, chosen, only=only, allow_faults=allow_faults, allow_pages=allow_pages)
+    make_folders([runs] if junit is None else [runs, junit.parent])
+    settings = Settings(runs=runs, engine=chosen, only=only, timeout_s=timeout_s, keep_going=keep_going, remote=remote)
+    return _play(planned, scenarios, settings, junit)
+
+
+def _play(planned: Sequence[PlannedDrill], scenarios: Sequence[Path], settings: Settings, junit: Path | None) -> int:
+    """Play one drill after the other and show its verdicts; after Ctrl-C no further one is started."""
+    from tocsin.harness.cli.console import show
+    from tocsin.harness.cli.play_drill import play
+    from tocsin.harness.cli.suite_checks import suite_of
+    from tocsin.harness.provisioning.programs import cache_folder, find_all
+    from tocsin.harness.report import verdict_table
+
     suite = suite_of(scenarios, (rule.name for drill in planned for rule in drill.timeline.alerts))
-    needed = sorted({name for drill in planned for name in chosen.programs(drill.timeline.stack)})
-    announce(planned, chosen, needed)
-    options = Options(
-        command=("tocsin", *sys.argv[1:]),
-        runs=runs,
-        engine=chosen,
-        programs=find_all(needed, cache_folder()),
-        only=only,
-        timeout_s=timeout_s,
-        keep_going=keep_going,
-        remote=remote,
-    )
-    played = _play_all(planned, options)
+    programs = sorted({name for drill in planned for name in settings.engine.programs(drill.timeline.stack)})
+    announce(planned, settings.engine, programs)
+    settings = replace(settings, programs=find_all(programs, cache_folder()))
+    played: list[Played] = []
+    for drill in planned:
+        result = play(drill, settings)
+        played.append(result)
+        if result.summary is not None:
+            show(verdict_table.drill(result.summary))
+        elif result.skipped:
+            show(f"{drill.name} was not played: {result.sentence}")
+        if result.ended:
+            break
     together = None
     if len(planned) > 1 or suite:
-        together = _together(planned, played, suite, only)
+        together = _together(planned, played, suite, settings.only)
     return _finish(planned, played, junit, together)
 
 
@@ -141,25 +129,6 @@ def announce(planned: Sequence[PlannedDrill], engine: Engine, programs: Sequence
         say("warning: With so little memory, servers may be killed, and the answer be unknown. Close other programs.")
 
 
-def _play_all(planned: Sequence[PlannedDrill], options: Options) -> list[Played]:
-    """Play one drill after the other and show its verdicts; after Ctrl-C no further one is started."""
-    from tocsin.harness.cli.console import show
-    from tocsin.harness.cli.play_drill import play
-    from tocsin.harness.report import verdict_table
-
-    played: list[Played] = []
-    for drill in planned:
-        result = play(drill, options)
-        played.append(result)
-        if result.summary is not None:
-            show(verdict_table.drill(result.summary))
-        elif result.skipped:
-            show(f"{drill.name} was not played: {result.sentence}")
-        if result.ended:
-            break
-    return played
-
-
 def _together(
     planned: Sequence[PlannedDrill], played: Sequence[Played], suite: Suite | None, only: str | None
 ) -> Summary | None:
@@ -180,11 +149,7 @@ def _finish(
     from tocsin.harness.report import junit_xml, verdict_table
 
     if junit is not None:
-        unjudged = junit_xml.Unjudged
-        cases = [
-            result.summary or unjudged(scenario=result.drill.name, sentence=result.sentence, skipped=result.skipped)
-            for result in played
-        ]
+        cases: list[Summary | Unjudged] = [result.summary or result.unjudged for result in played]
         if together is not None:
             cases.append(together)
         junit.write_text(junit_xml.document(cases), encoding="utf-8")

@@ -28,7 +28,7 @@ def schema() -> int:
 
 def scenario_schema(catalogue: Catalogue) -> Schema:
     """Return the JSON Schema of the file format: the models, with the short forms of faults, checks and payloads."""
-    from tocsin.harness.declarations.scenario import Scenario
+    from tocsin.harness.declarations.scenario import Scenario, Waiver
     from tocsin.harness.planning.random_faults import RANDOM
 
     definitions = _Definitions()
@@ -41,7 +41,10 @@ def scenario_schema(catalogue: Catalogue) -> Schema:
     phase["payload"] = {"anyOf": [{"type": "object", "maxProperties": 0}, *payloads]}
     for model in ("Traffic", "TrafficOverride"):
         definitions.all[model]["properties"]["arrivals"] = _arrivals(catalogue, definitions)
-    checks = [_check(name, definitions.of(model), definitions) for name, model in sorted(catalogue.checks.items())]
+    checks = [
+        _one_key(name, definitions.of(model), {"waive": definitions.of(Waiver)})
+        for name, model in sorted(catalogue.checks.items())
+    ]
     scenario = definitions.all.pop("Scenario", scenario)
     scenario["properties"]["expect"]["items"] = {"oneOf": checks}
     for unused in ("Expectation", "FaultPlan"):
@@ -60,26 +63,17 @@ def _arrivals(catalogue: Catalogue, definitions: _Definitions) -> Schema:
     return {"anyOf": [{"enum": bare}, *(_one_key(name, args) for name, args in pacers.items())]}
 
 
-def _one_key(name: str, value: Schema) -> Schema:
+def _one_key(name: str, value: Schema, more: Schema | None = None) -> Schema:
     return {
         "type": "object",
-        "properties": {name: {"anyOf": [value, {"type": "null"}]}},
+        "properties": {name: {"anyOf": [value, {"type": "null"}]}, **(more or {})},
         "required": [name],
         "additionalProperties": False,
     }
 
 
-def _check(name: str, args: Schema, definitions: _Definitions) -> Schema:
-    from tocsin.harness.declarations.scenario import Waiver
-
-    shape = _one_key(name, args)
-    return {**shape, "properties": {**shape["properties"], "waive": definitions.of(Waiver)}}
-
-
 def _fault(kind: str, params: Schema) -> Schema:
-    shape = _one_key(kind, params)
-    place = {"at": _DURATION, "for": _DURATION, "name": {"type": "string"}}
-    return {**shape, "properties": {**shape["properties"], **place}}
+    return _one_key(kind, params, {"at": _DURATION, "for": _DURATION, "name": {"type": "string"}})
 
 
 def _draws(faults: dict[str, Schema], definitions: _Definitions) -> Schema:
