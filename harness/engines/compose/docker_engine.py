@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from tocsin.harness.core.errors import MissingProgram, StackError
 
@@ -22,6 +22,13 @@ _UNWANTED = ("COMPOSE_FILE", "COMPOSE_PROFILES", "COMPOSE_PROJECT_NAME", "COMPOS
 
 class CliFailed(StackError):
     """A docker command failed; the message holds its last lines."""
+
+
+class _Info(TypedDict, total=False):
+    ServerVersion: str
+    KernelVersion: str
+    SecurityOptions: list[str] | None
+    ServerErrors: list[str] | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,11 +98,11 @@ def find_docker(environ: Mapping[str, str] = os.environ) -> Docker:
     environment = {name: value for name, value in environ.items() if name not in _UNWANTED} | {"DOCKER_HOST": host}
     docker = Docker(cli=cli, host=host, environment=environment)
     compose, info = _compose_version(docker), _info(docker)
-    rootless = any("rootless" in str(option) for option in info.get("SecurityOptions") or ())
+    rootless = any("rootless" in option for option in info.get("SecurityOptions") or ())
     return replace(
         docker,
         compose=compose,
-        engine=str(info.get("ServerVersion", "")),
+        engine=info.get("ServerVersion", ""),
         rootless=rootless,
         root_on_host=os.geteuid() == 0 and not rootless and info.get("KernelVersion") == os.uname().release,
     )
@@ -122,9 +129,9 @@ def _compose_version(docker: Docker) -> str:
     return version
 
 
-def _info(docker: Docker) -> dict[str, Any]:
+def _info(docker: Docker) -> _Info:
     try:
-        content: dict[str, Any] = json.loads(docker.run(["info", "--format", "{{json .}}"]))
+        content: _Info = json.loads(docker.run(["info", "--format", "{{json .}}"]))
     except (CliFailed, ValueError):
         content = {}
     if not content.get("ServerVersion"):
