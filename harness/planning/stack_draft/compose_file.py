@@ -8,12 +8,12 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from tocsin.harness.core.errors import Mistake, UsageError
+from tocsin.harness.core.errors import UsageError
+from tocsin.harness.core.plain_values import items, mapping, text, texts
 
 _VARIABLE = re.compile(r"\$(?:(\$)|\{(\w+)(?::?-([^}]*))?[^}]*\}|(\w+))")
 _URL = re.compile(r"https?://(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\]):(\d+)(/[^\s'\"\\)]*)?")
@@ -46,109 +46,116 @@ class Service:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Composed:
-    """A compose file: where it lies, its services, and the keys that send one to other files."""
+class ComposeFile:
+    """A compose file: where it lies, its services, and the keys that refer to other files."""
 
     path: Path
     services: tuple[Service, ...]
-    elsewhere: tuple[str, ...] = ()
+    refers_to: tuple[str, ...] = ()
 
 
-def read_compose(path: Path) -> Composed:
+def read_compose(path: Path) -> ComposeFile:
     """Read it, variables replaced by the environment or their defaults; UsageError if it is none."""
     try:
-        content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise _wrong(
-            path, str(getattr(error, "strerror", None) or "no text"), "a compose file that can be read"
-        ) from None
+        content = mapping(YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        problem = error.strerror or "unreadable"
+        raise UsageError.of(path, "--from", problem, "a compose file that can be read") from None
+    except UnicodeDecodeError:
+        raise UsageError.of(path, "--from", "no text", "a compose file that can be read") from None
     except YAMLError as error:
-        raise _wrong(
-            path, " ".join(str(error).split()), "YAML; `docker compose config` shows it in plain form"
-        ) from None
-    services = content.get("services") if isinstance(content, dict) else None
-    if not isinstance(services, dict) or not services:
-        raise _wrong(path, "no services", "a compose file with `services:`")
-    read = {str(name): _plain(one) if isinstance(one, dict) else {} for name, one in services.items()}
-    elsewhere = [key for key in ("include",) if key in content]
-    elsewhere += [f"{name}: extends" for name, one in read.items() if "extends" in one]
-    return Composed(
-        path=path, services=tuple(_service(name, one) for name, one in read.items()), elsewhere=tuple(elsewhere)
+        expected = "YAML; `docker compose config` shows it in plain form"
+        raise UsageError.of(path, "--from", " ".join(str(error).split()), expected) from None
+    services = mapping(_filled_in(content.get("services")))
+    if not services:
+        raise UsageError.of(path, "--from", "no services", "a compose file with `services:`")
+    fields = {name: mapping(service) for name, service in services.items()}
+    refers_to = [key for key in ("include",) if key in content]
+    refers_to += [f"{name}: extends" for name, service in fields.items() if "extends" in service]
+    return ComposeFile(
+        path=path,
+        services=tuple(_service(name, service) for name, service in fields.items()),
+        refers_to=tuple(refers_to),
     )
 
 
-def _wrong(path: Path, value: str, expected: str) -> UsageError:
-    return UsageError([Mistake(file=str(path), line=0, where="--from", value=value, expected=expected)])
-
-
-def _plain(value: Any) -> Any:
+def _filled_in(value: object) -> object:
+    """Return a value in which every variable has its value."""
     if isinstance(value, str):
-        return _VARIABLE.sub(_variable, value)
+        return _VARIABLE.sub(_value, value)
     if isinstance(value, dict):
-        return {str(key): _plain(one) for key, one in value.items()}
-    return [_plain(one) for one in value] if isinstance(value, list) else value
+        return {str(key): _filled_in(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_filled_in(item) for item in value]
+    return value
 
 
-def _variable(match: re.Match[str]) -> str:
+def _value(match: re.Match[str]) -> str:
     dollar, braced, default, bare = match.groups()
-    return "$" if dollar else os.environ.get(braced or bare) or default or ""
+    if dollar:
+        return "$"
+    return os.environ.get(braced or bare) or default or ""
 
 
-def _service(name: str, given: Mapping[str, Any]) -> Service:
-    published = [_port(one) for one in _list(given.get("ports"))]
-    exposed = [_port(one) for one in _list(given.get("expose"))]
-    check = given.get("healthcheck")
-    never = given.get("restart") in ("no", False)
+def _service(name: str, given: Mapping[str, object]) -> Service:
+    published = [_port(port) for port in items(given.get("ports"))]
+    exposed = [_port(port) for port in items(given.get("expose"))]
+    mounts = [_mount(volume) for volume in items(given.get("volumes"))]
+    check = mapping(given.get("healthcheck"))
+    never_again = given.get("restart") in ("no", False)
     return Service(
         name=name,
-        image=str(given.get("image") or ""),
+        image=text(given.get("image")),
         built="build" in given,
         ports=tuple(dict.fromkeys(port for port in (*published, *exposed) if port)),
-        mounts=dict(mount for one in _list(given.get("volumes")) if (mount := _mount(one))),
-        command=tuple(_words(given.get("entrypoint")) + _words(given.get("command"))),
-        profiles=tuple(str(one) for one in _list(given.get("profiles"))),
-        labels=_pairs(given.get("labels")),
-        health=_health(check.get("test") if isinstance(check, dict) else None),
-        once=never and not published and not check,
+        mounts=dict(mount for mount in mounts if mount),
+        command=(*_words(given.get("entrypoint")), *_words(given.get("command"))),
+        profiles=tuple(str(profile) for profile in items(given.get("profiles"))),
+        labels=_labels(given.get("labels")),
+        health=_health(check.get("test")),
+        once=never_again and not published and not check,
     )
 
 
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _port(value: Any) -> int | None:
-    text = str(value.get("target", "")) if isinstance(value, dict) else str(value)
-    last = text.partition("/")[0].rpartition(":")[2].partition("-")[0]
+def _port(written: object) -> int | None:
+    """Return the container's port of `8000`, `127.0.0.1:80:8000/tcp` or `{target: 8000}`, the first of a range."""
+    port = mapping(written).get("target", written)
+    last = str(port).partition("/")[0].rpartition(":")[2].partition("-")[0]
     return int(last) if last.isdigit() else None
 
 
-def _mount(value: Any) -> tuple[str, str] | None:
-    if isinstance(value, dict):
-        source, target = str(value.get("source", "")), str(value.get("target", ""))
-    else:
-        source, _, rest = str(value).partition(":")
-        target = rest.partition(":")[0]
-    bound = source.startswith((".", "/", "~")) and target.startswith("/")
-    return (str(PurePosixPath(target)), source) if bound else None
+def _mount(written: object) -> tuple[str, str] | None:
+    """Return (path in the container, path of the host) of a mounted file or folder, None for a volume."""
+    source, _, target = str(written).partition(":")
+    if isinstance(written, Mapping):
+        source, target = text(written.get("source")), text(written.get("target"))
+    target = target.partition(":")[0]
+    if source.startswith((".", "/", "~")) and target.startswith("/"):
+        return str(PurePosixPath(target)), source
+    return None
 
 
-def _words(value: Any) -> list[str]:
-    if isinstance(value, str):
-        try:
-            return shlex.split(value)
-        except ValueError:
-            return value.split()
-    return [str(one) for one in _list(value)]
+def _words(command: object) -> list[str]:
+    if not isinstance(command, str):
+        return [str(word) for word in items(command)]
+    try:
+        return shlex.split(command)
+    except ValueError:
+        return command.split()
 
 
-def _pairs(value: Any) -> dict[str, str]:
-    if isinstance(value, dict):
-        return {str(key): str(one) for key, one in value.items()}
-    halves = (str(one).partition("=") for one in _list(value))
-    return {key: one for key, _, one in halves}
+def _labels(given: object) -> dict[str, str]:
+    """Return labels that are written as a mapping, or as a list of `name=value`."""
+    listed = {}
+    for label in items(given):
+        name, _, value = str(label).partition("=")
+        listed[name] = value
+    return listed or texts(given)
 
 
-def _health(test: Any) -> tuple[int, str] | None:
-    found = _URL.search(test if isinstance(test, str) else " ".join(str(one) for one in _list(test)))
-    return (int(found.group(1)), found.group(2) or "/") if found else None
+def _health(test: object) -> tuple[int, str] | None:
+    command = test if isinstance(test, str) else " ".join(str(word) for word in items(test))
+    url = _URL.search(command)
+    if url is None:
+        return None
+    return int(url.group(1)), url.group(2) or "/"

@@ -4,105 +4,123 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from tocsin.harness.planning.stack_draft.compose_file import Composed
-from tocsin.harness.planning.stack_draft.monitoring_findings import Declared
-from tocsin.harness.planning.stack_draft.service_kinds import GPU, LABEL, MODEL, OTHER, Recognised, of_kind
+from tocsin.harness.planning.stack_draft.compose_file import ComposeFile
+from tocsin.harness.planning.stack_draft.monitoring_findings import MonitoringFindings
+from tocsin.harness.planning.stack_draft.service_kinds import GPU, LABEL, MODEL, OTHER, DraftRole, of_kind
 
-if TYPE_CHECKING:
-    from tocsin.harness.planning.stack_draft import Draft
-
-_ONE_OF_A_KIND = ("prometheus", "alertmanager")
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
+_WORDS_OF_YAML = ("null", "true", "false", "yes", "no")
 _PAGER_PORT = 9095
 
 
-def document(composed: Composed, roles: Sequence[Recognised], declared: Declared) -> Draft:
-    """Return the draft: its text, what was found, and what was not."""
-    from tocsin.harness.planning.stack_draft import Draft
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """The text of a stack.yaml, what was found in words, and what was not, each with the next move."""
 
+    text: str
+    found: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+def write_draft(compose: ComposeFile, roles: Sequence[DraftRole], findings: MonitoringFindings) -> Draft:
+    """Return the draft: its text, what was found, and what was not."""
     lines = [
-        f"# A draft, made from {composed.path.name}. Lines that say FILL IN are what could not be found there.",
-        "# Tocsin refuses the file, naming them, until those of `payload` are filled in. A signal may stay out: checks",
-        "# on it are unknown then, which is red.",
-        "version: 1",
-        f"name: {_text(composed.path.resolve().parent.name)}",
-        "summary: FILL IN, one sentence",
+        *_head(compose, roles, findings),
+        *_roles(roles, findings),
+        *_signals(roles, findings),
         "",
-        f"compose: {{files: [{_text(composed.path.name)}]{_profiles(roles)}}}",
+        *_payload(roles),
     ]
-    if declared.render:
-        lines.append(f"render: [{', '.join(_text(one) for one in declared.render)}]")
-    lines += [f"{name}: {_text(place)}" for name in _ONE_OF_A_KIND if (place := getattr(declared, name))]
-    lines += ["", "roles:", *(line for one in roles if one.port for line in _role(one))]
-    if declared.alertmanager:
-        lines += ["  pager:    # Tocsin's own: every notification is led to it, none leaves the machine",
-                  f"    ports: {{http: {_PAGER_PORT}}}"]  # fmt: skip
-    if declared.edges:
-        lines += [
-            "",
-            "edges:                                  # who calls whom",
-            *(f"  - {one}" for one in declared.edges),
-        ]
-    lines += ["", *_signals(roles, declared), "", *_payload(roles)]
     return Draft(
         text="\n".join(lines) + "\n",
-        found=tuple(_found(roles, declared)),
-        missing=tuple(_missing(composed, roles, declared)),
+        found=tuple(_found(roles, findings)),
+        missing=tuple(_missing(compose, roles, findings)),
     )
 
 
 def _text(value: str) -> str:
-    return (
-        value if _PLAIN.fullmatch(value) and value not in ("null", "true", "false", "yes", "no") else json.dumps(value)
-    )
+    if _PLAIN.fullmatch(value) and value not in _WORDS_OF_YAML:
+        return value
+    return json.dumps(value)
 
 
-def _profiles(roles: Sequence[Recognised]) -> str:
-    profiles = dict.fromkeys(profile for one in roles for profile in one.service.profiles if profile != GPU)
-    return f", profiles: [{', '.join(_text(one) for one in profiles)}]" if profiles else ""
+def _list(values: Sequence[str]) -> str:
+    return f"[{', '.join(_text(value) for value in values)}]"
 
 
-def _role(one: Recognised) -> list[str]:
-    lines = [f"  {_text(one.service.name)}:", f"    ports: {{http: {one.port}}}", f"    fixed_s: {one.fixed_s:g}"]
-    if one.health:
-        lines.append(f"    compose: {{health: {{http: {json.dumps(one.health)}}}}}")
-    return lines
+def _mapping(values: Mapping[str, str]) -> str:
+    return f"{{{', '.join(f'{_text(key)}: {_text(value)}' for key, value in values.items())}}}"
 
 
-def _signals(roles: Sequence[Recognised], declared: Declared) -> list[str]:
-    lines = ["signals:"]
-    jobs = ", ".join(f"{_text(job)}: {_text(role)}" for job, role in declared.jobs.items())
-    lines.append(f"  jobs: {{{jobs}}}")
-    if declared.watchdog:
-        watchdog = ", ".join(f"{key}: {_text(one)}" for key, one in declared.watchdog.items())
-        lines.append(f"  watchdog: {{{watchdog}}}")
-    if declared.prometheus:
-        lines += [
-            f"  # FILL IN one counter of requests with its label and three values{_seen(declared.counters)}:",
-            "  # requests: {metric: NAME_total, label: status, answered: success, failed: error, refused: rejected}",
-            f"  # FILL IN the histogram of latencies, without _bucket{_seen(declared.histograms)}:",
-            "  # latency: {metric: NAME_seconds}",
-            "  # FILL IN, if the service watches for drift:",
-            "  # drift: {score: {metric: NAME, label: feature}, detected: {metric: NAME, label: feature},",
-            "  #         checked: {metric: NAME_timestamp_seconds, every: 30s}, window: 5m, rows: 200}",
-        ]
-    if store := of_kind(roles, "elasticsearch"):
-        lines += [
-            "  # FILL IN, if each request leaves a line in Elasticsearch; `paths:` then says where it is written:",
-            f'  # logs: {{role: {store.service.name}, index: "NAME-*", unparsed: "OTHER-*", id: request_id,',
-            '  #        time: "@timestamp", status: status, files: "{work}/model/logs/NAME.jsonl*"}',
-        ]
-    return lines
+def _head(compose: ComposeFile, roles: Sequence[DraftRole], findings: MonitoringFindings) -> Iterator[str]:
+    yield f"# A draft, made from {compose.path.name}. Lines that say FILL IN are what could not be found there."
+    yield "# Tocsin refuses the file, naming them, until those of `payload` are filled in. A signal may stay out:"
+    yield "# checks on it are unknown then, which is red."
+    yield "version: 1"
+    yield f"name: {_text(compose.path.resolve().parent.name)}"
+    yield "summary: FILL IN, one sentence"
+    yield ""
+    files = f"files: {_list([compose.path.name])}"
+    profiles = list(dict.fromkeys(profile for role in roles for profile in role.service.profiles if profile != GPU))
+    if profiles:
+        files = f"{files}, profiles: {_list(profiles)}"
+    yield f"compose: {{{files}}}"
+    if findings.render:
+        yield f"render: {_list(findings.render)}"
+    if findings.prometheus:
+        yield f"prometheus: {_text(findings.prometheus)}"
+    if findings.alertmanager:
+        yield f"alertmanager: {_text(findings.alertmanager)}"
+    yield ""
+
+
+def _roles(roles: Sequence[DraftRole], findings: MonitoringFindings) -> Iterator[str]:
+    yield "roles:"
+    for role in roles:
+        if role.port:
+            yield f"  {_text(role.service.name)}:"
+            yield f"    ports: {{http: {role.port}}}"
+            yield f"    fixed_s: {role.fixed_s:g}"
+            if role.health:
+                yield f"    compose: {{health: {{http: {json.dumps(role.health)}}}}}"
+    if findings.alertmanager:
+        yield "  pager:    # Tocsin's own: every notification is led to it, none leaves the machine"
+        yield f"    ports: {{http: {_PAGER_PORT}}}"
+    yield ""
+    if findings.edges:
+        yield "edges:                                  # who calls whom"
+        yield from (f"  - {edge}" for edge in findings.edges)
+        yield ""
+
+
+def _signals(roles: Sequence[DraftRole], findings: MonitoringFindings) -> Iterator[str]:
+    yield "signals:"
+    yield f"  jobs: {_mapping(findings.jobs)}"
+    if findings.watchdog:
+        yield f"  watchdog: {_mapping(findings.watchdog)}"
+    if findings.prometheus:
+        yield f"  # FILL IN one counter of requests with its label and three values{_seen(findings.counters)}:"
+        yield "  # requests: {metric: NAME_total, label: status, answered: success, failed: error, refused: rejected}"
+        yield f"  # FILL IN the histogram of latencies, without _bucket{_seen(findings.histograms)}:"
+        yield "  # latency: {metric: NAME_seconds}"
+        yield "  # FILL IN, if the service watches for drift:"
+        yield "  # drift: {score: {metric: NAME, label: feature}, detected: {metric: NAME, label: feature},"
+        yield "  #         checked: {metric: NAME_timestamp_seconds, every: 30s}, window: 5m, rows: 200}"
+    store = of_kind(roles, "elasticsearch")
+    if store:
+        yield "  # FILL IN, if each request leaves a line in Elasticsearch; `paths:` then says where it is written:"
+        yield f'  # logs: {{role: {store.service.name}, index: "NAME-*", unparsed: "OTHER-*", id: request_id,'
+        yield '  #        time: "@timestamp", status: status, files: "{work}/model/logs/NAME.jsonl*"}'
 
 
 def _seen(names: Sequence[str]) -> str:
     return f" (your rules read {', '.join(names)})" if names else ""
 
 
-def _payload(roles: Sequence[Recognised]) -> list[str]:
+def _payload(roles: Sequence[DraftRole]) -> list[str]:
     model = of_kind(roles, MODEL)
     return [
         "payload:",
@@ -115,43 +133,36 @@ def _payload(roles: Sequence[Recognised]) -> list[str]:
     ]
 
 
-def _found(roles: Sequence[Recognised], declared: Declared) -> list[str]:
-    lines = [
-        f"{one.service.name}: {one.kind}, by {one.why}; port {one.port}{f', health {one.health}' if one.health else ''}"
-        for one in roles
-        if one.port and one.kind != OTHER
-    ]
-    lines += [
-        f"{one.service.name}: a service of yours, port {one.port}" for one in roles if one.port and one.kind == OTHER
-    ]
-    if declared.prometheus:
-        lines.append(f"{declared.prometheus}: {len(declared.jobs)} jobs, {declared.alerts} alerts")
-    if declared.alertmanager:
-        lines.append(f"{declared.alertmanager}: its receivers are led to the pager during a drill")
-    return lines
+def _found(roles: Sequence[DraftRole], findings: MonitoringFindings) -> Iterator[str]:
+    for role in roles:
+        if role.port and role.kind != OTHER:
+            line = f"{role.service.name}: {role.kind}, by {role.why}; port {role.port}"
+            yield f"{line}, health {role.health}" if role.health else line
+    for role in roles:
+        if role.port and role.kind == OTHER:
+            yield f"{role.service.name}: a service of yours, port {role.port}"
+    if findings.prometheus:
+        yield f"{findings.prometheus}: {len(findings.jobs)} jobs, {findings.alerts} alerts"
+    if findings.alertmanager:
+        yield f"{findings.alertmanager}: its receivers are led to the pager during a drill"
 
 
-def _missing(composed: Composed, roles: Sequence[Recognised], declared: Declared) -> list[str]:
-    known = {one.kind for one in roles}
-    lines = [
-        f"{composed.path.name} refers to other files ({one}). Start from what `docker compose config` prints."
-        for one in composed.elsewhere
-    ]
-    lines += [f"{one.service.name}: no port is written down. Give it `expose:` or `ports:` if it listens on one."
-              for one in roles if one.port is None]  # fmt: skip
-    for kind in _ONE_OF_A_KIND:
-        one = next((one for one in roles if one.kind == kind), None)
-        if one is not None and one.service.name != kind:
-            lines.append(f"{one.service.name} is {kind}. Rename the service to {kind}, also in the files that call it.")
-        if one is None:
-            lines.append(
-                f"{kind}: no service runs it (label {LABEL}: {kind} says so). Without it no alert can be judged."
-            )
-    if MODEL not in known:
-        lines.append(f"model: no service, or several, could be it. Label one of them `{LABEL}: {MODEL}`.")
-    lines += declared.problems
-    if declared.prometheus and not declared.watchdog:
-        lines.append("Watchdog: no alert that always fires and reaches a receiver. Add one (expr: vector(1)).")
-    lines.append("payload: the path, the rows and their features: FILL IN in stack.yaml.")
-    lines.append("signals: which metrics count and time requests, and where log lines end: FILL IN in stack.yaml.")
-    return lines
+def _missing(compose: ComposeFile, roles: Sequence[DraftRole], findings: MonitoringFindings) -> Iterator[str]:
+    for key in compose.refers_to:
+        yield f"{compose.path.name} refers to other files ({key}). Start from what `docker compose config` prints."
+    for role in roles:
+        if role.port is None:
+            yield f"{role.service.name}: no port is written down. Give it `expose:` or `ports:` if it listens on one."
+    for kind in ("prometheus", "alertmanager"):
+        server = of_kind(roles, kind)
+        if server is None:
+            yield f"{kind}: no service runs it (label {LABEL}: {kind} says so). Without it no alert can be judged."
+        elif server.service.name != kind:
+            yield f"{server.service.name} is {kind}. Rename the service to {kind}, also in the files that call it."
+    if of_kind(roles, MODEL) is None:
+        yield f"model: no service, or several, could be it. Label one of them `{LABEL}: {MODEL}`."
+    yield from findings.problems
+    if findings.prometheus and not findings.watchdog:
+        yield "Watchdog: no alert that always fires and reaches a receiver. Add one (expr: vector(1))."
+    yield "payload: the path, the rows and their features: FILL IN in stack.yaml."
+    yield "signals: which metrics count and time requests, and where log lines end: FILL IN in stack.yaml."

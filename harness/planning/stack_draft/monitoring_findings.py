@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from tocsin.harness.core.clock import format_duration
+from tocsin.harness.core.json_pointer import find
+from tocsin.harness.core.plain_values import items, mapping, mappings, read_yaml, text
 from tocsin.harness.monitoring.alert_routes import reached, read_route
-from tocsin.harness.planning.stack_draft.compose_file import Composed
-from tocsin.harness.planning.stack_draft.service_kinds import Recognised, of_kind
+from tocsin.harness.monitoring.promql.rule_files import Rule, rule_groups
+from tocsin.harness.planning.stack_draft.compose_file import ComposeFile
+from tocsin.harness.planning.stack_draft.service_kinds import DraftRole, of_kind
 
 _ALWAYS = re.compile(r"vector\s*\(\s*1\s*\)|1\s*==\s*1|1")
 _COUNTER = re.compile(r"\b([a-zA-Z_:][\w:]*_total)\b")
@@ -22,7 +21,7 @@ _HISTOGRAM = re.compile(r"\b([a-zA-Z_:][\w:]*)_bucket\b")
 
 
 @dataclass(kw_only=True)
-class Declared:
+class MonitoringFindings:
     """What the files say. Paths are below the compose file's folder; `problems` names what could not be read."""
 
     prometheus: str | None = None
@@ -37,47 +36,109 @@ class Declared:
     problems: list[str] = field(default_factory=list)
 
 
-def read_declared(composed: Composed, roles: Sequence[Recognised]) -> Declared:
+def read_findings(compose: ComposeFile, roles: Sequence[DraftRole]) -> MonitoringFindings:
     """Read prometheus.yml, its rule files and alertmanager.yml where the compose file mounts them."""
-    declared = Declared()
-    names = {one.service.name for one in roles}
-    rules: list[Mapping[str, Any]] = []
-    prometheus = _configuration(composed, roles, "prometheus", "/etc/prometheus/prometheus.yml", declared)
-    if prometheus is not None:
-        _scrapes(prometheus, names, declared)
-        rules = list(_rules(composed, roles, prometheus, declared))
-    alertmanager = _configuration(composed, roles, "alertmanager", "/etc/alertmanager/alertmanager.yml", declared)
-    if alertmanager is not None:
-        declared.edges.append("alertmanager -> pager")
+    findings = MonitoringFindings()
+    reader = _Reader(compose=compose, roles=roles, findings=findings)
+    route: object = None
+    rules: list[Rule] = []
+    found = reader.configuration("prometheus", "/etc/prometheus/prometheus.yml")
+    if found is not None:
+        findings.prometheus, prometheus = found
+        reader.scrapes(prometheus)
+        rules = list(reader.rules(prometheus))
+    found = reader.configuration("alertmanager", "/etc/alertmanager/alertmanager.yml")
+    if found is not None:
+        findings.alertmanager, alertmanager = found
+        findings.edges.append("alertmanager -> pager")
+        route = alertmanager.get("route")
     shipper, store = of_kind(roles, "shipper"), of_kind(roles, "elasticsearch")
     if shipper and store:
-        declared.edges.append(f"{shipper.service.name} -> {store.service.name}")
-    _watchdog(rules, alertmanager or {}, declared)
-    return declared
+        findings.edges.append(f"{shipper.service.name} -> {store.service.name}")
+    exprs = "\n".join(rule.expr for rule in rules)
+    alerts = [rule for rule in rules if rule.alerting]
+    findings.alerts = len(alerts)
+    findings.counters = tuple(sorted(set(_COUNTER.findall(exprs))))
+    findings.histograms = tuple(sorted(set(_HISTOGRAM.findall(exprs))))
+    if isinstance(route, Mapping):
+        findings.watchdog = _watchdog(alerts, route)
+    return findings
 
 
-def _configuration(
-    composed: Composed, roles: Sequence[Recognised], kind: str, usual: str, declared: Declared
-) -> Mapping[str, Any] | None:
-    one = of_kind(roles, kind)
-    if one is None:
-        return None
-    told = [word.partition("=")[2] for word in one.service.command if word.startswith("--config.file=")]
-    inside = told[0] if told else usual
-    place = one.service.host(inside)
-    if place is None:
-        declared.problems.append(f"{kind}: no mount of the compose file holds {inside}. Mount the file from beside it.")
-        return None
-    relative = _below(composed.path.parent, place)
-    content = _yaml(composed.path.parent / place)
-    if relative is None or content is None:
-        declared.problems.append(f"{kind}: {place} is no YAML file below {composed.path.parent}. Correct the mount.")
-        return None
-    setattr(declared, kind, relative)
-    folder = relative.partition("/")[0]
-    if "/" in relative and folder not in declared.render:
-        declared.render.append(folder)
-    return content
+@dataclass(frozen=True, kw_only=True)
+class _Reader:
+    """Looks at the files that the compose file mounts, and adds to the findings what it reads there."""
+
+    compose: ComposeFile
+    roles: Sequence[DraftRole]
+    findings: MonitoringFindings
+
+    @property
+    def _folder(self) -> Path:
+        return self.compose.path.parent
+
+    def configuration(self, kind: str, usual: str) -> tuple[str, Mapping[str, object]] | None:
+        """Return path and content of a server's configuration, None without such a server or file."""
+        role = of_kind(self.roles, kind)
+        if role is None:
+            return None
+        given = [word.partition("=")[2] for word in role.service.command if word.startswith("--config.file=")]
+        inside = next(iter(given), usual)
+        place = role.service.host(inside)
+        if place is None:
+            problem = f"{kind}: no mount of the compose file holds {inside}. Mount the file from beside it."
+            self.findings.problems.append(problem)
+            return None
+        relative, content = _below(self._folder, place), _yaml(self._folder / place)
+        if relative is None or content is None:
+            problem = f"{kind}: {place} is no YAML file below {self._folder}. Correct the mount."
+            self.findings.problems.append(problem)
+            return None
+        folder, slash, _ = relative.partition("/")
+        if slash and folder not in self.findings.render:
+            self.findings.render.append(folder)
+        return relative, content
+
+    def scrapes(self, prometheus: Mapping[str, object]) -> None:
+        """Add the jobs, and who is called."""
+        names, findings = {role.service.name for role in self.roles}, self.findings
+        for job in mappings(prometheus.get("scrape_configs")):
+            name = text(job.get("job_name"))
+            discovery = ", ".join(key for key in job if key.endswith("_sd_configs"))
+            if discovery:
+                problem = f"prometheus: job {name} uses {discovery}. Write its targets as static_configs."
+                findings.problems.append(problem)
+            for target in _targets(job):
+                role = target.rpartition(":")[0] or target
+                if role in ("localhost", "127.0.0.1"):
+                    role = "prometheus"
+                if role not in names:
+                    problem = f"prometheus: job {name} scrapes {target}, which is no service of the file."
+                    findings.problems.append(problem)
+                    continue
+                findings.jobs.setdefault(name, role)
+                if role != "prometheus":
+                    findings.edges.append(f"prometheus -> {role}")
+        for manager in mappings(find(prometheus, "/alerting/alertmanagers")):
+            findings.edges += [f"prometheus -> {target.rpartition(':')[0]}" for target in _targets(manager)]
+        findings.edges = list(dict.fromkeys(findings.edges))
+
+    def rules(self, prometheus: Mapping[str, object]) -> Iterator[Rule]:
+        """Yield the rules of every rule file that is mounted."""
+        role = of_kind(self.roles, "prometheus")
+        for pattern in items(prometheus.get("rule_files")):
+            inside = Path("/etc/prometheus", str(pattern))
+            folder = role.service.host(str(inside.parent)) if role else None
+            files = sorted((self._folder / folder).glob(inside.name)) if folder else []
+            if not files:
+                problem = f"prometheus: no rule file fits {pattern}. Mount the rules from beside the compose file."
+                self.findings.problems.append(problem)
+            for file in files:
+                content = _yaml(file)
+                if content is None:
+                    self.findings.problems.append(f"prometheus: rule file {file.name} is no YAML.")
+                for group in rule_groups(content):
+                    yield from group.rules
 
 
 def _below(folder: Path, place: str) -> str | None:
@@ -87,84 +148,26 @@ def _below(folder: Path, place: str) -> str | None:
         return None
 
 
-def _yaml(path: Path) -> Mapping[str, Any] | None:
+def _yaml(path: Path) -> Mapping[str, object] | None:
+    """Return a YAML mapping, None for anything else."""
     try:
-        content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, YAMLError):
+        return mapping(read_yaml(path)) or None
+    except ValueError:
         return None
-    return content if isinstance(content, dict) else None
 
 
-def _scrapes(content: Mapping[str, Any], names: set[str], declared: Declared) -> None:
-    for job in _mappings(content.get("scrape_configs")):
-        name = str(job.get("job_name", ""))
-        found = [key for key in job if str(key).endswith("_sd_configs")]
-        if found:
-            declared.problems.append(
-                f"prometheus: job {name} uses {', '.join(found)}. Write its targets as static_configs."
-            )
-        for target in _targets(job):
-            role = target.rpartition(":")[0] or target
-            role = "prometheus" if role in ("localhost", "127.0.0.1") else role
-            if role not in names:
-                declared.problems.append(f"prometheus: job {name} scrapes {target}, which is no service of the file.")
-                continue
-            declared.jobs.setdefault(name, role)
-            if role != "prometheus":
-                declared.edges.append(f"prometheus -> {role}")
-    alerting = content.get("alerting")
-    for manager in _mappings(alerting.get("alertmanagers") if isinstance(alerting, dict) else None):
-        declared.edges += [f"prometheus -> {target.rpartition(':')[0]}" for target in _targets(manager)]
-    declared.edges = list(dict.fromkeys(declared.edges))
+def _targets(job: Mapping[str, object]) -> list[str]:
+    configs = mappings(job.get("static_configs"))
+    return [str(target) for config in configs for target in items(config.get("targets"))]
 
 
-def _targets(job: Mapping[str, Any]) -> list[str]:
-    return [str(target) for config in _mappings(job.get("static_configs")) for target in config.get("targets") or []]
-
-
-def _mappings(value: Any) -> list[Mapping[str, Any]]:
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
-
-
-def _rules(
-    composed: Composed, roles: Sequence[Recognised], content: Mapping[str, Any], declared: Declared
-) -> Iterable[Mapping[str, Any]]:
-    one = of_kind(roles, "prometheus")
-    base = Path("/etc/prometheus")
-    text: list[str] = []
-    for pattern in content.get("rule_files") or []:
-        inside = Path(str(pattern)) if str(pattern).startswith("/") else base / str(pattern)
-        folder = one.service.host(str(inside.parent)) if one else None
-        files = sorted((composed.path.parent / folder).glob(inside.name)) if folder else []
-        if not files:
-            declared.problems.append(
-                f"prometheus: no rule file fits {pattern}. Mount the rules from beside the compose file."
-            )
-        for file in files:
-            read = _yaml(file)
-            if read is None:
-                declared.problems.append(f"prometheus: rule file {file.name} is no YAML.")
-            for group in _mappings((read or {}).get("groups")):
-                rules = _mappings(group.get("rules"))
-                text += [str(rule.get("expr", "")) for rule in rules]
-                yield from (rule for rule in rules if "alert" in rule)
-    declared.counters = tuple(sorted(set(_COUNTER.findall("\n".join(text)))))
-    declared.histograms = tuple(sorted(set(_HISTOGRAM.findall("\n".join(text)))))
-
-
-def _watchdog(rules: Sequence[Mapping[str, Any]], alertmanager: Mapping[str, Any], declared: Declared) -> None:
-    declared.alerts = len(rules)
-    for rule in rules:
-        labels = rule.get("labels")
-        given = {"alertname": str(rule["alert"]), **(labels if isinstance(labels, dict) else {})}
-        if not _ALWAYS.fullmatch(str(rule.get("expr", "")).strip()) or not isinstance(alertmanager.get("route"), dict):
-            continue
-        ends = reached(read_route(alertmanager["route"]), {str(key): str(one) for key, one in given.items()})
-        if ends:
-            route = ends[0].route
-            declared.watchdog = {
-                "alert": str(rule["alert"]),
-                "receiver": route.receiver,
-                "every": format_duration(route.repeat_interval_s),
-            }
-        return
+def _watchdog(alerts: Sequence[Rule], route: Mapping[str, object]) -> dict[str, str]:
+    """Return the first alert that always fires, whom it reaches and how often; empty if it reaches nobody."""
+    rule = next((rule for rule in alerts if _ALWAYS.fullmatch(rule.expr.strip())), None)
+    if rule is None:
+        return {}
+    ends = reached(read_route(route), {"alertname": rule.name, **rule.labels})
+    if not ends:
+        return {}
+    every = format_duration(ends[0].route.repeat_interval_s)
+    return {"alert": rule.name, "receiver": ends[0].route.receiver, "every": every}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tocsin.harness.planning.stack_draft.compose_file import Service
 
@@ -22,8 +22,8 @@ class Kind:
     """Something known: `images` by the last part of their names, its port, and the path that tells its health."""
 
     name: str
-    images: tuple[str, ...]
-    port: int
+    images: tuple[str, ...] = ()
+    port: int | None = None
     health: str | None = None
     fixed_s: float = 2
 
@@ -48,12 +48,13 @@ SERVERS = (
     Kind(name=MODEL, images=("text-generation-inference",), port=80, health="/health"),
     Kind(name=MODEL, images=("mlserver",), port=8080, health="/v2/health/ready"),
 )
+_UNKNOWN_MODEL, _UNKNOWN = Kind(name=MODEL, fixed_s=3), Kind(name=OTHER, fixed_s=3)
 _NAMES = ("model", "inference", "predict", "predictor", "serving", "serve", "server", "api", "app")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recognised:
-    """A service and what it is taken for: a name of KINDS, `model`, or `other`."""
+class DraftRole:
+    """A service and what it is taken for: a name of KINDS, `model`, or `other`; `why` says by what."""
 
     service: Service
     kind: str
@@ -63,58 +64,58 @@ class Recognised:
     why: str
 
 
-def recognise(services: Iterable[Service]) -> tuple[Recognised, ...]:
+def recognise(services: Iterable[Service]) -> tuple[DraftRole, ...]:
     """Return what each service is, without those that a drill does not have: one-shot jobs, GPUs, a pager.
 
     One at most is the model: the labelled, the known, the named, or the only one left.
     """
-    found = [_known(service) for service in services if not _left_out(service)]
-    if not any(one.kind == MODEL for one in found):
-        chosen = _likeliest([one for one in found if one.kind == OTHER and one.port])
-        found = [_model(one) if one is chosen else one for one in found]
-    return tuple(found)
+    roles = [_known(service) for service in services if not _left_out(service)]
+    if of_kind(roles, MODEL) is None:
+        chosen = _likeliest([role for role in roles if role.kind == OTHER and role.port])
+        if chosen is not None:
+            why = "its name" if chosen.service.name in _NAMES else "nothing else that could be"
+            roles[roles.index(chosen)] = replace(chosen, kind=MODEL, why=why)
+    return tuple(roles)
 
 
-def of_kind(roles: Iterable[Recognised], kind: str) -> Recognised | None:
+def of_kind(roles: Iterable[DraftRole], kind: str) -> DraftRole | None:
     """Return the first service of a kind, None if there is none."""
-    return next((one for one in roles if one.kind == kind), None)
+    return next((role for role in roles if role.kind == kind), None)
 
 
 def _left_out(service: Service) -> bool:
     return service.once or service.name == PAGER or set(service.profiles) == {GPU}
 
 
-def _known(service: Service) -> Recognised:
+def _known(service: Service) -> DraftRole:
     label = service.labels.get(LABEL)
-    last = service.image.rpartition("@")[0] or service.image
-    image = last.rpartition("/")[2].partition(":")[0].lower()
+    name = service.image.rpartition("@")[0] or service.image
+    image = name.rpartition("/")[2].partition(":")[0].lower()
     for kind in (*KINDS, *SERVERS):
-        if label == kind.name or (label is None and image in kind.images):
-            why = f"its label {LABEL}" if label else f"its image {service.image}"
-            return _recognised(service, kind.name, kind.port, kind.health, kind.fixed_s, why)
-    why = f"its label {LABEL}" if label == MODEL else "nothing known"
-    return _recognised(service, MODEL if label == MODEL else OTHER, None, None, 3, why)
+        if label == kind.name:
+            return _role(service, kind, f"its label {LABEL}")
+        if label is None and image in kind.images:
+            return _role(service, kind, f"its image {service.image}")
+    if label == MODEL:
+        return _role(service, _UNKNOWN_MODEL, f"its label {LABEL}")
+    return _role(service, _UNKNOWN, "nothing known")
 
 
-def _recognised(
-    service: Service, kind: str, port: int | None, health: str | None, fixed_s: float, why: str
-) -> Recognised:
-    asked = service.health
-    own = port if port in service.ports or not service.ports else service.ports[0]
-    if asked and kind in (MODEL, OTHER):
-        own, health = asked[0], asked[1]
-    return Recognised(service=service, kind=kind, port=own, health=health, fixed_s=fixed_s, why=why)
+def _role(service: Service, kind: Kind, why: str) -> DraftRole:
+    port, health = kind.port, kind.health
+    if service.ports and port not in service.ports:
+        port = service.ports[0]
+    if service.health and kind.name in (MODEL, OTHER):
+        port, health = service.health
+    return DraftRole(service=service, kind=kind.name, port=port, health=health, fixed_s=kind.fixed_s, why=why)
 
 
-def _likeliest(candidates: Sequence[Recognised]) -> Recognised | None:
-    named = [one for one in candidates if one.service.name in _NAMES]
-    built = [one for one in candidates if one.service.built]
-    for group in (named, built, candidates):
-        if len(group) == 1 or (group is named and group):
-            return min(group, key=lambda one: _NAMES.index(one.service.name) if group is named else 0)
+def _likeliest(candidates: Sequence[DraftRole]) -> DraftRole | None:
+    named = [role for role in candidates if role.service.name in _NAMES]
+    if named:
+        return min(named, key=lambda role: _NAMES.index(role.service.name))
+    built = [role for role in candidates if role.service.built]
+    for group in (built, candidates):
+        if len(group) == 1:
+            return group[0]
     return None
-
-
-def _model(one: Recognised) -> Recognised:
-    why = "its name" if one.service.name in _NAMES else "nothing else that could be"
-    return Recognised(service=one.service, kind=MODEL, port=one.port, health=one.health, fixed_s=one.fixed_s, why=why)
