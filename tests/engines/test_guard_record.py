@@ -32,16 +32,16 @@ def test_what_was_broken_and_not_healed(tmp_path: Path, name: str, lines: list[s
 
 def test_a_fault_comes_back_as_it_was_written(tmp_path: Path) -> None:
     record = GuardRecord(tmp_path / "guard.jsonl")
-    record.broken("outage", kind="kill", params={"role": "web"}, outlives=True, at=1.0)
-    record.broken("slow", kind="model_slow", params={"delay_ms": 5}, outlives=False, at=2.0)
-    record.healed("slow", at=3.0)
+    record.write_injection("outage", kind="kill", params={"role": "web"}, outlives=True, at=1.0)
+    record.write_injection("slow", kind="model_slow", params={"delay_ms": 5}, outlives=False, at=2.0)
+    record.write_heal("slow", at=3.0)
     assert record.unhealed() == (RecordedFault(name="outage", kind="kill", params={"role": "web"}, outlives=True),)
 
 
 def test_what_is_written_behind_a_torn_line_can_be_read(tmp_path: Path) -> None:
     record = GuardRecord(tmp_path / "guard.jsonl")
     record.path.write_text(KILL + '\n{"healed": "')
-    record.healed("a", at=2.0)
+    record.write_heal("a", at=2.0)
     assert record.unhealed() == ()
 
 

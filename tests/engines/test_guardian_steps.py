@@ -32,7 +32,7 @@ class Undoing:
         lines = []
         for fault in self.record.unhealed():
             if fault.name in healed:
-                self.record.healed(fault.name, at=2.0)
+                self.record.write_heal(fault.name, at=2.0)
                 lines.append({"healed": fault.name})
             elif fault.outlives or "--outliving" not in argv:
                 lines.append({"left": fault.name, "why": "OSError: busy"})
@@ -81,7 +81,7 @@ def test_what_outlives_is_undone_before_and_after_the_stack_goes_down(
     work.mkdir()
     undoing = Undoing(work / "guard.jsonl", *turns)
     for fault, line in faults.items():
-        undoing.record.broken(fault, **line, at=1.0)
+        undoing.record.write_injection(fault, **line, at=1.0)
     monkeypatch.setattr(guardian.subprocess, "run", undoing)
     down = lambda *_: undoing.calls.append("down") or TakeDownResult(killed=2, left=stays)  # noqa: E731
     monkeypatch.setattr(guardian, "take_down", down)
@@ -93,8 +93,8 @@ def test_what_outlives_is_undone_before_and_after_the_stack_goes_down(
 
 def test_all_is_healed_where_the_stack_is_somebody_elses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     undoing = Undoing(tmp_path / "mine.jsonl", ["a"])
-    undoing.record.broken("a", **KILL, at=1.0)
-    undoing.record.broken("b", **FULL, at=1.0)
+    undoing.record.write_injection("a", **KILL, at=1.0)
+    undoing.record.write_injection("b", **FULL, at=1.0)
     monkeypatch.setattr(guardian.subprocess, "run", undoing)
     monkeypatch.setattr(guardian, "take_down", lambda *_: pytest.fail("their stack was taken down"))
     cleaned = heal_only(tmp_path, undoing.record.path)
@@ -109,7 +109,7 @@ def test_a_python_that_cannot_be_started_is_named(tmp_path: Path, monkeypatch: p
         raise OSError("no memory")
 
     record = GuardRecord(tmp_path / "guard.jsonl")
-    record.broken("a", **KILL, at=1.0)
+    record.write_injection("a", **KILL, at=1.0)
     monkeypatch.setattr(guardian.subprocess, "run", fails)
     assert heal_only(tmp_path, record.path).left == ("Fault a is not healed: undo could not be started: no memory.",)
 

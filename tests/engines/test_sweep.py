@@ -71,7 +71,9 @@ def dead_work(folder: Path, *, outlives: bool = True) -> Path:
     work = folder / "tocsin-200101-000000-abcd"
     work.mkdir()
     (work / "lock").touch()
-    GuardRecord(work / "guard.jsonl").broken("full", kind="kill", params={"role": "web"}, outlives=outlives, at=1.0)
+    GuardRecord(work / "guard.jsonl").write_injection(
+        "full", kind="kill", params={"role": "web"}, outlives=outlives, at=1.0
+    )
     return work
 
 

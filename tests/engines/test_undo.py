@@ -56,7 +56,7 @@ def test_newest_first_and_one_that_fails_does_not_cost_the_others(
     monkeypatch.setattr(undoing, "_NEXT_S", 0.05)
     record = GuardRecord(tmp_path / "guard.jsonl")
     for kind in kinds:
-        record.broken(kind, kind=kind, params={}, outlives=False, at=1.0)
+        record.write_injection(kind, kind=kind, params={}, outlives=False, at=1.0)
     assert undo(None, record, record.unhealed(), 0.1, said.append) is not bool(left)
     healing.never.set()
     assert [line["healed"] for line in said if "healed" in line] == healing.healed[: len(healed)] == healed

@@ -176,11 +176,11 @@ class RunningStack:
     def guard(self, fault: str, *, kind: str, params: Mapping[str, object], outlives: bool) -> None:
         """Write down in `<work>/guard.jsonl` what is about to be broken; safe on disk on return."""
         outlives = outlives or self._backend.faults_outlive
-        self._record.broken(fault, kind=kind, params=params, outlives=outlives, at=self._run.clock.now())
+        self._record.write_injection(fault, kind=kind, params=params, outlives=outlives, at=self._run.clock.now())
 
     def healed(self, fault: str) -> None:
         """Write down there that a fault was healed."""
-        self._record.healed(fault, at=self._run.clock.now())
+        self._record.write_heal(fault, at=self._run.clock.now())
 
     def attach_prober(self, prober: Prober) -> None:
         """Set the canary process that witnesses ask."""

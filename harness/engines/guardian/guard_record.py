@@ -33,11 +33,13 @@ class GuardRecord:
         self.path = path
         self._lock = threading.Lock()
 
-    def broken(self, fault: str, *, kind: str, params: Mapping[str, object], outlives: bool, at: float) -> None:
+    def write_injection(
+        self, fault: str, *, kind: str, params: Mapping[str, object], outlives: bool, at: float
+    ) -> None:
         """Write down a fault that is about to be injected; it is safe on disk on return."""
         self._write({"fault": fault, "kind": kind, "params": dict(params), "outlives": outlives, "at": at})
 
-    def healed(self, fault: str, *, at: float) -> None:
+    def write_heal(self, fault: str, *, at: float) -> None:
         """Write down that a fault was healed; it is safe on disk on return."""
         self._write({"healed": fault, "at": at})
 

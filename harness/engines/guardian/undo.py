@@ -41,7 +41,7 @@ def undo(
             complete = False
             report({"left": fault.name, "why": reason})
         else:
-            record.healed(fault.name, at=time.time())
+            record.write_heal(fault.name, at=time.time())
             report({"healed": fault.name})
     return complete
 
