@@ -23,7 +23,7 @@ prometheus: prometheus/prometheus.yml
 alertmanager: alertmanager/alertmanager.yml
 roles:
   model: {ports: {http: 8000}, fixed_s: 2}
-  prometheus: {ports: {http: 9090}}
+  prometheus: {fixed_s: 0, memory_mib: 50}
 signals:
   jobs: {ml: model}
 payload: {role: model, sample: sample.npz, features: [f1, f2, f3], path: /predict, body: '{"features": $row}'}

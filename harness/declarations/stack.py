@@ -6,9 +6,10 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import Field, PrivateAttr
+from pydantic import Field, PrivateAttr, model_validator
 
 from tocsin.harness.core.base_model import Frozen, Seconds
+from tocsin.harness.declarations.builtin_roles import with_builtin_starts
 from tocsin.harness.declarations.guardrails import Allowed, Budget
 from tocsin.harness.declarations.launch_spec import ComposeFiles, ComposeStart, Health, LocalStart
 from tocsin.harness.declarations.payload_spec import Payload
@@ -103,6 +104,11 @@ class Stack(Frozen):
     allow_faults: tuple[str | Allowed, ...] = ()
     """Kinds of faults, everywhere or on one role, that may be played on a system that is not ours."""
     _folder: Path = PrivateAttr(default=Path())
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_builtin_starts(cls, content: object) -> object:
+        return with_builtin_starts(content)
 
     @property
     def all_edges(self) -> tuple[str, ...]:

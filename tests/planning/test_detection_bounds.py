@@ -243,7 +243,7 @@ def test_a_flag_that_is_not_divided_is_warned_about(
     tmp_path: Path, argv: str, speed: float, count: int, words: str
 ) -> None:
     local = f"prometheus: {{ports: {{http: 9090}}, local: {{program: prometheus, argv: ['{{program}}', '{argv}']}}}}"
-    stack = STACK.replace("prometheus: {ports: {http: 9090}}", local)
+    stack = STACK.replace("prometheus: {fixed_s: 0, memory_mib: 50}", local)
     told = [one for one in planned(tmp_path, speed=speed, stack=stack).warnings if "at any speed" in one]
     assert len(told) == count
     assert words in " ".join(told)

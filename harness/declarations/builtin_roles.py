@@ -1,0 +1,87 @@
+"""The roles that Tocsin knows how to start on this machine: prometheus, alertmanager and pager."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+def with_builtin_starts(stack: object) -> object:
+    """Return the content of a stack.yaml in which these roles have what they do not say themselves.
+
+    A role takes the built-in start unless its `local` has an `argv`, or `external` says that somebody else runs it.
+    Keys that the role or its `local` has stand.
+    """
+    if not isinstance(stack, Mapping) or not isinstance(roles := stack.get("roles"), Mapping):
+        return stack
+    return {**stack, "roles": {name: _completed(name, role, stack) for name, role in roles.items()}}
+
+
+def _completed(name: object, role: object, stack: Mapping[object, object]) -> object:
+    builtin = _builtin(stack).get(name)
+    declared = {} if role is None else role
+    if builtin is None or not isinstance(declared, Mapping):
+        return role
+    local = declared.get("local") or {}
+    if declared.get("external") or not isinstance(local, Mapping) or "argv" in local:
+        return declared
+    start = builtin["local"]
+    assert isinstance(start, Mapping)
+    return {**builtin, **declared, "local": {**start, **local}}
+
+
+def _builtin(stack: Mapping[object, object]) -> dict[object, dict[str, object]]:
+    """Return role -> its content; the paths of configuration files are those of the stack."""
+    return {
+        "prometheus": {
+            "ports": {"http": 9090},
+            "fixed_s": 6,
+            "memory_mib": 120,
+            "local": {
+                "program": "prometheus",
+                "argv": [
+                    "{program}",
+                    f"--config.file={{config}}/{stack.get('prometheus') or 'prometheus/prometheus.yml'}",
+                    "--storage.tsdb.path={data}/tsdb",
+                    "--web.listen-address=127.0.0.1:{port}",
+                    "--query.lookback-delta={duration:5m}",
+                    "--rules.alert.resend-delay={duration:1m}",
+                    "--rules.alert.for-grace-period={duration:10m}",
+                    "--rules.alert.for-outage-tolerance={duration:1h}",
+                    "--log.level=warn",
+                ],
+                "health": {"http": "/-/ready", "within_s": 20},
+            },
+        },
+        "alertmanager": {
+            "ports": {"http": 9093},
+            "fixed_s": 2,
+            "memory_mib": 30,
+            "local": {
+                "program": "alertmanager",
+                "argv": [
+                    "{program}",
+                    f"--config.file={{config}}/{stack.get('alertmanager') or 'alertmanager/alertmanager.yml'}",
+                    "--storage.path={data}",
+                    "--web.listen-address=127.0.0.1:{port}",
+                    "--cluster.listen-address=",
+                    "--log.level=warn",
+                ],
+                "health": {"http": "/-/ready", "within_s": 20},
+            },
+        },
+        "pager": {
+            "ports": {"http": 9095},
+            "fixed_s": 1,
+            "memory_mib": 20,
+            "local": {"argv": _pager(stack), "health": {"http": "/healthz", "within_s": 10}},
+        },
+    }
+
+
+def _pager(stack: Mapping[object, object]) -> list[str]:
+    argv = ["{python}", "-m", "tocsin.harness.sidecars.pager", "--port", "{port}"]
+    argv += ["--record", "{work}/pager/notifications.jsonl"]
+    hooks = stack.get("hooks")
+    if isinstance(hooks, Mapping) and any(hook.get("role") == "pager" for hook in hooks.values()):
+        argv.append("--faults")
+    return argv
