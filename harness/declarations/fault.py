@@ -90,7 +90,7 @@ class Fault(ABC):
     harmless: ClassVar[bool] = False
     """Whether it breaks nothing that anybody depends on."""
     restarts_role: ClassVar[Literal["", "at_once", "at_heal", "looping"]] = ""
-    """When a role that it ends starts anew: during the injection, at the heal, or again and again until the heal."""
+    """When the role that it ends starts again: in `inject`, in `heal`, or over and over before. Empty: it ends none."""
 
     def __init_subclass__(cls) -> None:
         """Derive kind, summary and the model of the parameters, unless the class sets them itself."""

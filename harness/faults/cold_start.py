@@ -30,7 +30,7 @@ class ColdStart(HookFault):
     restarts_role = "at_once"
 
     def needs(self) -> tuple[str, ...]:
-        """Return the hook, and a role that can be started anew."""
+        """Return the hook, and that its role can be started."""
         return (*super().needs(), "capability:start")
 
     def blinds(self, stack: Stack) -> tuple[tuple[str, str], ...]:

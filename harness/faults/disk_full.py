@@ -36,7 +36,7 @@ class DiskFull(DiskFault):
         return super().blinds(stack) if self.params.share == 1 else ()
 
     def inject(self, live: LiveStack) -> None:
-        """Write zeros until the disk holds its share; a full one takes what there is."""
+        """Write zeros until the share is used; for a full disk, one block more than fits."""
         size_kib, used_kib = self._room(live)
         blocks = max(math.ceil((int(size_kib * self.params.share) - used_kib) / _BLOCK_KIB), 0)
         if self.params.share == 1:
@@ -49,7 +49,7 @@ class DiskFull(DiskFault):
         self.run(live, "rm", "-f", f"{folder}/{_FILL}", f"{folder}/{_TRY}")
 
     def witness(self, live: LiveStack) -> Witness:
-        """Asked to be full, a block cannot be written for want of room: present. Else: as full as asked."""
+        """A block cannot be written for want of room: present. With a `share` below 1: whether so much is used."""
         size_kib, used_kib = self._room(live)
         status, output = self._write(live, _TRY, 1)
         self.run(live, "rm", "-f", f"{live.disk(self.params.disk)}/{_TRY}")

@@ -12,7 +12,7 @@ class ExporterStale(ExporterFault):
     """An exporter answers scrapes with old values."""
 
     def witness(self, live: LiveStack) -> Witness:
-        """Scrape twice: the same page is present, another one absent, for a page that lives moves in microseconds."""
+        """Scrape twice: the same page is present, another one is absent: ages on a live page always move."""
         role = self.params.role
         (first, old), (second, new) = scrape(live, role), scrape(live, role)
         if (first, second) != (200, 200):

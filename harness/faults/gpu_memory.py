@@ -9,7 +9,7 @@ from pydantic import Field
 from tocsin.harness.faults.bases.gpu import GpuFault, GpuParams
 
 _NEARLY = 0.999
-"""Of the share asked for: the exporter tells whole MiB."""
+"""Tolerance of the share: the exporter reports whole MiB."""
 
 
 class GpuMemoryParams(GpuParams):

@@ -16,7 +16,7 @@ class LogMalformed(LogFault):
     params: ShareParams
 
     def witness(self, live: LiveStack) -> Witness:
-        """A line that is no JSON object: present. All lines are one: absent."""
+        """A line that is no JSON object: present. Only JSON objects: absent."""
         seen = self.appended(live, enough_probes(self.params.share))
         broken = sum(not _is_object(line) for line in seen.lines)
         detail = f"{broken} of {len(seen.lines)} lines are no JSON object"

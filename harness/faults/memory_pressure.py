@@ -9,9 +9,9 @@ from tocsin.harness.declarations.live_stack import LiveStack
 from tocsin.harness.faults.bases.role import LimitFault, RoleParams, health
 
 _SLACK = 0.25
-"""The share of what it was left that may be free when it counts as short: the kernel hands memory out in batches."""
+"""It counts as short while at most this share of `leave_mib` is free: the kernel hands memory out in batches."""
 _BATCH_MIB = 0.4
-"""The kernel gives back in batches, so what is held stays a little below a limit that is met."""
+"""The kernel reclaims in batches, so usage stays a little below the limit."""
 
 
 class MemoryPressureParams(RoleParams):

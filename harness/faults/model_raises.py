@@ -15,7 +15,7 @@ class ModelRaises(HookFault):
     def witness(self, live: LiveStack) -> Witness:
         """Send normal requests: any 500 shows the fault, all 200 its absence.
 
-        So many are sent that a fault of this share is missed by one look in a hundred at most (20 to 200 requests).
+        20 to 200 requests are sent, as many as the share takes: one look in a hundred misses it.
         """
         statuses = live.prober.probe(enough_probes(self.params.share))
         failed, answered = statuses.count(500), statuses.count(200)

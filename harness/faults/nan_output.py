@@ -42,4 +42,6 @@ def _is_empty(document: object, pointer: str) -> bool:
         value = resolve(document, pointer)
     except LookupError:
         return False
-    return value is None or (isinstance(value, float) and not math.isfinite(value))
+    if value is None:
+        return True
+    return isinstance(value, float) and not math.isfinite(value)

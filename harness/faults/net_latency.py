@@ -1,4 +1,4 @@
-"""Delays what the caller says over an edge; the witness compares the time of a request with one past the edge."""
+"""Delays the caller's data on an edge; the witness compares the time of a request with one past the edge."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Holds what is said over an edge until the heal, as a network holds packets that are sent again."""
+"""Holds the data on an edge until the heal, like packets that are sent again."""
 
 from __future__ import annotations
 

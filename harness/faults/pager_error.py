@@ -39,7 +39,7 @@ class PagerError(HookFault):
         return tuple((signal, "pager") for signal in SEES["pager"])
 
     def witness(self, live: LiveStack) -> Witness:
-        """Post until one call is refused; none of 2 to 40, so that one look in a hundred misses the share: absent.
+        """Post until one call is refused: present. None of 2 to 40, as many as the share takes: absent.
 
         What is posted is no notification, which a good pager answers with 400.
         """

@@ -86,7 +86,7 @@ class Silence(Fault):
         return {"alertname": self.params.alert, **self.params.labels}
 
     def _silences(self, live: LiveStack, *states: str) -> list[str]:
-        """Return the ids of the silences of exactly these labels that are in one of the states."""
+        """Return the ids of silences with exactly these labels in one of the states."""
         status, text = call("GET", live.address(ROLE), "/api/v2/silences")
         if status != 200:
             raise StackError(f"Alertmanager answered {status} when asked for its silences.")

@@ -1,1 +1,1 @@
-"""What faults of one sort share."""
+"""Base classes of faults that work alike."""

@@ -79,7 +79,7 @@ class HookFault(Fault):
 
 
 def enough_probes(share: float, *, fewest: int = 20, most: int = 200) -> int:
-    """Return how many requests miss a fault of this share in one look of a hundred, within limits."""
+    """Return how many requests find a fault of this share in 99 of 100 looks, within limits."""
     if share >= 1:
         return fewest
     enough = math.ceil(math.log(_MISSED) / math.log(1 - share))

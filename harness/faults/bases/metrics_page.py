@@ -34,7 +34,7 @@ class PageFault(HookFault):
 
 
 def scrape(live: LiveStack, role: str) -> tuple[int, str]:
-    """Return status and text of a role's metrics, asked on a new connection; OSError when nobody answers."""
+    """Return status and text of a role's metrics, read over a new connection; OSError when nobody answers."""
     return call("GET", live.address(role), PATH)
 
 

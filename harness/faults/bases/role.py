@@ -59,7 +59,7 @@ class LimitFault(RoleFault):
 
 
 class NewProcessFault(RoleFault):
-    """A fault that replaces the role's process. When the old one began is written down before it is ended."""
+    """A fault that replaces the role's process. It first writes down when the old process began."""
 
     def heal(self, live: LiveStack) -> None:
         """Forget the old process; start the role if it does not run."""
@@ -109,7 +109,7 @@ def start_again(live: LiveStack, role: str) -> None:
 
 
 def health_path(stack: Stack, role: str) -> str | None:
-    """Return the path that tells a role's health, None if it has none that can be asked without more ado."""
+    """Return the path of a role's health check, None if it has none, or one with placeholders."""
     path = stack.roles[role].health.http
     if path is None or "{" in path:
         return None

@@ -39,7 +39,7 @@ class Poller:
             time.sleep(POLL_INTERVAL_S)
             try:
                 self.samples = self._read()
-            except Exception as error:  # the age of the samples tells the rest
+            except Exception as error:  # the age of the samples shows that they stand still
                 print(f"gpu poll: {type(error).__name__}: {error}", file=sys.stderr)
 
 

@@ -24,7 +24,7 @@ PIPELINE, INPUT, OUTPUT, UNPARSED = "requests", "request-log", "elasticsearch", 
 ASK_WITHIN_S = 2.0
 ASK_EVERY_S = 1.0
 KEEP = 600
-"""Answers remembered, to tell until when all that was read has arrived."""
+"""How many answers are kept, to find the time until which all lines that were read have arrived."""
 _COUNTERS = (
     ("submitted", "Log lines read and taken into the queue."),
     ("processed", "Documents that Elasticsearch has."),
@@ -36,7 +36,7 @@ _COUNTERS = (
 
 
 def counts(pipeline: Statistics) -> dict[str, float]:
-    """Return the counters by name, and `waiting`, of one pipeline's statistics; what is not told is 0."""
+    """Return the counters by name, and `waiting`, of one pipeline's statistics; 0 for what is missing."""
     output = _plugin(pipeline, "outputs", OUTPUT)
     documents, bulks = output.get("documents", {}), output.get("bulk_requests", {})
     counted = {
@@ -52,7 +52,7 @@ def counts(pipeline: Statistics) -> dict[str, float]:
 
 
 class LogstashCollector(Collector):
-    """What Logstash said last. Before its first answer it exports nothing, rather than zeros.
+    """Exports Logstash's last answer. Before the first one it exports nothing, rather than zeros.
 
     `keep_asking` runs in a thread of its own: a name that cannot be resolved takes seconds, and a scrape must not.
     """
@@ -99,7 +99,7 @@ class LogstashCollector(Collector):
         yield GaugeMetricFamily("shipper_stats_age_seconds", "How long ago that was.", time.time() - answered_s)
 
     def _up_to(self, counters: Mapping[str, float], now: float) -> float:
-        if self._read and counters["submitted"] < self._read[-1][1]:  # Logstash was started anew, and counts from 0
+        if self._read and counters["submitted"] < self._read[-1][1]:  # Logstash restarted, and counts from 0
             self._read.clear()
         self._read.append((now, counters["submitted"]))
         done = counters["processed"] + counters["failed"]

@@ -109,7 +109,7 @@ def delivered_up_to(snapshots: Snapshots, path: Path) -> float | None:
     """Return the epoch seconds until which all lines read are in Elasticsearch, None without statistics.
 
     That is when as many lines had been read as documents are there now. Statistics are a second apart, and the newest
-    was written when the file was. A restart of the shipper begins both counts anew.
+    was written when the file was. A restart of the shipper resets both counts.
     """
     read, answers = snapshots.get("ship", ()), snapshots.get(_OUTPUT, ())
     if not read or not answers:
@@ -142,8 +142,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=9481)
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--stats", type=Path, help="the file that impstats writes, in JSON")
-    source.add_argument("--logstash", metavar="URL", help="where Logstash tells its statistics, in place of that file")
-    parser.add_argument("--folder", action="append", default=[], metavar="NAME=PATH", help="tell how full it is")
+    source.add_argument(
+        "--logstash", metavar="URL", help="where Logstash answers, in place of that file"
+    )
+    parser.add_argument("--folder", action="append", default=[], metavar="NAME=PATH", help="export how full it is")
     options = parser.parse_args(argv)
     registry = CollectorRegistry()
     if options.logstash:

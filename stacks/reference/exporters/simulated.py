@@ -71,7 +71,7 @@ class Simulator:
 
 
 def altered(samples: Iterable[Sample], on: Mapping[str, Mapping[str, float]]) -> list[Sample]:
-    """Return the samples as the faults that are on have them; a lost device is left out, a real one is as it was."""
+    """Return the samples as altered by the faults that are on; a lost device is left out, a real one unchanged."""
     if not on:
         return list(samples)
     shown = []

@@ -55,12 +55,12 @@ def check_drift(parts: Parts) -> None:
 
 
 async def keep_checking_drift(parts: Parts, interval_s: float) -> None:
-    """Check at every multiple of the interval; a check that raises is told on stderr and the next one comes."""
+    """Check at every multiple of the interval; a check that raises is printed to stderr, and the next one follows."""
     due = time.monotonic()
     while True:
         try:
             check_drift(parts)
-        except Exception as error:  # the timestamp grows old and DriftCheckStale rings
+        except Exception as error:  # the timestamp grows old, and DriftCheckStale fires
             print(f"drift check: {type(error).__name__}: {error}", file=sys.stderr)
         due = max(due + interval_s, time.monotonic())
         await asyncio.sleep(due - time.monotonic())

@@ -1,4 +1,4 @@
-"""Watches the event loop: the latency of predictions is measured inside it and cannot tell that it stands still."""
+"""Watches the event loop: prediction latency is measured inside it and does not show that it stands still."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SCHEDSTAT = Path("/proc/thread-self/schedstat")
 
 
 def starved_s(path: Path = SCHEDSTAT) -> float:
-    """Return how long this thread has waited for a processor so far; 0 where the kernel does not tell.
+    """Return how long this thread has waited for a processor so far; 0 where the kernel does not report it.
 
     The second of three numbers in schedstat, in nanoseconds: Documentation/scheduler/sched-stats.rst of Linux.
     """
@@ -34,7 +34,7 @@ async def keep_watch(parts: Parts) -> None:
         due, starved = time.monotonic() + LOOK_EVERY_S, starved_s()
         await asyncio.sleep(LOOK_EVERY_S)
         late_s = time.monotonic() - due
-        if late_s < LEAST_S:  # which saves a look at the kernel's file
+        if late_s < LEAST_S:  # most turns: the kernel's file is not read
             continue
         late_s -= starved_s() - starved
         if late_s >= LEAST_S:

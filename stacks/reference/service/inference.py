@@ -73,7 +73,7 @@ class Inference:
         self.protocol = protocol
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request. Whatever happens, one counter, one latency observation and one line follow from it."""
+        """Answer one request. It always gives one count, one latency observation and one log line."""
         headers = dict(scope["headers"])
         request_id = _matching(_REQUEST_ID, headers.get(b"x-request-id")) or uuid.uuid4().hex
         named = scope.get("path_params", {})

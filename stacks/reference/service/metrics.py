@@ -136,7 +136,7 @@ class _AccuracyCollector(Collector):
 
 
 class _ServiceCollector(Collector):
-    """Asks at every scrape which model is served. The time on the page tells a page that is kept from a new one."""
+    """Asks at every scrape which model is served. The time on the page shows whether the page is an old one."""
 
     def __init__(self, device: str, version: Callable[[], str], wall_s: Callable[[], float]) -> None:
         self._device, self._version, self._wall_s = device, version, wall_s

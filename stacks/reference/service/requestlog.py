@@ -20,10 +20,10 @@ def timestamp(now_s: float) -> str:
 
 
 class RequestLog:
-    """Appends lines to a file, and opens it anew within a second after it was renamed or removed.
+    """Appends lines to a file, and reopens it within a second after it was renamed or removed.
 
     A line that cannot be written (no space) is dropped; requests go on. What was written of it is ended before the next
-    line, so that one line is torn and no other. `altered_by` is empty but in fire drills.
+    line, so that no other line is torn. `altered_by` is empty except in fire drills.
     """
 
     def __init__(self, path: Path) -> None:
@@ -36,7 +36,7 @@ class RequestLog:
         self._reopen()
 
     def write(self, fields: Mapping[str, object], now_s: float) -> bool:
-        """Append a line and say whether that worked; `now_s` is monotonic seconds. OSErrors are told on stderr."""
+        """Append a line and say whether that worked; `now_s` is monotonic seconds. OSErrors are printed to stderr."""
         line = (_encode(fields) + "\n").encode()
         for altered in self.altered_by:
             line = altered(line)
@@ -65,7 +65,7 @@ class RequestLog:
             self._descriptor = -1
 
     def follow(self) -> None:
-        """Open the file anew if it was renamed or removed."""
+        """Reopen the file if it was renamed or removed."""
         try:
             there = os.stat(self.path)
         except FileNotFoundError:

@@ -14,18 +14,18 @@ class _LineFault(Fault):
     """Changes the lines of a share of the requests."""
 
     def begin(self, log: RequestLog) -> None:
-        """Let every line pass through here."""
+        """Alter every line from now on."""
         log.altered_by.append(self._line)
 
     def end(self, log: RequestLog) -> None:
-        """Let lines be as they are."""
+        """Leave lines as they are."""
         log.altered_by.remove(self._line)
 
     def _line(self, line: bytes) -> bytes:
         return self.changed(line) if self.strikes() else line
 
     def changed(self, line: bytes) -> bytes:
-        """Return another line than this one; nothing is written for an empty one."""
+        """Return the line to write instead; nothing is written for an empty one."""
         return line
 
 
@@ -50,7 +50,7 @@ class LogOversize(_LineFault):
 
 
 class LogStop(_LineFault):
-    """No line is written any more, and nobody is told."""
+    """No line is written any more, without an error."""
 
     def changed(self, line: bytes) -> bytes:
         """Return nothing."""

@@ -52,10 +52,10 @@ class WrongAnswers(Fault):
     numbers = {"share": SHARE}
 
     def answered(self, classes: list[int], scores: list[float]) -> tuple[list[int], list[float]]:
-        """Turn classes and scores around when this call is one of the share."""
+        """Flip classes and scores when this call is one of the share."""
         if not self.strikes():
             return classes, scores
-        return [1 - one for one in classes], [1 - score for score in scores]
+        return [1 - predicted for predicted in classes], [1 - score for score in scores]
 
 
 class NanOutput(Fault):
