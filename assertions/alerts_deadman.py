@@ -9,9 +9,7 @@ from pydantic import Field
 
 from tocsin.harness.declarations.references import Bounded, Duration
 from tocsin.harness.evidence.check_bounds import onset_bound, phase_interval, rounded
-from tocsin.harness.evidence.evidence import Evidence
-from tocsin.harness.evidence.interval import Interval
-from tocsin.harness.judging.check import Check, Finding, failed, passed, unknown
+from tocsin.harness.judging.check import Check, Evidence, Finding, Interval, failed, passed, unknown
 
 
 class Deadman(Bounded):

@@ -16,12 +16,10 @@ from tocsin.harness.evidence.check_bounds import (
     onset_bound,
     rounded,
 )
-from tocsin.harness.evidence.evidence import Evidence
 from tocsin.harness.evidence.firings import where_it_went
-from tocsin.harness.evidence.interval import Interval
 from tocsin.harness.evidence.notifications import Notification
 from tocsin.harness.judging.alert_checks import alert_labels, streams_for_delivery
-from tocsin.harness.judging.check import Check, Finding, failed, passed, unknown
+from tocsin.harness.judging.check import Check, Evidence, Finding, Interval, failed, passed, unknown
 
 
 def judge(evidence: Evidence, args: Fire) -> Finding:

@@ -8,11 +8,9 @@ from pydantic import Field, model_validator
 
 from tocsin.harness.declarations.references import AlertName, Args, ReceiverName
 from tocsin.harness.evidence.check_bounds import format_alert
-from tocsin.harness.evidence.evidence import Evidence
 from tocsin.harness.evidence.firings import Firings, firings, notices, with_next_evaluation
-from tocsin.harness.evidence.interval import Interval
 from tocsin.harness.evidence.notifications import Notification
-from tocsin.harness.judging.check import Check, Finding, failed, passed, unknown
+from tocsin.harness.judging.check import Check, Evidence, Finding, Interval, failed, passed, unknown
 
 
 class Grouped(Args):
@@ -33,9 +31,7 @@ class Grouped(Args):
     @property
     def names(self) -> tuple[str, ...]:
         """The names, given either way."""
-        if self.alert is not None:
-            return (self.alert,)
-        return self.alerts
+        return (self.alert,) if self.alert is not None else self.alerts
 
 
 Messages = Mapping[str, Sequence[Notification]]
@@ -53,9 +49,7 @@ def judge(evidence: Evidence, args: Grouped) -> Finding:
     messages = _messages(evidence, args, fired)
     lost = [name for name, of_name in messages.items() if not of_name]
     if lost:
-        receiver = ""
-        if args.to:
-            receiver = f" to {args.to}"
+        receiver = f" to {args.to}" if args.to else ""
         return failed(f"{', '.join(lost)} fired, but was never delivered{receiver}, grouped or not.")
     return _one_group(args, messages)
 
@@ -97,9 +91,7 @@ def _one_group(args: Grouped, messages: Messages) -> Finding:
         late = ", ".join(name for name, of_alert in messages.items() if of_alert[0].at > first_at)
         story = f"{count} alerts took {len(firsts)} notices, at most {args.at_most}: {late} came later."
         return failed(story, notices=len(firsts))
-    notices_sent = "one notice"
-    if len(firsts) > 1:
-        notices_sent = f"{len(firsts)} notices"
+    notices_sent = f"{len(firsts)} notices" if len(firsts) > 1 else "one notice"
     story = f"{count} alerts arrived in {notices_sent} of one group at {sent[0].receiver}."
     return passed(story, notices=len(firsts))
 

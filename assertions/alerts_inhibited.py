@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from tocsin.harness.declarations.references import AlertArgs, AlertName
 from tocsin.harness.evidence.check_bounds import format_alert
-from tocsin.harness.evidence.evidence import Evidence
 from tocsin.harness.evidence.firings import Firings, firings, notices, where_it_went
-from tocsin.harness.evidence.interval import Interval
 from tocsin.harness.judging.alert_checks import firing_window, held_back, total_s
-from tocsin.harness.judging.check import Check, Finding, failed, unknown
+from tocsin.harness.judging.check import Check, Evidence, Finding, Interval, failed, unknown
 from tocsin.harness.judging.wording import plural
 
 

@@ -7,7 +7,6 @@ from typing import Any, Literal
 
 from tocsin.harness.declarations.references import AlertArgs
 from tocsin.harness.evidence.check_bounds import format_alert, rounded
-from tocsin.harness.evidence.evidence import Evidence
 from tocsin.harness.evidence.firings import (
     Firings,
     firings,
@@ -17,7 +16,7 @@ from tocsin.harness.evidence.firings import (
     with_next_evaluation,
 )
 from tocsin.harness.judging.alert_checks import firing_window, held_back
-from tocsin.harness.judging.check import Check, Finding, failed, passed, unknown
+from tocsin.harness.judging.check import Check, Evidence, Finding, failed, passed, unknown
 
 
 class Muted(AlertArgs):

@@ -8,11 +8,10 @@ from pydantic import Field
 
 from tocsin.harness.declarations.references import AlertArgs, ReceiverName
 from tocsin.harness.evidence.check_bounds import format_alert, phase_interval, rounded
-from tocsin.harness.evidence.evidence import Evidence
 from tocsin.harness.evidence.firings import firings, notices, with_next_evaluation
 from tocsin.harness.evidence.notifications import Notification
 from tocsin.harness.judging.alert_checks import firing_window
-from tocsin.harness.judging.check import Check, Finding, failed, passed, unknown
+from tocsin.harness.judging.check import Check, Evidence, Finding, failed, passed, unknown
 from tocsin.harness.judging.wording import times
 
 

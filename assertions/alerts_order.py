@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from tocsin.harness.declarations.references import AlertName, Args
 from tocsin.harness.evidence.check_bounds import rounded
-from tocsin.harness.evidence.evidence import Evidence
 from tocsin.harness.evidence.firings import firings
-from tocsin.harness.judging.check import Check, Finding, failed, passed, unknown
+from tocsin.harness.judging.check import Check, Evidence, Finding, failed, passed, unknown
 
 
 class Order(Args):

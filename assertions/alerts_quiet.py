@@ -23,12 +23,10 @@ from tocsin.harness.evidence.check_bounds import (
     rounded,
     scope_interval,
 )
-from tocsin.harness.evidence.evidence import Evidence
-from tocsin.harness.evidence.interval import Interval
 from tocsin.harness.evidence.metrics import Series
 from tocsin.harness.evidence.stream_coverage import rules_failed
 from tocsin.harness.judging.alert_checks import alert_labels, watchdog_alert
-from tocsin.harness.judging.check import Check, Finding, failed, passed, unknown
+from tocsin.harness.judging.check import Check, Evidence, Finding, Interval, failed, passed, unknown
 from tocsin.harness.judging.wording import plural
 
 LINGER_S = 600.0
@@ -130,9 +128,7 @@ def _calm(args: Quiet, fired: _Fired) -> str:
         return expected
     if fired.held_back:
         return f"Only what was {held_back.replace(':', ' fired:', 1)}"
-    if args.scope:
-        return "No alert in scope fired"
-    return "No alert fired"
+    return "No alert in scope fired" if args.scope else "No alert fired"
 
 
 def _times(series: Series, place: Interval) -> np.ndarray:

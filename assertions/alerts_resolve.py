@@ -15,12 +15,10 @@ from tocsin.harness.evidence.check_bounds import (
     relief_bound,
     rounded,
 )
-from tocsin.harness.evidence.evidence import Evidence
 from tocsin.harness.evidence.firings import notices
-from tocsin.harness.evidence.interval import Interval
 from tocsin.harness.evidence.stream_coverage import rules_failed
 from tocsin.harness.judging.alert_checks import streams_for_delivery
-from tocsin.harness.judging.check import Answer, Check, Finding, failed, unknown
+from tocsin.harness.judging.check import Answer, Check, Evidence, Finding, Interval, failed, unknown
 
 NOTICE_SLACK_S = 1.0
 """Wall seconds that no speed divides: a notification's way through a busy machine."""
@@ -50,9 +48,7 @@ def judge(evidence: Evidence, args: Resolve) -> Finding:
     story = f"{name} ended {bound.when(_end(last))}"
     if len(episodes) > 1:
         story += f" (the last of {len(episodes)} episodes)"
-    answer = Answer.PASS
-    if args.delivered_to is not None:
-        answer = notice.answer
+    answer = notice.answer if args.delivered_to is not None else Answer.PASS
     figures = {
         "fixed_s": dict(bound.fixed_s),
         "ended_s": round(bound.after_s(_end(last)), 3),
@@ -76,9 +72,7 @@ def window(evidence: Evidence, args: Resolve) -> Interval:
 
 def _end(episode: Episode) -> float:
     """Return when an episode ended, infinity while it fires."""
-    if episode.end is None:
-        return inf
-    return episode.end
+    return inf if episode.end is None else episode.end
 
 
 def _episodes(evidence: Evidence, args: Resolve, bound: Bound) -> list[Episode]:
@@ -103,14 +97,10 @@ def _notice(evidence: Evidence, args: Resolve, last: Episode) -> Finding:
     """Say when the resolved notice arrived. It comes on a group_interval tick after the end in ALERTS."""
     end, due_s = _end(last), _tick_s(evidence, args) * evidence.speed
     told, held = _told(evidence, args, end), _held_at_end(evidence, args, last)
-    receiver = ""
-    if args.delivered_to:
-        receiver = f" to {args.delivered_to}"
+    receiver = f" to {args.delivered_to}" if args.delivered_to else ""
     if told:
         lag_s = (told[0] - end) * evidence.speed
-        expected = f"due within {rounded(due_s)} s"
-        if held:
-            expected = "held back when it ended"
+        expected = "held back when it ended" if held else f"due within {rounded(due_s)} s"
         if held or told[0] <= _due(evidence, args, end):
             answer, lag = Answer.PASS, f"{rounded(lag_s)} s later ({expected})"
         else:
@@ -150,9 +140,7 @@ def _tick_s(evidence: Evidence, args: Resolve) -> float:
     own = None
     if args.delivered_to:
         own = evidence.configuration.group_interval_s(args.delivered_to)
-    if own is None:
-        return float(evidence.run["group_interval_s"]) / evidence.speed
-    return own
+    return float(evidence.run["group_interval_s"]) / evidence.speed if own is None else own
 
 
 def _due(evidence: Evidence, args: Resolve, end: float) -> float:

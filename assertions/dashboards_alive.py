@@ -11,11 +11,9 @@ from pydantic import Field, model_validator
 
 from tocsin.harness.declarations.references import Args, Duration, Entry, FaultName, PhaseName, Ref
 from tocsin.harness.evidence.check_bounds import phase_interval, scope_interval
-from tocsin.harness.evidence.evidence import Evidence
-from tocsin.harness.evidence.interval import Interval
 from tocsin.harness.evidence.panel_movement import Movement, movement
 from tocsin.harness.evidence.panels import PanelQuery, RecordedPanel
-from tocsin.harness.judging.check import Check, Finding, failed, passed, unknown
+from tocsin.harness.judging.check import Check, Evidence, Finding, Interval, failed, passed, unknown
 from tocsin.harness.judging.wording import first_few, one_line
 
 PanelName = Annotated[str, Ref(kind="panel")]

@@ -8,10 +8,8 @@ from pydantic import Field
 from tocsin.harness.declarations.references import Args, FeatureName
 from tocsin.harness.declarations.signal_names import LabelledMetric
 from tocsin.harness.evidence.check_bounds import phase_interval, rounded, scope_interval
-from tocsin.harness.evidence.evidence import Evidence
-from tocsin.harness.evidence.interval import Interval
 from tocsin.harness.evidence.stream_coverage import cut_out, planned_blindness
-from tocsin.harness.judging.check import Check, Finding, failed, passed, unknown
+from tocsin.harness.judging.check import Check, Evidence, Finding, Interval, failed, passed, unknown
 
 ENOUGH = 0.5
 """The share of the scrapes due that must hold a sample of each feature."""

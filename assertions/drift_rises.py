@@ -6,10 +6,8 @@ from collections.abc import Sequence
 
 from tocsin.harness.declarations.references import Bounded, FeatureName
 from tocsin.harness.evidence.check_bounds import Bound, onset_bound
-from tocsin.harness.evidence.evidence import Evidence
-from tocsin.harness.evidence.interval import Interval
 from tocsin.harness.evidence.metrics import Series, at
-from tocsin.harness.judging.check import Check, Finding, failed, passed, unknown
+from tocsin.harness.judging.check import Check, Evidence, Finding, Interval, failed, passed, unknown
 
 
 class Rises(Bounded):

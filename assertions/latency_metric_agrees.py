@@ -12,11 +12,9 @@ from pydantic import Field
 from tocsin.harness.declarations.references import Args, Duration
 from tocsin.harness.evidence.check_bounds import scope_interval
 from tocsin.harness.evidence.counter_growth import Growth, measure_growth, restart_intervals
-from tocsin.harness.evidence.evidence import Evidence
-from tocsin.harness.evidence.interval import Interval
 from tocsin.harness.evidence.metrics import Series
 from tocsin.harness.evidence.requests import ANSWERED, DROPPED, FAILED, UNKNOWN
-from tocsin.harness.judging.check import Check, Finding, failed, passed, unknown
+from tocsin.harness.judging.check import Check, Evidence, Finding, Interval, failed, passed, unknown
 from tocsin.harness.judging.client_records import RACE_S, declared, ended, last_scrape, scrape_times
 from tocsin.harness.judging.wording import between
 
@@ -153,9 +151,7 @@ def _truth(evidence: Evidence, span: Interval, gaps: Sequence[Interval]) -> _Tru
     for gap in gaps:
         sure &= (end < gap.start - RACE_S) | (rows["sent"] > gap.end + RACE_S)
     known = answered & (counted == "answered")
-    waited_s = float(took_s[answered].sum())
-    if (rows["outcome"] == UNKNOWN).any():
-        waited_s = inf
+    waited_s = inf if (rows["outcome"] == UNKNOWN).any() else float(took_s[answered].sum())
     free = int(np.count_nonzero(~known))
     return _Truth(sure=np.sort(took_s[sure]), known=np.sort(took_s[known]), free=free, waited_s=waited_s)
 

@@ -11,9 +11,8 @@ from tocsin.harness.core.statistics import binomial_at_most, quantile, trials_ne
 from tocsin.harness.declarations.references import Args, Duration, Ref
 from tocsin.harness.evidence.check_bounds import scope_interval
 from tocsin.harness.evidence.delivered_load import Load
-from tocsin.harness.evidence.evidence import Evidence
 from tocsin.harness.evidence.requests import ANSWERED, DROPPED, FAILED, KINDS, UNKNOWN
-from tocsin.harness.judging.check import Check, Finding, failed, passed, unknown
+from tocsin.harness.judging.check import Check, Evidence, Finding, failed, passed, unknown
 
 _ERRORS = 500
 """From this status on an answer is a failure: it came, but it is not what was asked for."""
@@ -94,9 +93,7 @@ def _seen_ms(load: Load, args: Within) -> float | None:
     """Return the quantile as it was seen, without an answer counted as longer than all; None if it is one of those."""
     good = (load.outcome == ANSWERED) & (load.status < _ERRORS)
     took_s = quantile(np.where(good, load.done - load.intended, np.inf), args.quantile)
-    if np.isfinite(took_s):
-        return round(1000 * took_s, 3)
-    return None
+    return round(1000 * took_s, 3) if np.isfinite(took_s) else None
 
 
 def _story(load: Load, over: int, args: Within) -> str:

@@ -13,11 +13,9 @@ from tocsin.harness.core.statistics import distance, distance_allowed, poisson_s
 from tocsin.harness.declarations.references import Args
 from tocsin.harness.evidence.check_bounds import cut_off, phase_interval, scope_interval
 from tocsin.harness.evidence.delivered_load import Load, PhaseLoad, cpu_shares, phase_loads, reached_limits
-from tocsin.harness.evidence.evidence import Evidence
-from tocsin.harness.evidence.interval import Interval
 from tocsin.harness.evidence.requests import DROPPED
 from tocsin.harness.evidence.stream_coverage import blind_intervals
-from tocsin.harness.judging.check import Check, Finding, failed, passed, unknown
+from tocsin.harness.judging.check import Check, Evidence, Finding, Interval, failed, passed, unknown
 
 NOISE_SIGMAS = 4.0
 """Poisson arrivals may miss what was asked by so many standard deviations."""
@@ -78,9 +76,7 @@ def judge(evidence: Evidence, args: Delivered) -> Finding:
     gaps = blind_intervals(evidence, "requests", played)
     if gaps:
         return unknown(f"The records of the requests are not whole: {gaps[0][1].rstrip('.')}.")
-    never = []
-    if cut is None and not args.during:
-        never = _never_played(evidence, args)
+    never = _never_played(evidence, args) if cut is None and not args.during else []
     phases = list(phase_loads(evidence, window, until))
     if never or not phases:
         return unknown(f"Never played: {', '.join(never) or args.phase or 'any phase'}.")
@@ -117,9 +113,7 @@ def _compare(evidence: Evidence, phases: Sequence[PhaseLoad], tolerance: float) 
     story = [_closed_loop(phase) for phase in closed_loops]
     if open_loops:
         story.insert(0, f"Asked {total.asked:.0f}, sent {total.sent} requests")
-    advice = ""
-    if dropped:
-        advice = f" {_advice(reached)}"
+    advice = f" {_advice(reached)}" if dropped else ""
     return passed(f"{'; '.join(story)} {lateness}.{advice}", **figures)
 
 

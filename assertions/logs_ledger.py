@@ -9,10 +9,9 @@ import numpy as np
 from pydantic import Field
 
 from tocsin.harness.declarations.references import Args
-from tocsin.harness.evidence.evidence import Evidence
 from tocsin.harness.evidence.logs import Logs
 from tocsin.harness.evidence.requests import ANSWERED, DROPPED
-from tocsin.harness.judging.check import Check, Finding, failed, passed, unknown
+from tocsin.harness.judging.check import Check, Evidence, Finding, failed, passed, unknown
 from tocsin.harness.judging.client_records import declared
 
 
@@ -122,9 +121,7 @@ def _changed(evidence: Evidence, logs: Logs) -> np.ndarray:
 
 
 def _count(count: int, allowed: int, what: str) -> str:
-    if allowed:
-        return f"{count} {what} (allowed {allowed})"
-    return f"{count} {what}"
+    return f"{count} {what} (allowed {allowed})" if allowed else f"{count} {what}"
 
 
 def _where_lost(evidence: Evidence, lost: np.ndarray) -> str:

@@ -115,9 +115,7 @@ def _why(rows: np.ndarray, gap: np.ndarray, kills: Sequence[FaultRecord]) -> str
     if kills:
         names = ", ".join(kill.name for kill in kills)
         reasons.append(f"{np.count_nonzero(gap)} answers came between the last scrape and {names}")
-    if not reasons:
-        return ""
-    return f" ({'; '.join(reasons)})"
+    return "" if not reasons else f" ({'; '.join(reasons)})"
 
 
 CHECK = Check(

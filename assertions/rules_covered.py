@@ -45,9 +45,7 @@ def judge(drills: Drills, args: Covered) -> Finding:
 
 
 def _drills(count: int) -> str:
-    if count == 1:
-        return "the one drill"
-    return f"at least one of {count} drills"
+    return "the one drill" if count == 1 else f"at least one of {count} drills"
 
 
 CHECK = SuiteCheck(

@@ -8,10 +8,8 @@ from typing import Any
 
 from tocsin.harness.declarations.references import Args, ReceiverName
 from tocsin.harness.evidence.check_bounds import phase_interval
-from tocsin.harness.evidence.evidence import Evidence
-from tocsin.harness.evidence.interval import Interval
 from tocsin.harness.evidence.rendered_config import LoadedRule, declared_metrics, tool_output
-from tocsin.harness.judging.check import Check, Finding, failed, passed, unknown
+from tocsin.harness.judging.check import Check, Evidence, Finding, Interval, failed, passed, unknown
 from tocsin.harness.judging.wording import first_few
 from tocsin.harness.monitoring.promql.expression import NotPromql, needed_metrics, parse
 

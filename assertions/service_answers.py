@@ -9,9 +9,8 @@ import numpy as np
 from tocsin.harness.core.statistics import clopper_pearson
 from tocsin.harness.declarations.references import Args, Ref
 from tocsin.harness.evidence.check_bounds import fault_interval, scope_interval
-from tocsin.harness.evidence.evidence import Evidence
 from tocsin.harness.evidence.requests import ANSWERED, DROPPED, KINDS, OUTCOMES, UNKNOWN
-from tocsin.harness.judging.check import Check, Finding, failed, passed, unknown
+from tocsin.harness.judging.check import Check, Evidence, Finding, failed, passed, unknown
 from tocsin.harness.judging.client_records import ended
 
 TIMEOUT_S = 10.0
@@ -42,9 +41,7 @@ def judge(evidence: Evidence, args: Answers) -> Finding:
     low, high = clopper_pearson(len(unexpected), judged)
     spared = len(rows) - judged
     figures = {"requests": judged, "unexpected": len(unexpected), "excused": spared, "share": [low, high]}
-    also = ""
-    if spared:
-        also = f" {spared} more failed while a fault was active."
+    also = f" {spared} more failed while a fault was active." if spared else ""
     if len(unexpected):
         story = f"{len(unexpected)} of {judged} answers are not as declared: {_by_status(unexpected)}."
         return failed(story + also, **figures)

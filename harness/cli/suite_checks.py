@@ -47,16 +47,17 @@ def show_together(
     """
     from tocsin.assertions import SUITE
     from tocsin.harness.cli.console import say, show
+    from tocsin.harness.judging.check import Drills
     from tocsin.harness.judging.suite import coverage, judge_suite
     from tocsin.harness.report import verdict_table
 
-    checks = {check.id: check for check in SUITE}
+    checks, drills = {check.id: check for check in SUITE}, Drills(played=tuple(played), unplayed=tuple(unplayed))
     verdicts: list[Verdict] = []
     if suite is not None:
-        judged = judge_suite(suite, played, unplayed, checks)
+        judged = judge_suite(suite, drills, checks)
         verdicts = [verdict for verdict in judged if only is None or fnmatchcase(verdict.check, only)]
     summary = _summary(verdicts, played) if verdicts else None
-    sentence = coverage(played, unplayed, checks)
+    sentence = coverage(drills, checks)
     if quiet:
         say(f"Rules: {sentence}")
     elif summary is not None:

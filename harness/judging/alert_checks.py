@@ -17,9 +17,7 @@ _OF_ALERTS = ("__name__", "alertname", "alertstate")
 
 def watchdog_alert(evidence: Evidence) -> str:
     """Return the name of the alert that always fires, empty if the stack names none."""
-    if evidence.signals.watchdog is None:
-        return ""
-    return evidence.signals.watchdog.alert
+    return "" if evidence.signals.watchdog is None else evidence.signals.watchdog.alert
 
 
 def alert_labels(series: Series) -> dict[str, str]:
@@ -34,9 +32,7 @@ def firing_window(evidence: Evidence, args: AlertArgs) -> Interval:
 
 def streams_for_delivery(args: AlertBound) -> tuple[str, ...]:
     """Return that the notifications are needed where a receiver is named."""
-    if args.delivered_to:
-        return ("notifications",)
-    return ()
+    return ("notifications",) if args.delivered_to else ()
 
 
 def held_back(

@@ -1,4 +1,7 @@
-"""The judging contract: a Check turns Evidence into a Finding; the judge makes a Verdict of it. Three answers."""
+"""The judging contract: a Check turns Evidence into a Finding; the judge makes a Verdict of it. Three answers.
+
+A check imports from here what every check needs.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,8 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from tocsin.harness.declarations.references import Args, SuiteArgs
 from tocsin.harness.declarations.scenario import Scenario
 from tocsin.harness.evidence.check_bounds import scope_interval
-from tocsin.harness.evidence.evidence import Evidence
-from tocsin.harness.evidence.interval import Interval
+from tocsin.harness.evidence.evidence import Evidence as Evidence
+from tocsin.harness.evidence.interval import Interval as Interval
 
 NEVER_BEGAN = "Play never began"
 """How the reason of every verdict begins when nothing was played."""

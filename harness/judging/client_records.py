@@ -35,6 +35,4 @@ def scrape_times(series: Sequence[Series]) -> np.ndarray:
 def last_scrape(times: np.ndarray, at: float) -> float:
     """Return the last of ascending times at or before `at` (epoch seconds), minus infinity if there is none."""
     before = times[times <= at]
-    if not len(before):
-        return -inf
-    return float(before[-1])
+    return -inf if not len(before) else float(before[-1])

@@ -37,9 +37,7 @@ def judge(evidence: Evidence, checks: Mapping[str, AnyCheck], only: str | None =
 
 
 def _files(checks: Mapping[str, AnyCheck], line: Expectation) -> tuple[str, ...]:
-    if line.check not in checks:
-        return ()
-    return checks[line.check].files
+    return () if line.check not in checks else checks[line.check].files
 
 
 def _load_gate(evidence: Evidence, checks: Mapping[str, AnyCheck], line: Expectation, load: Finding) -> Finding:
@@ -47,9 +45,7 @@ def _load_gate(evidence: Evidence, checks: Mapping[str, AnyCheck], line: Expecta
     gate = Expectation(check=LOAD, args={key: value for key, value in line.args.items() if key not in _PLACES})
     if evidence.play is not None and cut_short(evidence, evidence.play):
         return find(gate, checks, lambda check: check.judge(evidence, gate.arguments(check.args)))
-    if gate.args == line.args:
-        return load
-    return _find(evidence, checks, gate, None)
+    return load if gate.args == line.args else _find(evidence, checks, gate, None)
 
 
 def _find(evidence: Evidence, checks: Mapping[str, AnyCheck], line: Expectation, load: Finding | None) -> Finding:

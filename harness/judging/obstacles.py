@@ -93,9 +93,7 @@ def _clocks_apart(evidence: Evidence) -> str:
 
 def _unwitnessed(evidence: Evidence, window: Interval, args: Args) -> str:
     """Return which fault, not seen to take effect or to go away, leaves open what the window shows."""
-    within_s = 0.0
-    if isinstance(args, Bounded):
-        within_s = args.within
+    within_s = args.within if isinstance(args, Bounded) else 0.0
     for fault in evidence.faults.values():
         for reach, what in _unseen(evidence, fault, within_s):
             if window.overlaps(reach):

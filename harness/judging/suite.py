@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,8 +10,7 @@ from pydantic import Field
 
 from tocsin.harness.core.base_model import Frozen
 from tocsin.harness.core.errors import Mistake, UsageError
-from tocsin.harness.declarations.scenario import Expectation, Scenario
-from tocsin.harness.evidence.evidence import Evidence
+from tocsin.harness.declarations.scenario import Expectation
 from tocsin.harness.judging.check import AnySuiteCheck, Drills, Finding, Verdict, unknown
 from tocsin.harness.judging.verdicts import began_on, find, verdict
 from tocsin.harness.planning.diagnostics import Names, pieces, references
@@ -49,22 +48,16 @@ def read_suite(path: Path, checks: Mapping[str, AnySuiteCheck], alerts: Iterable
     return suite.model_copy(update={"expect": tuple(lines)})
 
 
-def judge_suite(
-    suite: Suite, played: Sequence[Evidence], unplayed: Sequence[Scenario], checks: Mapping[str, AnySuiteCheck]
-) -> tuple[Verdict, ...]:
+def judge_suite(suite: Suite, drills: Drills, checks: Mapping[str, AnySuiteCheck]) -> tuple[Verdict, ...]:
     """Return a verdict for each line; its waiver is judged by the day on which the last drill began."""
-    drills = Drills(played=tuple(played), unplayed=tuple(unplayed))
-    days = [day for day in map(began_on, played) if day is not None]
+    days = [day for day in map(began_on, drills.played) if day is not None]
     return tuple(verdict(line, _find(line, drills, checks), max(days, default=None)) for line in suite.expect)
 
 
-def coverage(played: Sequence[Evidence], unplayed: Sequence[Scenario], checks: Mapping[str, AnySuiteCheck]) -> str:
+def coverage(drills: Drills, checks: Mapping[str, AnySuiteCheck]) -> str:
     """Return which alerts fired in at least one drill, in one sentence; empty if nothing tells."""
-    drills = Drills(played=tuple(played), unplayed=tuple(unplayed))
     finding = _find(Expectation(check=COVERAGE, args={}), drills, checks)
-    if not finding.figures:
-        return ""
-    return finding.reason
+    return "" if not finding.figures else finding.reason
 
 
 def _find(line: Expectation, drills: Drills, checks: Mapping[str, AnySuiteCheck]) -> Finding:

@@ -36,9 +36,7 @@ def find(line: Expectation, checks: Mapping[str, C], ask: Callable[[C], Finding]
 
 def title(line: Expectation) -> str:
     """Return a line of `expect` as the scenario writes it: `alerts/fire {alert: HighErrorRate, within: 4m}`."""
-    if not line.args:
-        return line.check
-    return f"{line.check} {_flow(line.args)}"
+    return line.check if not line.args else f"{line.check} {_flow(line.args)}"
 
 
 def verdict(line: Expectation, finding: Finding, day: date | None, files: tuple[str, ...] = ()) -> Verdict:
@@ -62,9 +60,7 @@ def began_on(evidence: Evidence) -> date | None:
     started = evidence.run.get("started_at")
     if started:
         return datetime.fromisoformat(str(started)).astimezone(UTC).date()
-    if evidence.journal:
-        return datetime.fromtimestamp(evidence.journal[0].at, UTC).date()
-    return None
+    return datetime.fromtimestamp(evidence.journal[0].at, UTC).date() if evidence.journal else None
 
 
 def _waiver(line: Expectation, finding: Finding, day: date | None) -> tuple[bool, str]:
@@ -87,6 +83,4 @@ def _flow(value: object) -> str:
         return "{" + ", ".join(f"{key}: {_flow(part)}" for key, part in value.items()) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(_flow(part) for part in value) + "]"
-    if isinstance(value, str):
-        return value
-    return json.dumps(value, default=str)
+    return value if isinstance(value, str) else json.dumps(value, default=str)

@@ -5,7 +5,7 @@ import pytest
 from tests.assertions.test_rules_covered import drill
 from tocsin.assertions import SUITE
 from tocsin.harness.core.errors import UsageError
-from tocsin.harness.judging.check import Answer
+from tocsin.harness.judging.check import Answer, Drills
 from tocsin.harness.judging.suite import coverage, judge_suite, read_suite
 
 CHECKS = {check.id: check for check in SUITE}
@@ -64,24 +64,26 @@ def test_mistakes_of_a_suite_file(tmp_path, change, line, expected):
 def test_judging_several_drills(tmp_path, fired, answer, waived):
     suite = read_suite(written(tmp_path, GOOD), CHECKS, ALERTS)
     played = [drill(tmp_path / "one", *fired), drill(tmp_path / "two")]
-    (made,) = judge_suite(suite, played, (), CHECKS)
+    (made,) = judge_suite(suite, Drills(played=tuple(played)), CHECKS)
     assert (made.answer, made.waived, made.title) == (answer, waived, "rules/covered {may: [Slow]}")
 
 
 def test_without_drills_it_is_unknown(tmp_path):
     suite = read_suite(written(tmp_path, GOOD), CHECKS, ALERTS)
-    assert judge_suite(suite, (), (), CHECKS)[0].answer is Answer.UNKNOWN
-    assert judge_suite(suite, (drill(tmp_path / "one"),), (), {})[0].answer is Answer.UNKNOWN  # another version
-    assert coverage((), (), CHECKS) == ""
+    assert judge_suite(suite, Drills(played=()), CHECKS)[0].answer is Answer.UNKNOWN
+    assert (
+        judge_suite(suite, Drills(played=(drill(tmp_path / "one"),)), {})[0].answer is Answer.UNKNOWN
+    )  # another version
+    assert coverage(Drills(played=()), CHECKS) == ""
 
 
 def test_the_coverage_is_told_unasked(tmp_path):
-    told = coverage([drill(tmp_path / "one", "Down")], (), CHECKS)
+    told = coverage(Drills(played=(drill(tmp_path / "one", "Down"),)), CHECKS)
     assert told == "1 of 2 alerts fired in the one drill; no drill makes Slow fire."
 
 
 def test_a_check_that_crashes_is_unknown(tmp_path):
     broken = drill(tmp_path / "one", alerts=[{"no": "name"}])
     suite = read_suite(written(tmp_path, GOOD), CHECKS, ALERTS)
-    (made,) = judge_suite(suite, [broken], (), CHECKS)
+    (made,) = judge_suite(suite, Drills(played=(broken,)), CHECKS)
     assert (made.answer, "The check crashed: KeyError" in made.reason) == (Answer.UNKNOWN, True)

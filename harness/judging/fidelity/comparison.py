@@ -31,9 +31,7 @@ class Stretch:
 
     def end_by(self, last: float) -> float:
         """Return its end, or `last`, the time of the last evaluation, while it fires."""
-        if self.end is None:
-            return last
-        return self.end
+        return last if self.end is None else self.end
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,6 @@ its last sample is not seen any more.
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import tempfile
 import time
@@ -21,6 +20,7 @@ import requests
 
 from tocsin.harness.core.clock import format_duration
 from tocsin.harness.core.errors import EvidenceError
+from tocsin.harness.engines.common.ports import choose_ports
 from tocsin.harness.judging.fidelity.promtool_oracle import FIRING, NONE, PENDING, Labels
 from tocsin.harness.judging.fidelity.rule_groups import Group, Rule, labels_of, waits_s
 from tocsin.harness.judging.fidelity.stretched_samples import Stretched, selector
@@ -73,7 +73,7 @@ class Blocks:
     @contextmanager
     def _server(self, work: Path) -> Iterator[str]:
         (work / "prometheus.yml").write_text("{}\n", encoding="utf-8")
-        port = _free_port()
+        (port,) = choose_ports(1)
         argv = [
             str(self.prometheus),
             f"--config.file={work / 'prometheus.yml'}",
@@ -104,12 +104,6 @@ def _openmetrics(series: Sequence[Stretched]) -> Iterator[str]:
         times = np.round(one.t * 1000).astype(np.int64)
         for at, value in zip(times.tolist(), (one.v + BASE_S * one.moment).tolist(), strict=True):
             yield f"{name} {value!r} {BASE_S + at // 1000}.{at % 1000:03d}\n"
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def _await(process: subprocess.Popen[bytes], url: str, log: Path, within_s: float = 30.0) -> None:
@@ -168,6 +162,4 @@ def states(true: np.ndarray, hold: float, keep: float = 0.0) -> np.ndarray:
 
 def _first(since: int, at: int) -> int:
     """Return since when something lasts: since before, or from now on if it did not (-1)."""
-    if since < 0:
-        return at
-    return since
+    return at if since < 0 else since

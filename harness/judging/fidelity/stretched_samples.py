@@ -64,9 +64,7 @@ def kind_of(name: str, values: np.ndarray, names: Container[str], scales: Scales
             return "counter"
     if name.endswith("_total"):
         return "counter"
-    if scales.of(name).power == -1:
-        return "age"
-    return "gauge"
+    return "age" if scales.of(name).power == -1 else "gauge"
 
 
 def stretched(
