@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from tocsin.harness.core.clock import format_duration
 from tocsin.harness.declarations.alert_plan import AlertRule
-from tocsin.harness.declarations.timeline import PlannedPhase
-from tocsin.harness.monitoring.promql.expression import NotCompressible, parse
+from tocsin.harness.monitoring.promql.expression import parse_or_none
 from tocsin.harness.monitoring.promql.ratio_thresholds import Share, shares
 from tocsin.harness.monitoring.promql.recording_rules import inlined
 from tocsin.harness.planning.detection_bounds import Plan
@@ -23,8 +22,10 @@ def events_needed(healthy: float, threshold: float) -> float:
     failure in 1 / threshold requests must not reach the threshold.
     """
     distance = abs(threshold - healthy)
-    by_chance = Z**2 * healthy * (1 - healthy) / distance**2 if distance else float("inf")
-    return max(by_chance, 1 / threshold if threshold > 0 else 0.0)
+    if not distance:
+        return float("inf")
+    by_chance = Z**2 * healthy * (1 - healthy) / distance**2
+    return max(by_chance, 1 / threshold) if threshold > 0 else by_chance
 
 
 def noise_limits(plan: Plan) -> Iterator[tuple[float, str]]:
@@ -33,45 +34,35 @@ def noise_limits(plan: Plan) -> Iterator[tuple[float, str]]:
     rate, phase = _slowest(plan)
     if signal is None or not rate:
         return
-    healthy = signal.failed_share
     for rule, share in _request_shares(plan, signal.metric):
-        needed = events_needed(healthy if _fails(share, signal.label, signal.failed) else 0.0, share.threshold)
-        largest = rate * share.window_s / needed
+        counts_failures = share.good or share.picks({signal.label: signal.failed})
+        needed = events_needed(signal.failed_share if counts_failures else 0.0, share.threshold)
         window = format_duration(share.window_s)
         yield (
-            largest,
+            rate * share.window_s / needed,
             f"noise: {rule.name} needs {needed:.0f} requests in {window} to tell {share.threshold:.2g} from chance, "
             f"and {phase} sends {rate:g} per second",
         )
 
 
-def _fails(share: Share, label: str, failed: str) -> bool:
-    return share.good or share.picks({label: failed})
-
-
 def _request_shares(plan: Plan, metric: str) -> Iterator[tuple[AlertRule, Share]]:
     for rule in plan.monitoring.alerts:
-        if not rule.loaded:
+        node = parse_or_none(rule.expr)
+        if not rule.loaded or node is None:
             continue
-        try:
-            node = inlined(parse(rule.expr), plan.monitoring.scales.recorded)
-        except NotCompressible:
-            continue
-        for share in shares(node):
+        for share in shares(inlined(node, plan.monitoring.scales.recorded)):
             if share.whole.name == metric and share.threshold > 0:
                 yield rule, share
 
 
 def _slowest(plan: Plan) -> tuple[float, str]:
     """Return the lowest mean rate of a phase, in requests per wall second, and that phase's name."""
-    rates = [(_mean_rate(phase), phase.name) for phase in plan.phases]
-    return min((one for one in rates if one[0] > 0), default=(0.0, ""))
-
-
-def _mean_rate(phase: PlannedPhase) -> float:
-    """A closed loop asks for no rate: 0."""
-    asked = phase.paced.asked
-    return asked.total / asked.length_s if asked.length_s and not asked.users else 0.0
+    rates = []
+    for phase in plan.phases:
+        asked = phase.paced.asked
+        if asked.total and asked.length_s and not asked.users:  # a closed loop asks for no rate
+            rates.append((asked.total / asked.length_s, phase.name))
+    return min(rates, default=(0.0, ""))
 
 
 def drift_limits(plan: Plan) -> Iterator[tuple[float, str]]:
