@@ -37,20 +37,15 @@ def start_traffic(
 def _sending(timeline: Timeline, run: Run, live: LiveStack, caller: str | None = None) -> dict[str, object]:
     """Return what every process that sends must know: where to, what, and where to keep its records."""
     payload, folder = timeline.stack.payload, timeline.stack.folder.absolute()
-    sending: dict[str, object] = {
+    return {
         "run_id": run.id,
         "address": live.address(payload.role, caller=caller),
         "records": str(run.folder / "requests"),
         "sample": str(folder / payload.rows),
-        "reference": None,
+        "reference": str(folder / payload.reference) if payload.reference else None,
         "payload": payload.shape,
         "speed": timeline.speed,
-        "tls": None,
+        "tls": payload.tls.below(folder).model_dump(mode="json") if payload.tls else None,
         "timeout_s": 10.0,
         "seed": timeline.seed,
     }
-    if payload.reference:
-        sending["reference"] = str(folder / payload.reference)
-    if payload.tls:
-        sending["tls"] = payload.tls.below(folder).model_dump(mode="json")
-    return sending

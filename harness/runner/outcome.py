@@ -5,15 +5,7 @@ from __future__ import annotations
 import traceback
 from dataclasses import dataclass
 
-from tocsin.harness.core.errors import (
-    BROKEN,
-    INTERRUPTED,
-    PASS,
-    TERMINATED,
-    UNKNOWN,
-    Terminated,
-    TocsinError,
-)
+from tocsin.harness.core.errors import BROKEN, INTERRUPTED, PASS, TERMINATED, UNKNOWN, Terminated, TocsinError
 from tocsin.harness.core.journal import Journal
 from tocsin.harness.engines.common.run_folders import Run
 from tocsin.harness.runner.abort import Aborted

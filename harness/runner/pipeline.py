@@ -23,14 +23,13 @@ from tocsin.harness.runner.collect import collect
 from tocsin.harness.runner.load_shutdown import Sender, end_senders
 from tocsin.harness.runner.load_start import start_canary, start_traffic
 from tocsin.harness.runner.outcome import Ending
-from tocsin.harness.runner.play import Breakage, Playing, Progress, Watch, nobody, play
+from tocsin.harness.runner.play import Breakage, Playing, Progress, Watch, play
 from tocsin.harness.runner.ready import ready
-from tocsin.harness.runner.settle import heal_all, settle
+from tocsin.harness.runner.settle import HURRY_S, heal_all, patience_s, settle
 from tocsin.harness.traffic.worker_pool import RemoteWorkers
 
 LOAD_ENDS_S = 15.0
 """Wall seconds for the processes that send to end."""
-LOAD_ENDS_IN_HURRY_S = 3.0
 
 
 @dataclass(kw_only=True)
@@ -54,13 +53,6 @@ class DrillRun:
         """Note what ended the drill; the stages that are left still happen."""
         self.ending.end_early(error, self.run, self.journal)
 
-    @property
-    def load_ends_s(self) -> float:
-        """Wall seconds that the processes that send have to end."""
-        if self.ending.hurry:
-            return LOAD_ENDS_IN_HURRY_S
-        return LOAD_ENDS_S
-
 
 def run_drill(
     timeline: Timeline,
@@ -71,7 +63,7 @@ def run_drill(
     command: Sequence[str] = (),
     keep_going: bool = False,
     timeout_s: float | None = None,
-    watch: Watch = nobody,
+    watch: Watch = lambda progress: None,
     remote: RemoteWorkers | None = None,
 ) -> Evidence:
     """Play one drill on a fresh stack; return its evidence, however it ended: see run["outcome"], ["exit_code"]."""
@@ -135,7 +127,7 @@ def _ready_and_play(drill: DrillRun, live: LiveStack) -> None:
     drill.senders.insert(0, traffic)
     drill.watch({"stage": "ready", "note": "waiting for a canary on every signal"})
     left_s = drill.deadline - run.clock.now()
-    ready(live, run, journal, drill.recorders, run.clock, keep_going=drill.keep_going, within_s=left_s)
+    ready(live, run, journal, drill.recorders, keep_going=drill.keep_going, within_s=left_s)
     traffic.ready()
     drill.breakages = {planned.name: Breakage(planned=planned) for planned in timeline.faults}
     with _abort_watch(drill, live) as aborts:
@@ -158,31 +150,30 @@ def _heal(drill: DrillRun, live: LiveStack) -> None:
     for _ in range(2):
         try:
             heal_all(list(drill.breakages.values()), live, drill.journal, drill.run.clock, hurry=drill.ending.hurry)
+            return
         except KeyboardInterrupt as error:
             drill.end_early(error)
         except Exception as error:
             drill.end_early(error)
             return
-        else:
-            return
 
 
 def _end_load(drill: DrillRun) -> None:
     try:
-        end_senders(drill.journal, drill.senders, within_s=drill.load_ends_s)
+        end_senders(drill.journal, drill.senders, within_s=patience_s(LOAD_ENDS_S, hurry=drill.ending.hurry))
     except (KeyboardInterrupt, Exception) as error:
         drill.end_early(error)
-        end_senders(drill.journal, drill.senders, within_s=LOAD_ENDS_IN_HURRY_S)
+        end_senders(drill.journal, drill.senders, within_s=HURRY_S)
 
 
 def _settle(drill: DrillRun, live: LiveStack, play_s: Interval) -> Window:
     """Wait for the signals; a first Ctrl-C meanwhile shortens the wait, and what was seen is still collected."""
     run, journal, recorders = drill.run, drill.journal, drill.recorders
     try:
-        return settle(live, run, journal, recorders, run.clock, play_s, hurry=drill.ending.hurry)
+        return settle(live, run, journal, recorders, play_s, hurry=drill.ending.hurry)
     except KeyboardInterrupt as error:
         drill.end_early(error)
-        return settle(live, run, journal, recorders, run.clock, play_s, hurry=True)
+        return settle(live, run, journal, recorders, play_s, hurry=True)
 
 
 def _abort_watch(drill: DrillRun, live: LiveStack) -> AbortWatch:
@@ -192,13 +183,8 @@ def _abort_watch(drill: DrillRun, live: LiveStack) -> AbortWatch:
     def excused() -> bool:
         return any(breakage.in_force or breakage.awaited is not None for breakage in blinding)
 
-    return AbortWatch(
-        drill.timeline.aborts,
-        ask=prometheus_query(live),
-        clock=drill.run.clock,
-        journal=drill.journal,
-        excused=excused,
-    )
+    ask, clock = prometheus_query(live), drill.run.clock
+    return AbortWatch(drill.timeline.aborts, ask=ask, clock=clock, journal=drill.journal, excused=excused)
 
 
 def _watch_of_play(drill: DrillRun, aborts: AbortWatch) -> Watch:

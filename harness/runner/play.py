@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import inf
-from typing import Literal, Protocol, TypedDict
+from typing import Literal, TypedDict
 
 from tocsin.harness.core.clock import Clock
 from tocsin.harness.core.errors import RoleDied, StackError
@@ -16,6 +16,7 @@ from tocsin.harness.core.journal import Journal
 from tocsin.harness.declarations.fault import Witness
 from tocsin.harness.declarations.live_stack import LiveStack
 from tocsin.harness.declarations.timeline import PlannedFault, Step, Timeline
+from tocsin.harness.traffic.load_processes import TrafficProcess
 
 LEAD_S = 0.5
 """Wall seconds between arming the traffic process and the first phase."""
@@ -40,24 +41,6 @@ class Progress(TypedDict, total=False):
 
 
 Watch = Callable[[Progress], None]
-
-
-def nobody(progress: Progress) -> None:
-    """Watch nothing."""
-
-
-class LoadProcess(Protocol):
-    """The load of a drill: a traffic process, or the master of several."""
-
-    @property
-    def latest_rate(self) -> Mapping[str, float]:
-        """The generator's last report, empty before the first."""
-
-    def start(self, at: float) -> None:
-        """Let the first phase begin at `at`, epoch seconds."""
-
-    def check(self) -> None:
-        """Raise StackError if the generator ended unexpectedly."""
 
 
 @dataclass(kw_only=True)
@@ -121,9 +104,9 @@ class Playing:
     live: LiveStack
     journal: Journal
     clock: Clock
-    traffic: LoadProcess
+    traffic: TrafficProcess
     breakages: Mapping[str, Breakage]
-    watch: Watch = nobody
+    watch: Watch = lambda progress: None
     deadline: float = inf
     phase: str = ""
     start: float = 0.0

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from math import inf
+from collections.abc import Sequence
 
 from tocsin.harness.collectors.collector import Collector
-from tocsin.harness.core.clock import Clock
 from tocsin.harness.core.errors import StackError, WaitTimeout
 from tocsin.harness.core.journal import Journal
 from tocsin.harness.declarations.live_stack import LiveStack
@@ -22,28 +19,15 @@ class NotReady(StackError):
     """A canary was not seen at the far end of a signal; the message names each such signal and its last state."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Baseline:
-    """Signal -> seen before play. A signal not seen makes the checks that rest on it unknown."""
-
-    signals: Mapping[str, bool]
-
-
 def ready(
-    live: LiveStack,
-    run: Run,
-    journal: Journal,
-    recorders: Sequence[Collector],
-    clock: Clock,
-    *,
-    keep_going: bool,
-    within_s: float = inf,
-) -> Baseline:
+    live: LiveStack, run: Run, journal: Journal, recorders: Sequence[Collector], *, keep_going: bool, within_s: float
+) -> dict[str, bool]:
     """Wait until each recorder has seen its canary; NotReady names those that have not, unless `keep_going`.
 
-    `within_s` (wall seconds) can shorten the patience.
+    Returns signal -> seen: the checks that rest on a signal that was not seen are unknown. `within_s` (wall seconds)
+    can shorten the patience.
     """
-    patience_s = max(0.0, min(FIXED_S + 300.0 / clock.speed, within_s))
+    patience_s = max(0.0, min(FIXED_S + 300.0 / run.clock.speed, within_s))
     missing = {recorder.name: "nothing yet" for recorder in recorders}
 
     def all_seen() -> tuple[bool, str]:
@@ -57,13 +41,12 @@ def ready(
         return not missing, "; ".join(f"{name}: {state}" for name, state in missing.items())
 
     try:
-        clock.wait_until(all_seen, awaited="a canary on every signal", within_s=patience_s, every_s=0.1)
+        run.clock.wait_until(all_seen, awaited="a canary on every signal", within_s=patience_s, every_s=0.1)
     except WaitTimeout as error:
         for name, state in missing.items():
             journal.note("canary", signal=name, seen=False, detail=state)
         if not keep_going:
-            hint = "Repair the signal, or play on with --keep-going."
-            raise NotReady(error.message, hint=hint) from None
+            raise NotReady(error.message, hint="Repair the signal, or play on with --keep-going.") from None
     signals = {recorder.name: recorder.name not in missing for recorder in recorders}
     journal.note("ready", signals=signals)
-    return Baseline(signals=signals)
+    return signals

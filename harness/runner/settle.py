@@ -20,11 +20,11 @@ HURRY_S = 3.0
 """The same after Ctrl-C, so that all is over within 10 s."""
 
 
-def patience_s(hurry: bool) -> float:
-    """Return the wall seconds to wait for what a drill leaves to do."""
+def patience_s(usual_s: float, *, hurry: bool) -> float:
+    """Return the wall seconds to wait for something: after Ctrl-C no more than HURRY_S."""
     if hurry:
         return HURRY_S
-    return CATCH_UP_S
+    return usual_s
 
 
 def heal_all(breakages: Sequence[Breakage], live: LiveStack, journal: Journal, clock: Clock, *, hurry: bool) -> None:
@@ -36,7 +36,7 @@ def heal_all(breakages: Sequence[Breakage], live: LiveStack, journal: Journal, c
         try:
             if not breakage.healed:
                 breakage.heal(live, journal)
-            _prove(breakage, live, journal, clock, within_s=patience_s(hurry))
+            _prove(breakage, live, journal, clock, within_s=patience_s(CATCH_UP_S, hurry=hurry))
         except Exception as error:  # whatever it is, the others are healed, too
             reason = str(error).rstrip(".") or type(error).__name__
             left.append(f"{breakage.name} ({reason})")
@@ -53,17 +53,10 @@ def _prove(breakage: Breakage, live: LiveStack, journal: Journal, clock: Clock, 
 
 
 def settle(
-    live: LiveStack,
-    run: Run,
-    journal: Journal,
-    recorders: Sequence[Collector],
-    clock: Clock,
-    play: Interval,
-    *,
-    hurry: bool,
+    live: LiveStack, run: Run, journal: Journal, recorders: Sequence[Collector], play: Interval, *, hurry: bool
 ) -> Window:
     """Wait until every signal has delivered what happened before now; the window names those that have not."""
-    at = clock.now()
+    clock, at = run.clock, run.clock.now()
     behind = {recorder.name: "not asked" for recorder in recorders}
 
     def caught_up() -> tuple[bool, str]:
@@ -75,7 +68,8 @@ def settle(
         return not behind, "; ".join(f"{name}: {state}" for name, state in behind.items())
 
     try:
-        clock.wait_until(caught_up, awaited="every signal to catch up", within_s=patience_s(hurry), every_s=0.1)
+        within_s = patience_s(CATCH_UP_S, hurry=hurry)
+        clock.wait_until(caught_up, awaited="every signal to catch up", within_s=within_s, every_s=0.1)
     except WaitTimeout as error:
         journal.note("error", message=error.message)
     for recorder in recorders:

@@ -77,7 +77,7 @@ class Table:
         self.recorders: list[Any] = [self.recorder]
         self.traffic, self.canary = Senders(**traffic), Senders()
         monkeypatch.setattr(
-            pipeline, "chosen", lambda roles: tuple((lambda recorder=each: recorder) for each in self.recorders)
+            pipeline, "collectors_for", lambda roles: tuple((lambda recorder=each: recorder) for each in self.recorders)
         )
         monkeypatch.setattr(pipeline, "start_canary", lambda timeline, run, live: self.canary)
         monkeypatch.setattr(pipeline, "start_traffic", lambda timeline, run, live, **more: self.traffic)

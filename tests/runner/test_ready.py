@@ -13,8 +13,8 @@ from tocsin.harness.runner.ready import NotReady, ready
 def test_ready_when_every_canary_was_seen(tmp_path: Path) -> None:
     rig = Rig(tmp_path)
     recorders = [FakeRecorder("metrics", 2), FakeRecorder("logs", 5)]
-    baseline = ready(rig.live, rig.run, rig.journal, recorders, rig.clock, keep_going=False)
-    assert baseline.signals == {"metrics": True, "logs": True}
+    seen = ready(rig.live, rig.run, rig.journal, recorders, within_s=inf, keep_going=False)
+    assert seen == {"metrics": True, "logs": True}
     assert [more["signal"] for _, more in rig.facts("canary")] == ["metrics", "logs"]
 
 
@@ -23,7 +23,7 @@ def test_one_silent_signal_stops_the_drill_by_name(tmp_path: Path, silent: str) 
     rig = Rig(tmp_path)
     recorders = [FakeRecorder(name, None if name == silent else 0) for name in ("metrics", "logs", "alerts")]
     with pytest.raises(NotReady, match=f"last seen: {silent}: {silent} is silent") as raised:
-        ready(rig.live, rig.run, rig.journal, recorders, rig.clock, keep_going=False)
+        ready(rig.live, rig.run, rig.journal, recorders, within_s=inf, keep_going=False)
     assert raised.value.exit_code == 2
     assert {more["signal"]: more["seen"] for _, more in rig.facts("canary")}[silent] is False
 
@@ -31,7 +31,7 @@ def test_one_silent_signal_stops_the_drill_by_name(tmp_path: Path, silent: str) 
 def test_keep_going_plays_without_the_silent_signal(tmp_path: Path) -> None:
     rig = Rig(tmp_path)
     recorders = [FakeRecorder("metrics", None), FakeRecorder("logs")]
-    assert ready(rig.live, rig.run, rig.journal, recorders, rig.clock, keep_going=True).signals == {
+    assert ready(rig.live, rig.run, rig.journal, recorders, within_s=inf, keep_going=True).signals == {
         "metrics": False,
         "logs": True,
     }
@@ -43,7 +43,7 @@ def test_a_server_that_dies_is_named_at_once(tmp_path: Path) -> None:
     rig.live.dead = {"model": "model ended with exit code 3."}
     before = rig.clock.now()
     with pytest.raises(RoleDied, match="exit code 3"):
-        ready(rig.live, rig.run, rig.journal, [FakeRecorder("metrics", None)], rig.clock, keep_going=True)
+        ready(rig.live, rig.run, rig.journal, [FakeRecorder("metrics", None)], within_s=inf, keep_going=True)
     assert rig.clock.now() == before
 
 
@@ -56,7 +56,6 @@ def test_the_patience_is_bounded(tmp_path: Path, within_s: float, waited_s: floa
             rig.run,
             rig.journal,
             [FakeRecorder("metrics", None)],
-            rig.clock,
             keep_going=False,
             within_s=within_s,
         )

@@ -60,7 +60,7 @@ def test_what_cannot_be_healed_is_named_and_the_others_are_healed(tmp_path: Path
 def test_settle_waits_for_the_slowest_signal(tmp_path: Path) -> None:
     rig = Rig(tmp_path)
     recorders = [FakeRecorder("metrics", caught_up_after=3), FakeRecorder("logs", caught_up_after=20)]
-    window = settle(rig.live, rig.run, rig.journal, recorders, rig.clock, PLAY, hurry=False)
+    window = settle(rig.live, rig.run, rig.journal, recorders, PLAY, hurry=False)
     assert (window.behind, window.play) == ({}, PLAY)
     assert 1001.5 < window.settled_at < 1003
     assert [more["done"] for _, more in rig.facts("caught_up")] == [True, True]
@@ -70,7 +70,7 @@ def test_settle_waits_for_the_slowest_signal(tmp_path: Path) -> None:
 def test_a_signal_that_never_catches_up_is_named(tmp_path: Path, hurry: bool, within_s: float) -> None:
     rig = Rig(tmp_path)
     recorders = [FakeRecorder("metrics"), FakeRecorder("logs", caught_up_after=None)]
-    window = settle(rig.live, rig.run, rig.journal, recorders, rig.clock, PLAY, hurry=hurry)
+    window = settle(rig.live, rig.run, rig.journal, recorders, PLAY, hurry=hurry)
     assert window.behind == {"logs": "logs is late"}
     assert window.settled_at - 1000 == pytest.approx(within_s, abs=0.5)
 
