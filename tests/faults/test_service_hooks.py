@@ -14,22 +14,20 @@ from typing import Any
 
 import psutil
 import pytest
-from ruamel.yaml import YAML
 
 from tests.faults.test_all_faults import EXAMPLES
 from tocsin.harness import faults
 from tocsin.harness.core.http import call
 from tocsin.harness.declarations.fault import Witness
-from tocsin.harness.declarations.stack import Stack
 from tocsin.harness.faults.bases.hook import HookFault
+from tocsin.harness.planning.loader import load_stack
 
 pytestmark = pytest.mark.e2e
 
-FOLDER = Path(__file__).parents[2] / "stacks" / "reference"
 ROW = [50, 21, 77, 0, 28, 0, 27, 48, 22]
 WITHIN_S = 10.0
 
-STACK = Stack.model_validate(YAML(typ="safe").load((FOLDER / "stack.yaml").read_text())).at(FOLDER)
+STACK = load_stack("reference")
 OWN = {  # strong and quick enough to be seen within a second
     "model_slow": {"delay_ms": 150},
     "blocked_loop": {"block_ms": 150, "every_ms": 200},
@@ -73,7 +71,7 @@ class Live:
         argv = ["service", "--port", self.ports["http"], "--control-port", self.ports["control"]]
         argv += ["--log", self.work / "model" / "logs" / "requests.jsonl"]
         environment = {**os.environ, "TOCSIN_FAULTS": "1"}
-        self.process = subprocess.Popen([sys.executable, "-m", *map(str, argv)], cwd=FOLDER, env=environment)
+        self.process = subprocess.Popen([sys.executable, "-m", *map(str, argv)], cwd=STACK.folder, env=environment)
         until = time.monotonic() + 20
         while time.monotonic() < until:
             try:

@@ -8,9 +8,9 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest, make_wsgi_app
 
 from tests.faults.fake_live import FakeLive
+from tocsin.harness.core.http import call
 from tocsin.harness.declarations.stack import Hook
 from tocsin.harness.faults import make
-from tocsin.harness.core.http import call
 
 KINDS = ("gpu_xid", "gpu_temperature", "gpu_throttling", "gpu_memory", "gpu_lost")
 HOOKS = (*KINDS, "exporter_stale", "exporter_error")
