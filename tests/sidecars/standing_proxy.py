@@ -37,22 +37,17 @@ class Standing:
         return ask_once(self.listens, path, within_s, padding)
 
 
+def command(control: int, listen: int, target: str) -> list[str]:
+    """Return the command of a proxy on one edge."""
+    module = ["-m", "tocsin.harness.sidecars.proxy"]
+    return [sys.executable, *module, "--control", str(control), "--edge", EDGE, str(listen), target]
+
+
 @contextmanager
 def standing(target: str) -> Iterator[Standing]:
     """Start a proxy before `target` and wait until it answers."""
     listen, control = choose_ports(2)
-    argv = [
-        sys.executable,
-        "-m",
-        "tocsin.harness.sidecars.proxy",
-        "--control",
-        str(control),
-        "--edge",
-        EDGE,
-        str(listen),
-        target,
-    ]
-    process = subprocess.Popen(argv, cwd=ROOT)
+    process = subprocess.Popen(command(control, listen, target), cwd=ROOT)
     proxy = Standing(listens=f"127.0.0.1:{listen}", calls=target, control=f"127.0.0.1:{control}")
     try:
         deadline = time.monotonic() + 10

@@ -4,7 +4,6 @@ import hashlib
 import os
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.sidecars.standing_proxy import EDGE, ROOT, Standing, standing
+from tests.sidecars.standing_proxy import ROOT, Standing, command, standing
 from tocsin.harness.engines.common.ports import choose_ports
 from tocsin.harness.sidecars.proxy.edge_control import call_control
 
@@ -220,17 +219,6 @@ def test_nonsense_on_the_control_port_is_told(wrong: Callable[[Standing], Any], 
 
 def test_a_taken_port_ends_it_with_a_sentence(server: Server) -> None:
     (control,) = choose_ports(1)
-    taken = server.address.rpartition(":")[2]
-    argv = [
-        sys.executable,
-        "-m",
-        "tocsin.harness.sidecars.proxy",
-        "--control",
-        str(control),
-        "--edge",
-        EDGE,
-        taken,
-        server.address,
-    ]
+    argv = command(control, int(server.address.rpartition(":")[2]), server.address)
     ended = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=10, check=False)
     assert ended.returncode == 1 and "in use" in ended.stderr and "Traceback" not in ended.stderr
