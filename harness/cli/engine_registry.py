@@ -1,4 +1,4 @@
-"""What several verbs need to know about the parts: engines, stack folders, needed programs and memory."""
+"""What several verbs look up by name: engines, stack folders, scenario files."""
 
 from __future__ import annotations
 
@@ -16,30 +16,18 @@ ROOT = Path(tocsin.harness.__file__).resolve().parent.parent
 ENGINES = {
     "local": "Native processes on free loopback ports; programs from the PATH or the cache.",
     "compose": "Docker Compose on an engine of this machine; compose:VARIANT picks a variant of the stack.",
-    "external": "A system that runs already, at addresses of stack.yaml; starts nothing, breaks nothing without leave.",
+    "external": "A running system, at the addresses in stack.yaml; starts nothing, and needs --allow-faults.",
 }
 
 
 def engine(name: str) -> Engine:
     """Return the engine of that name, `compose:VARIANT` with its variant; UsageError if there is none."""
-    from tocsin.harness.core.errors import Mistake, UsageError
+    from tocsin.harness.cli.mistakes import usage_error
     from tocsin.harness.planning.diagnostics import did_you_mean
 
     kind, _, variant = name.partition(":")
     if kind not in ENGINES or (variant and kind != "compose"):
-        known = ", ".join(ENGINES)
-        raise UsageError(
-            [
-                Mistake(
-                    file="--engine",
-                    line=0,
-                    where="engine",
-                    value=name,
-                    expected=f"one of: {known}",
-                    hint=did_you_mean(name, ENGINES),
-                )
-            ]
-        )
+        raise usage_error("--engine", name, f"one of: {', '.join(ENGINES)}", did_you_mean(name, ENGINES))
     if kind == "compose":
         from tocsin.harness.cli.console import say
         from tocsin.harness.engines.compose.engine import ComposeEngine
@@ -65,9 +53,9 @@ def folder_named(name: str) -> Path:
 
 
 def scenario_files(folder: Path) -> list[Path]:
-    """Return the scenario files that lie directly in a folder, by name; its suite.yaml is none."""
-    found = (path for path in folder.iterdir() if path.suffix in (".yaml", ".yml") and path.name != "suite.yaml")
-    return sorted(path for path in found if path.is_file())
+    """Return the scenario files that lie directly in a folder, by name, without suite.yaml."""
+    files = (path for path in folder.iterdir() if path.suffix in (".yaml", ".yml") and path.is_file())
+    return sorted(path for path in files if path.name != "suite.yaml")
 
 
 def known_stacks() -> Iterable[Path]:

@@ -25,24 +25,14 @@ import typer
 
 from tocsin.harness.cli import interrupt_notice
 from tocsin.harness.cli.console import say
-from tocsin.harness.core.errors import (
-    BROKEN,
-    INTERRUPTED,
-    PASS,
-    TERMINATED,
-    UNKNOWN,
-    USAGE,
-    Terminated,
-    TocsinError,
-    UsageError,
-)
+from tocsin.harness.core import errors
 
 # Typer carries the command-line parser under a private name; its base class is reached through a public one.
 _WrongCommand: type[Exception] = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
 
 
 class Signals:
-    """While entered, SIGINT raises KeyboardInterrupt, SIGTERM and SIGHUP Terminated; a second signal is only answered.
+    """While entered, SIGINT raises KeyboardInterrupt, SIGTERM and SIGHUP Terminated; a second signal is answered.
 
     A third one is raised again. A signal that the caller ignores (nohup, a background job) stays ignored.
     """
@@ -68,7 +58,7 @@ class Signals:
             return
         if number == signal.SIGINT:
             raise KeyboardInterrupt("SIGINT")
-        raise Terminated(signal.Signals(number).name)
+        raise errors.Terminated(signal.Signals(number).name)
 
 
 def guarded(action: Callable[[], object]) -> int:
@@ -82,43 +72,43 @@ def guarded(action: Callable[[], object]) -> int:
         return explained(error)
     if isinstance(returned, int):
         return returned
-    return PASS
+    return errors.PASS
 
 
 def explained(error: BaseException, folder: Path | None = None) -> int:
     """Say on stderr what went wrong and return its exit code. A crash leaves its traceback in `folder`."""
-    if isinstance(error, UsageError):
+    if isinstance(error, errors.UsageError):
         _list_mistakes(error)
-        return USAGE
+        return errors.USAGE
     if isinstance(error, SystemExit):
-        return error.code if isinstance(error.code, int) else BROKEN
+        return error.code if isinstance(error.code, int) else errors.BROKEN
     known = _known(error)
     if known is not None:
         sentence, code = known
         say(f"tocsin: {sentence}")
         return code
     say(f"tocsin: internal error: {_one_line(error)}. The traceback is in {_write_traceback(error, folder)}.")
-    return BROKEN
+    return errors.BROKEN
 
 
 def _known(error: BaseException) -> tuple[str, int] | None:
     """Return the sentence and the exit code of an error that is no bug of ours, None for any other."""
-    if isinstance(error, Terminated):
-        return "terminated.", TERMINATED
+    if isinstance(error, errors.Terminated):
+        return "terminated.", errors.TERMINATED
     if isinstance(error, (KeyboardInterrupt, typer.Abort)):
-        return "interrupted.", INTERRUPTED
-    if isinstance(error, TocsinError):
+        return "interrupted.", errors.INTERRUPTED
+    if isinstance(error, errors.TocsinError):
         return str(error), error.exit_code
     if isinstance(error, _WrongCommand):
-        return _wrong_command(error), USAGE
+        return _wrong_command(error), errors.USAGE
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"No space is left{_at(error)}. Free some, or name another place with --runs or TMPDIR.", UNKNOWN
+        return f"No space is left{_at(error)}. Free some, or name another place with --runs or TMPDIR.", errors.UNKNOWN
     if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return f"{error.strerror}{_at(error)}. Name another place, or change its permissions.", UNKNOWN
+        return f"{error.strerror}{_at(error)}. Name another place, or change its permissions.", errors.UNKNOWN
     return None
 
 
-def _list_mistakes(error: UsageError) -> None:
+def _list_mistakes(error: errors.UsageError) -> None:
     for mistake in error.mistakes:
         say(str(mistake))
     count = len(error.mistakes)

@@ -36,7 +36,11 @@ def sentence() -> str:
     run = _Now.run
     if run is None or not run.work.is_dir():
         return ENDING + GUARDIAN
+    from tocsin.harness.engines.guardian.guardian import WITHIN_S
+    from tocsin.harness.engines.guardian.takedown import ENGINE_S
+
     engine = _engine(run.work)
+    within_s = WITHIN_S + ENGINE_S if engine == "compose" else WITHIN_S
     if not engine:
         state, work_left = "No stack is up yet.", f"removes the folder {run.work}"
     elif engine == "external":
@@ -44,16 +48,7 @@ def sentence() -> str:
     else:
         state, work_left = f"The stack {_Now.stack} is up; {_unhealed(run.work)}.", "heals and takes it down"
     guardian = f"the guardian (pid {run.guard.process.pid})"
-    return f"{ENDING}{state} After a third signal, {guardian} {work_left} within {_within_s(engine):g} s."
-
-
-def _within_s(engine: str) -> float:
-    from tocsin.harness.engines.guardian.guardian import WITHIN_S
-    from tocsin.harness.engines.guardian.takedown import ENGINE_S
-
-    if engine == "compose":
-        return WITHIN_S + ENGINE_S
-    return WITHIN_S
+    return f"{ENDING}{state} After a third signal, {guardian} {work_left} within {within_s:g} s."
 
 
 def _unhealed(work: Path) -> str:

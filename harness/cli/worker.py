@@ -95,6 +95,7 @@ def token() -> str:
 def _one_run(where: str) -> int:
     """Start a worker process and wait for its end; it ends with us."""
     from tocsin.harness.engines.common.child_processes import PROJECT
+    from tocsin.harness.traffic.load_processes import end_process
 
     path = os.pathsep.join(part for part in (str(PROJECT), os.environ.get("PYTHONPATH", "")) if part)
     argv = [sys.executable, "-m", "tocsin.harness.traffic.locust.worker", where]
@@ -105,8 +106,4 @@ def _one_run(where: str) -> int:
         assert process.stdin
         with contextlib.suppress(OSError):
             process.stdin.close()
-        try:
-            process.wait(_END_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end_process(process, _END_S)

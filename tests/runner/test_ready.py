@@ -31,7 +31,7 @@ def test_one_silent_signal_stops_the_drill_by_name(tmp_path: Path, silent: str) 
 def test_keep_going_plays_without_the_silent_signal(tmp_path: Path) -> None:
     rig = Rig(tmp_path)
     recorders = [FakeRecorder("metrics", None), FakeRecorder("logs")]
-    assert ready(rig.live, rig.run, rig.journal, recorders, within_s=inf, keep_going=True).signals == {
+    assert ready(rig.live, rig.run, rig.journal, recorders, within_s=inf, keep_going=True) == {
         "metrics": False,
         "logs": True,
     }
