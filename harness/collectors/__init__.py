@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Callable, Collection
 
-from tocsin.harness.collectors.alerts import Alerts
-from tocsin.harness.collectors.drift import Drift
-from tocsin.harness.collectors.logs import Logs
-from tocsin.harness.collectors.metrics import Metrics
-from tocsin.harness.collectors.notifications import Notifications
+from tocsin.harness.collectors.alerts import AlertsCollector
+from tocsin.harness.collectors.collector import Collector
+from tocsin.harness.collectors.drift import DriftCollector
+from tocsin.harness.collectors.logs import LogsCollector
+from tocsin.harness.collectors.metrics import MetricsCollector
+from tocsin.harness.collectors.notifications import NotificationsCollector
 
-ALL = (Metrics, Alerts, Notifications, Logs, Drift)
+ALL = (MetricsCollector, AlertsCollector, NotificationsCollector, LogsCollector, DriftCollector)
 """Every collector, in the order in which `ready` asks for their canaries."""
 
 
-def chosen(roles: Collection[str]) -> tuple[Any, ...]:
+def collectors_for(roles: Collection[str]) -> tuple[Callable[[], Collector], ...]:
     """Return the collectors that a stack with these roles has something for."""
-    return tuple(one for one in ALL if all(role in roles for role in one.asks))
+    return tuple(collector for collector in ALL if set(collector.asks) <= set(roles))

@@ -1,26 +1,24 @@
-"""Alerts: follows what Alertmanager holds, and writes every change of it down as it is seen."""
+"""Alerts: polls Alertmanager and records every change of the alerts it holds."""
 
 from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping
-from typing import Any
 
-from tocsin.harness.collectors.collector import Run, in_words
+from tocsin.harness.collectors.collector import CollectedRun, in_words
 from tocsin.harness.collectors.periodic_thread import PeriodicThread
-from tocsin.harness.collectors.server_queries import Alertmanager, Prometheus
+from tocsin.harness.collectors.server_queries import Alertmanager, JsonObject, Prometheus
 from tocsin.harness.core.journal import Journal
 from tocsin.harness.declarations.live_stack import LiveStack
 from tocsin.harness.evidence.evidence import Window
 
 
-class Alerts:
-    """Asks Alertmanager each `every_s` wall seconds and appends transitions to `alerts.jsonl`, flushed one by one.
+class AlertsCollector:
+    """Polls Alertmanager each `every_s` wall seconds and appends transitions to `alerts.jsonl`, flushed one by one.
 
     A row: `at` (epoch seconds), `fingerprint`, `labels`, `state` (active, suppressed, unprocessed or gone),
     `inhibitedBy`, `silencedBy`, `startsAt`, `receivedAt` (epoch seconds at which it was first seen), `updatedAt` (when
-    Alertmanager had received it, as it said then; RFC 3339).
+    Alertmanager had received it, RFC 3339).
     """
 
     name = "alerts"
@@ -31,7 +29,7 @@ class Alerts:
         self.rows = 0
         self.polled_at = 0.0
         """When Alertmanager last answered, epoch seconds."""
-        self._held: dict[str, dict[str, Any]] = {}
+        self._held: dict[str, JsonObject] = {}
         self._polling = threading.Lock()
 
     @property
@@ -39,7 +37,7 @@ class Alerts:
         """The names of the alerts that Alertmanager holds now, each once, sorted."""
         return tuple(sorted({row["labels"].get("alertname", "") for row in list(self._held.values())}))
 
-    def start(self, live: LiveStack, run: Run, journal: Journal) -> None:
+    def start(self, live: LiveStack, run: CollectedRun, journal: Journal) -> None:
         """Begin to follow."""
         self._clock = run.clock
         self._alertmanager, self._prometheus = Alertmanager(live), Prometheus(live)
@@ -52,7 +50,7 @@ class Alerts:
         self._ticker.stop()
 
     @in_words
-    def seen_canary(self, live: LiveStack, run: Run) -> tuple[bool, str]:
+    def seen_canary(self, live: LiveStack, run: CollectedRun) -> tuple[bool, str]:
         """Tell whether the Watchdog is active at Alertmanager."""
         watchdog = live.stack.signals.watchdog
         if watchdog is None:
@@ -67,7 +65,7 @@ class Alerts:
         return active, f"Alertmanager holds {held}; awaited {watchdog.alert}, active"
 
     @in_words
-    def caught_up(self, live: LiveStack, run: Run, at: float) -> tuple[bool, str]:
+    def caught_up(self, live: LiveStack, run: CollectedRun, at: float) -> tuple[bool, str]:
         """Tell whether every rule group was evaluated after `at`, and Alertmanager asked since."""
         evaluated = self._prometheus.last_evaluations()
         if not evaluated:
@@ -80,7 +78,7 @@ class Alerts:
             f"every rule group was evaluated since; Alertmanager asked at {self.polled_at:.1f}",
         )
 
-    def collect(self, live: LiveStack, window: Window, run: Run, journal: Journal) -> int:
+    def collect(self, live: LiveStack, window: Window, run: CollectedRun, journal: Journal) -> int:
         """Ask once more and close the file; return how many transitions were written."""
         self._ticker.once()
         self._file.close()
@@ -103,13 +101,13 @@ class Alerts:
                 self._write(now, row)
             self.polled_at = now
 
-    def _write(self, now: float, row: Mapping[str, Any]) -> None:
+    def _write(self, now: float, row: JsonObject) -> None:
         self._file.write(json.dumps({"at": now, **row}) + "\n")
         self._file.flush()
         self.rows += 1
 
 
-def _row(alert: Mapping[str, Any], first: Mapping[str, Any]) -> dict[str, Any]:
+def _row(alert: JsonObject, first: JsonObject) -> JsonObject:
     status = alert.get("status", {})
     return {
         "fingerprint": alert["fingerprint"],

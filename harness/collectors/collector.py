@@ -15,7 +15,7 @@ from tocsin.harness.evidence.evidence import Window
 _P = ParamSpec("_P")
 
 
-class Run(Protocol):
+class CollectedRun(Protocol):
     """The run a collector writes for: its id, run directory, work folder and clock."""
 
     @property
@@ -42,15 +42,15 @@ class Collector(Protocol):
     asks: tuple[str, ...]
     """Roles it asks; a stack that lacks one of them does not have this stream."""
 
-    def start(self, live: LiveStack, run: Run, journal: Journal) -> None: ...  # noqa: D102
+    def start(self, live: LiveStack, run: CollectedRun, journal: Journal) -> None: ...  # noqa: D102
 
     def stop(self) -> None: ...  # noqa: D102
 
-    def seen_canary(self, live: LiveStack, run: Run) -> tuple[bool, str]: ...  # noqa: D102
+    def seen_canary(self, live: LiveStack, run: CollectedRun) -> tuple[bool, str]: ...  # noqa: D102
 
-    def caught_up(self, live: LiveStack, run: Run, at: float) -> tuple[bool, str]: ...  # noqa: D102
+    def caught_up(self, live: LiveStack, run: CollectedRun, at: float) -> tuple[bool, str]: ...  # noqa: D102
 
-    def collect(self, live: LiveStack, window: Window, run: Run, journal: Journal) -> int: ...  # noqa: D102
+    def collect(self, live: LiveStack, window: Window, run: CollectedRun, journal: Journal) -> int: ...  # noqa: D102
 
 
 def in_words(ask: Callable[_P, tuple[bool, str]]) -> Callable[_P, tuple[bool, str]]:
@@ -75,9 +75,9 @@ def sentence(error: Exception) -> str:
 
 def _system_error(error: BaseException | None) -> OSError | None:
     """Return the innermost error of the operating system behind an error, which HTTP clients wrap several times."""
-    found = None
+    innermost = None
     while error is not None:
         if isinstance(error, OSError) and error.errno is not None:
-            found = error
+            innermost = error
         error = error.__cause__ or error.__context__
-    return found
+    return innermost

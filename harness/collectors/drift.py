@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tocsin.harness.collectors.collector import Run, in_words
+from tocsin.harness.collectors.collector import CollectedRun, in_words
 from tocsin.harness.collectors.server_queries import Prometheus
 from tocsin.harness.core.journal import Journal
 from tocsin.harness.declarations.live_stack import LiveStack
@@ -11,13 +11,13 @@ from tocsin.harness.evidence.evidence import Window
 _SLACK_S = 2.0
 
 
-class Drift:
+class DriftCollector:
     """Asks Prometheus when the drift check last ran. Without `signals.drift` it is never seen."""
 
     name = "drift"
     asks: tuple[str, ...] = ("prometheus",)
 
-    def start(self, live: LiveStack, run: Run, journal: Journal) -> None:
+    def start(self, live: LiveStack, run: CollectedRun, journal: Journal) -> None:
         """Open the session; nothing runs meanwhile."""
         self._prometheus = Prometheus(live)
 
@@ -25,16 +25,16 @@ class Drift:
         """Do nothing: nothing runs."""
 
     @in_words
-    def seen_canary(self, live: LiveStack, run: Run) -> tuple[bool, str]:
+    def seen_canary(self, live: LiveStack, run: CollectedRun) -> tuple[bool, str]:
         """Tell whether a check was made within the last two intervals and a little."""
         return self._checked(live, run.clock.now(), intervals=2, slack_s=_SLACK_S)
 
     @in_words
-    def caught_up(self, live: LiveStack, run: Run, at: float) -> tuple[bool, str]:
+    def caught_up(self, live: LiveStack, run: CollectedRun, at: float) -> tuple[bool, str]:
         """Tell whether a check was made after `at`, or at most one interval before it: checks have no backlog."""
         return self._checked(live, at, intervals=1, slack_s=0.0)
 
-    def collect(self, live: LiveStack, window: Window, run: Run, journal: Journal) -> int:
+    def collect(self, live: LiveStack, window: Window, run: CollectedRun, journal: Journal) -> int:
         """Write nothing: the samples are in `metrics/`."""
         self._prometheus.close()
         return 0

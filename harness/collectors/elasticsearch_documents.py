@@ -1,8 +1,8 @@
-"""Reads every document of an index pattern out of Elasticsearch; works on the reduced and the full distribution."""
+"""Reads every document of an index pattern from Elasticsearch; works with the reduced and the full distribution."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from elasticsearch import ApiError, BadRequestError, Elasticsearch, NotFoundError, TransportError
 
+from tocsin.harness.collectors.server_queries import JsonObject
 from tocsin.harness.collectors.service_log_lines import as_status
 from tocsin.harness.declarations.signal_names import LogsSignal
 from tocsin.harness.evidence.logs import DOCUMENT
@@ -41,7 +42,7 @@ def refresh(client: Elasticsearch, *patterns: str) -> None:
     client.indices.refresh(index=",".join(patterns), ignore_unavailable=True, allow_no_indices=True)
 
 
-def count(client: Elasticsearch, *patterns: str, query: dict[str, Any] | None = None) -> int:
+def count(client: Elasticsearch, *patterns: str, query: Mapping[str, object] | None = None) -> int:
     """Return how many visible documents match; 0 when there is no such index."""
     answer = client.count(index=",".join(patterns), query=query, ignore_unavailable=True, allow_no_indices=True)
     return int(answer["count"])
@@ -61,14 +62,14 @@ def read_documents(client: Elasticsearch, logs: LogsSignal, into: Documents) -> 
         _keep(hits, logs, into)
 
 
-def read_sources(client: Elasticsearch, pattern: str) -> Iterator[dict[str, Any]]:
+def read_sources(client: Elasticsearch, pattern: str) -> Iterator[JsonObject]:
     """Yield every document of a pattern in full, with `_index` and `_id`."""
     for hits in _pages(client, pattern, source=True):
         for hit in hits:
             yield {"_index": hit["_index"], "_id": hit["_id"], **hit["_source"]}
 
 
-def _pages(client: Elasticsearch, pattern: str, **wanted: Any) -> Iterator[list[dict[str, Any]]]:
+def _pages(client: Elasticsearch, pattern: str, **wanted: Any) -> Iterator[list[JsonObject]]:
     """Yield pages of hits of one consistent view, in shard order: the cheapest order, and each document once."""
     if not count(client, pattern):
         return
@@ -83,8 +84,8 @@ def _pages(client: Elasticsearch, pattern: str, **wanted: Any) -> Iterator[list[
             client.close_point_in_time(id=view)
 
 
-def _walk(client: Elasticsearch, view: str, wanted: dict[str, Any]) -> Iterator[list[dict[str, Any]]]:
-    after: list[Any] | None = None
+def _walk(client: Elasticsearch, view: str, wanted: JsonObject) -> Iterator[list[JsonObject]]:
+    after: list[str | int | float | None] | None = None
     while True:
         answer = client.search(
             pit={"id": view, "keep_alive": _KEEP},
@@ -101,20 +102,25 @@ def _walk(client: Elasticsearch, view: str, wanted: dict[str, Any]) -> Iterator[
         after = hits[-1]["sort"]
 
 
-def _keep(hits: list[dict[str, Any]], logs: LogsSignal, into: Documents) -> None:
+def _keep(hits: list[JsonObject], logs: LogsSignal, into: Documents) -> None:
     rows = np.zeros(len(hits), DOCUMENT)
     places = {name: place for place, name in enumerate(into.indices)}
     for row, hit in zip(rows, hits, strict=True):
         fields = hit.get("fields", {})
         place = places.setdefault(hit["_index"], len(places))
-        time = _first(fields, logs.time)
         row["id"] = str(_first(fields, logs.id) or "").encode()
         row["status"] = as_status(_first(fields, logs.status))
-        row["time"] = np.nan if time is None else float(time) / 1000
+        row["time"] = np.nan
+        time = _first(fields, logs.time)
+        if time is not None:
+            row["time"] = float(time) / 1000
         row["index"] = place
     into.indices[:] = list(places)
     into.pages.append(rows)
 
 
-def _first(fields: dict[str, Any], name: str) -> Any:
-    return (fields.get(name) or [None])[0]
+def _first(fields: Mapping[str, list[str]], name: str) -> str | None:
+    values = fields.get(name)
+    if not values:
+        return None
+    return values[0]

@@ -1,4 +1,4 @@
-"""Logs: what the service wrote and what came out at the far end, for the ledger."""
+"""Logs: reads what the service wrote and which documents came out at the far end, for `logs/ledger`."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import json
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from elasticsearch import Elasticsearch
 
 from tocsin.harness.collectors import elasticsearch_documents as far
-from tocsin.harness.collectors.collector import Run, in_words, sentence
+from tocsin.harness.collectors.collector import CollectedRun, in_words, sentence
+from tocsin.harness.collectors.server_queries import JsonObject
 from tocsin.harness.collectors.service_log_lines import LineCounter, log_files, read_lines
 from tocsin.harness.core.journal import Journal
 from tocsin.harness.declarations.live_stack import LiveStack
@@ -19,11 +20,11 @@ from tocsin.harness.declarations.signal_names import LogsSignal
 from tocsin.harness.evidence.evidence import Window
 from tocsin.harness.evidence.logs import SOURCE
 
-_ASK_EVERY_S = 0.25
-"""A refresh costs Elasticsearch work, so those who wait get an answer that may be this old."""
+_COUNT_EVERY_S = 0.25
+"""A refresh is expensive for Elasticsearch, so the count may be this old, wall seconds."""
 
 
-class Logs:
+class LogsCollector:
     """Reads both ends at collect; while the drill runs it only counts, and only when asked."""
 
     name = "logs"
@@ -31,19 +32,21 @@ class Logs:
 
     def __init__(self) -> None:
         self._lines = LineCounter()
-        self._asked_at = 0.0
+        self._counted_at = 0.0
         self._documents = 0
 
-    def start(self, live: LiveStack, run: Run, journal: Journal) -> None:
+    def start(self, live: LiveStack, run: CollectedRun, journal: Journal) -> None:
         """Open the client; nothing runs meanwhile."""
         logs = live.stack.signals.logs
-        self._client = None if logs is None else far.connect(live.address(logs.role))
+        self._client: Elasticsearch | None = None
+        if logs is not None:
+            self._client = far.connect(live.address(logs.role))
 
     def stop(self) -> None:
         """Do nothing: nothing runs."""
 
     @in_words
-    def seen_canary(self, live: LiveStack, run: Run) -> tuple[bool, str]:
+    def seen_canary(self, live: LiveStack, run: CollectedRun) -> tuple[bool, str]:
         """Tell whether a line of some canary of this run has come out as a document."""
         logs = live.stack.signals.logs
         if logs is None or self._client is None:
@@ -54,7 +57,7 @@ class Logs:
         return seen > 0, f"{seen} documents with an id {prefix}..."
 
     @in_words
-    def caught_up(self, live: LiveStack, run: Run, at: float) -> tuple[bool, str]:
+    def caught_up(self, live: LiveStack, run: CollectedRun, at: float) -> tuple[bool, str]:
         """Tell whether as many documents came out, parsed or not, as whole lines were written by now."""
         logs = live.stack.signals.logs
         if logs is None or self._client is None:
@@ -63,7 +66,7 @@ class Logs:
         out = self._count(logs)
         return out >= lines, f"{out} documents came out of {lines} lines"
 
-    def collect(self, live: LiveStack, window: Window, run: Run, journal: Journal) -> int:
+    def collect(self, live: LiveStack, window: Window, run: CollectedRun, journal: Journal) -> int:
         """Write `logs/`: documents.npy, unparsed.jsonl, source.npy, summary.json; return the number of documents."""
         logs = live.stack.signals.logs
         if logs is None or self._client is None:
@@ -71,8 +74,8 @@ class Logs:
         folder = run.folder / "logs"
         folder.mkdir(parents=True, exist_ok=True)
         summary, wrong = _source(folder, logs, live.work)
-        read, trouble = _far_end(self._client, folder, logs)
-        wrong += trouble
+        read, failures = _far_end(self._client, folder, logs)
+        wrong += failures
         for detail in wrong:
             journal.note("stream_lost", stream=self.name, detail=detail)
         summary |= read | {"complete": not wrong, "detail": "; ".join(wrong)}
@@ -82,17 +85,19 @@ class Logs:
 
     def _count(self, logs: LogsSignal) -> int:
         assert self._client is not None
-        if time.monotonic() - self._asked_at >= _ASK_EVERY_S:
+        if time.monotonic() - self._counted_at >= _COUNT_EVERY_S:
             far.refresh(self._client, logs.index, logs.unparsed)
             self._documents = far.count(self._client, logs.index, logs.unparsed)
-            self._asked_at = time.monotonic()
+            self._counted_at = time.monotonic()
         return self._documents
 
 
-def _source(folder: Path, logs: LogsSignal, work: Path) -> tuple[dict[str, Any], list[str]]:
+def _source(folder: Path, logs: LogsSignal, work: Path) -> tuple[JsonObject, list[str]]:
     """Write source.npy; return its part of the summary and what went wrong."""
     files = log_files(logs.files, work)
-    wrong = [] if files else [f"no file matches {logs.files}"]
+    wrong = []
+    if not files:
+        wrong.append(f"no file matches {logs.files}")
     try:
         lines = read_lines(files, id=logs.id, status=logs.status)
     except OSError as error:
@@ -102,7 +107,7 @@ def _source(folder: Path, logs: LogsSignal, work: Path) -> tuple[dict[str, Any],
     return {"source_lines": lines.count, "source_malformed": lines.malformed, "source_torn": lines.torn}, wrong
 
 
-def _far_end(client: far.Elasticsearch, folder: Path, logs: LogsSignal) -> tuple[dict[str, Any], list[str]]:
+def _far_end(client: Elasticsearch, folder: Path, logs: LogsSignal) -> tuple[JsonObject, list[str]]:
     """Write documents.npy and unparsed.jsonl; return their part of the summary and what went wrong."""
     documents, unparsed, wrong = far.Documents(pages=[], indices=[]), 0, []
     try:
@@ -116,7 +121,7 @@ def _far_end(client: far.Elasticsearch, folder: Path, logs: LogsSignal) -> tuple
     return {"indices": documents.indices, "documents": len(rows), "unparsed": unparsed}, wrong
 
 
-def _write_lines(path: Path, rows: Iterable[dict[str, Any]]) -> int:
+def _write_lines(path: Path, rows: Iterable[JsonObject]) -> int:
     written = 0
     with path.open("w", encoding="utf-8") as file:
         for row in rows:

@@ -1,16 +1,16 @@
-"""Metrics: brings every sample of every series from Prometheus into the run directory while the drill runs."""
+"""Metrics: copies every sample of every series from Prometheus into the run directory while the drill runs."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from tocsin.harness.collectors.collector import Run, in_words
+from tocsin.harness.collectors.collector import CollectedRun, in_words
 from tocsin.harness.collectors.periodic_thread import PeriodicThread
-from tocsin.harness.collectors.server_queries import Prometheus
+from tocsin.harness.collectors.server_queries import JsonObject, Prometheus
 from tocsin.harness.core.journal import Journal
 from tocsin.harness.declarations.live_stack import LiveStack
 from tocsin.harness.evidence.evidence import Window
@@ -23,8 +23,8 @@ _SCRAPES_PER_PULL = 4
 """A slow scrape is not worth a file of its own: labels would outweigh samples."""
 
 
-class Metrics:
-    """Pulls each `every_s` wall seconds, in pieces of at most `piece_s`; what was missed is caught up with.
+class MetricsCollector:
+    """Pulls each `every_s` wall seconds, in pieces of at most `piece_s`; an outage is caught up with.
 
     A pull begins one scrape before the last one ended: a sample carries the time its scrape began and is stored when
     it ends. Readers remove what is there twice.
@@ -43,7 +43,7 @@ class Metrics:
         self._pieces = 0
         self._pulling = threading.Lock()
 
-    def start(self, live: LiveStack, run: Run, journal: Journal) -> None:
+    def start(self, live: LiveStack, run: CollectedRun, journal: Journal) -> None:
         """Begin to pull into `metrics/` of the run directory."""
         self._folder: Path = run.folder / "metrics"
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -57,7 +57,7 @@ class Metrics:
         self._ticker.stop()
 
     @in_words
-    def seen_canary(self, live: LiveStack, run: Run) -> tuple[bool, str]:
+    def seen_canary(self, live: LiveStack, run: CollectedRun) -> tuple[bool, str]:
         """Tell whether every job's `up` is 1 now."""
         up = _lowest(self._prometheus.values("up"))
         missing = [f"job {job} has no up" for job in _jobs(live) if job not in up]
@@ -65,14 +65,14 @@ class Metrics:
         return not wrong, "; ".join(wrong) or "up is 1 for every job"
 
     @in_words
-    def caught_up(self, live: LiveStack, run: Run, at: float) -> tuple[bool, str]:
+    def caught_up(self, live: LiveStack, run: CollectedRun, at: float) -> tuple[bool, str]:
         """Tell whether every job that has a target was scraped after `at`."""
         scraped = _lowest(self._prometheus.values("timestamp(up)"))
         behind = [f"{job} was last scraped {at - t:.1f} s before" for job, t in scraped.items() if t <= at]
         missing = [f"job {job} has no up" for job in _jobs(live) if job not in scraped]
         return not behind and not missing, "; ".join(behind + missing) or "every job was scraped since"
 
-    def collect(self, live: LiveStack, window: Window, run: Run, journal: Journal) -> int:
+    def collect(self, live: LiveStack, window: Window, run: CollectedRun, journal: Journal) -> int:
         """Pull what is left until now, which is after the window; return the samples written."""
         self._ticker.once()
         self._prometheus.close()
@@ -89,8 +89,9 @@ class Metrics:
                 self._write(series)
                 self._covered = end
 
-    def _write(self, series: list[dict[str, Any]]) -> None:
-        pairs = [(one["metric"], np.array(one["values"], dtype=np.float64)) for one in series if one.get("values")]
+    def _write(self, series: list[JsonObject]) -> None:
+        sampled = [each for each in series if each.get("values")]
+        pairs = [(each["metric"], np.array(each["values"], dtype=np.float64)) for each in sampled]
         if pairs:
             self.samples += write_segment(self._folder / f"{self._pieces:04d}.npz", pairs)
             self._pieces += 1
@@ -100,10 +101,10 @@ def _jobs(live: LiveStack) -> tuple[str, ...]:
     return tuple(live.stack.signals.jobs)
 
 
-def _lowest(values: list[tuple[Any, float]]) -> dict[str, float]:
+def _lowest(values: list[tuple[Mapping[str, str], float]]) -> dict[str, float]:
     """Return per job the lowest value over its targets."""
-    found: dict[str, float] = {}
+    lowest: dict[str, float] = {}
     for labels, value in values:
         job = labels.get("job", "")
-        found[job] = min(value, found.get(job, value))
-    return found
+        lowest[job] = min(value, lowest.get(job, value))
+    return lowest

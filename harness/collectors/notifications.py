@@ -1,11 +1,11 @@
-"""Notifications: follows the pager's record into the run directory, so that a crash loses none."""
+"""Notifications: copies the pager's record into the run directory as it grows, so that a crash loses none."""
 
 from __future__ import annotations
 
 import threading
 from pathlib import Path
 
-from tocsin.harness.collectors.collector import Run, in_words
+from tocsin.harness.collectors.collector import CollectedRun, in_words
 from tocsin.harness.collectors.periodic_thread import PeriodicThread
 from tocsin.harness.collectors.server_queries import Alertmanager
 from tocsin.harness.core.journal import Journal
@@ -17,13 +17,15 @@ RECORD = "pager/notifications.jsonl"
 """Where the pager writes, below the work folder."""
 
 _SLACK_S = 1.0
+_AlertAtReceiver = tuple[str, str]
+"""An alert's fingerprint and a receiver's name."""
 
 
-class Notifications:
+class NotificationsCollector:
     """Appends the pager's new whole lines to `notifications.jsonl` each `every_s` wall seconds.
 
-    After an alert left Alertmanager its resolved notice may take another group interval. A receiver that is told of no
-    end costs that long once, when the drill settles.
+    After an alert left Alertmanager its resolved notice may take another group interval. A receiver that gets no
+    resolved notices costs that long once, when the drill settles.
     """
 
     name = "notifications"
@@ -33,10 +35,10 @@ class Notifications:
         self.every_s = every_s
         self.lines = 0
         self._offset = 0
-        self._left: dict[tuple[str, str], float] = {}
+        self._left: dict[_AlertAtReceiver, float] = {}
         self._copying = threading.Lock()
 
-    def start(self, live: LiveStack, run: Run, journal: Journal) -> None:
+    def start(self, live: LiveStack, run: CollectedRun, journal: Journal) -> None:
         """Begin to follow; the pager's file need not exist yet."""
         self._source, self._target = live.work / RECORD, run.folder / "notifications.jsonl"
         self._target.touch()
@@ -49,44 +51,51 @@ class Notifications:
         self._ticker.stop()
 
     @in_words
-    def seen_canary(self, live: LiveStack, run: Run) -> tuple[bool, str]:
+    def seen_canary(self, live: LiveStack, run: CollectedRun) -> tuple[bool, str]:
         """Tell whether a firing Watchdog was delivered to its receiver."""
         watchdog = live.stack.signals.watchdog
         if watchdog is None:
             return True, "signals.watchdog is not declared; checks on it are unknown"
-        came = self._came()
-        seen = any(n.delivered and n.receiver == watchdog.receiver and n.names(watchdog.alert) for n in came)
-        last = f"the last for {came[-1].receiver}, answered {came[-1].answered}" if came else "none yet"
-        return seen, f"{len(came)} notifications, {last}; awaited {watchdog.alert} for {watchdog.receiver}"
+        notices, last = self._notices(), "none yet"
+        seen = any(n.delivered and n.receiver == watchdog.receiver and n.names(watchdog.alert) for n in notices)
+        if notices:
+            last = f"the last for {notices[-1].receiver}, answered {notices[-1].answered}"
+        return seen, f"{len(notices)} notifications, {last}; awaited {watchdog.alert} for {watchdog.receiver}"
 
     @in_words
-    def caught_up(self, live: LiveStack, run: Run, at: float) -> tuple[bool, str]:
+    def caught_up(self, live: LiveStack, run: CollectedRun, at: float) -> tuple[bool, str]:
         """Tell whether every active alert reached its receivers and every one that left was reported as resolved.
 
         Of those that left, only for as long as a resolved notice may take.
         """
-        held = self._alertmanager.alerts()
-        told = _told(self._came())
-        kept = {(alert["fingerprint"], one["name"]): alert for alert in held for one in alert["receivers"]}
-        awaited = [
-            f"{alert['labels'].get('alertname')} at {receiver}"
-            for (fingerprint, receiver), alert in kept.items()
-            if alert["status"]["state"] == "active" and told.get((fingerprint, receiver)) != "firing"
-        ]
-        now = run.clock.now()
-        left = [key for key, status in told.items() if status == "firing" and key not in kept]
-        within_s = self._alertmanager.group_interval_s() + _SLACK_S if left else 0.0
-        late = [key for key in left if now - self._left.setdefault(key, now) < within_s]
-        awaited += [f"a resolved notice at {receiver}" for _, receiver in late]
-        return not awaited, f"awaited: {', '.join(awaited)}" if awaited else "nobody is still to be told"
+        held, awaited = set(), []
+        delivered = _last_delivered(self._notices())
+        for alert in self._alertmanager.alerts():
+            for receiver in alert["receivers"]:
+                key = (alert["fingerprint"], receiver["name"])
+                held.add(key)
+                if alert["status"]["state"] == "active" and delivered.get(key) != "firing":
+                    awaited.append(f"{alert['labels'].get('alertname')} at {receiver['name']}")
+        gone = [key for key, status in delivered.items() if status == "firing" and key not in held]
+        awaited += [f"a resolved notice at {receiver}" for _, receiver in self._not_overdue(gone, run.clock.now())]
+        if awaited:
+            return False, f"awaited: {', '.join(awaited)}"
+        return True, "every notification was delivered"
 
-    def collect(self, live: LiveStack, window: Window, run: Run, journal: Journal) -> int:
+    def _not_overdue(self, gone: list[_AlertAtReceiver], now: float) -> list[_AlertAtReceiver]:
+        """Return the alerts that left less than a group interval ago: their resolved notice may still come."""
+        if not gone:
+            return []
+        within_s = self._alertmanager.group_interval_s() + _SLACK_S
+        return [key for key in gone if now - self._left.setdefault(key, now) < within_s]
+
+    def collect(self, live: LiveStack, window: Window, run: CollectedRun, journal: Journal) -> int:
         """Copy what is left and return how many lines there are."""
         self._ticker.once()
         self._alertmanager.close()
         return self.lines
 
-    def _came(self) -> tuple[Notification, ...]:
+    def _notices(self) -> tuple[Notification, ...]:
         self._ticker.once()
         return read_notifications(self._target)
 
@@ -111,6 +120,10 @@ def _new_lines(path: Path, offset: int) -> bytes:
     return new[: new.rfind(b"\n") + 1]
 
 
-def _told(came: tuple[Notification, ...]) -> dict[tuple[str, str], str]:
-    """Return (fingerprint, receiver) -> the status last delivered."""
-    return {(one.fingerprint, n.receiver): one.status for n in came if n.delivered for one in n.alerts}
+def _last_delivered(notices: tuple[Notification, ...]) -> dict[_AlertAtReceiver, str]:
+    """Return the status that was last delivered for each alert and receiver."""
+    last: dict[_AlertAtReceiver, str] = {}
+    for notice in notices:
+        if notice.delivered:
+            last |= {(alert.fingerprint, notice.receiver): alert.status for alert in notice.alerts}
+    return last

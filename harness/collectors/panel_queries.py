@@ -1,22 +1,23 @@
-"""Asks one query of a panel over play: a range query of Prometheus, a search with aggregations of Elasticsearch."""
+"""Runs one query of a panel over play: a range query of Prometheus or an aggregation of Elasticsearch."""
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from elasticsearch import ApiError
 
 from tocsin.harness.collectors.collector import sentence
 from tocsin.harness.collectors.elasticsearch_documents import connect
-from tocsin.harness.collectors.server_queries import Prometheus, Refused
+from tocsin.harness.collectors.server_queries import JsonObject, Prometheus, QueryRefused
+from tocsin.harness.core.plain_values import mappings
 from tocsin.harness.declarations.live_stack import LiveStack
 from tocsin.harness.monitoring.dashboards import Query
 from tocsin.harness.monitoring.monitoring_files import read_scales
 from tocsin.harness.monitoring.promql.compress import NotCompressible, compress_expr
-from tocsin.harness.monitoring.promql.rewrites import analyse
+from tocsin.harness.monitoring.promql.rewrites import Scales, analyse
 
 _COUNTED = ("count", "logs", "raw_data", "raw_document")
 _METRICS = ("avg", "min", "max", "sum", "cardinality")
@@ -44,16 +45,21 @@ class Grid:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Line:
+class PanelSeries:
     """One series: its name in the legend, its labels, and a value (None: nothing there) per point of time."""
 
     name: str
     labels: Mapping[str, str]
     values: Sequence[float | None]
 
+    @property
+    def has_values(self) -> bool:
+        """Whether any point of time has a number."""
+        return any(value is not None and not math.isnan(value) for value in self.values)
+
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class QueryResult:
     """What became of a query. Values times `factor` are those of production.
 
     `failed`: `refused` by the server, `empty` because a variable has no value, `unanswered`, or `unasked` because it
@@ -64,62 +70,69 @@ class Asked:
     factor: float = 1.0
     failed: str = ""
     says: str = ""
-    series: tuple[Line, ...] = field(default_factory=tuple)
+    series: tuple[PanelSeries, ...] = field(default_factory=tuple)
 
 
-Server = Callable[[Query, str], Asked]
+AskServer = Callable[[Query, str], QueryResult]
 
 
-def ask_prometheus(live: LiveStack, grid: Grid) -> Server:
+def ask_prometheus(live: LiveStack, grid: Grid) -> AskServer:
     """Return what asks the stack's Prometheus, with every duration of a query divided by the speed."""
     if "prometheus" not in live.stack.roles:
-        return lambda query, text: Asked(failed="unasked", says="The stack has no role prometheus.")
+        return lambda query, text: QueryResult(failed="unasked", says="The stack has no role prometheus.")
     prometheus, scales = Prometheus(live), read_scales(live.stack)
 
-    def ask(query: Query, text: str) -> Asked:
+    def ask(query: Query, text: str) -> QueryResult:
         sent, factor = text, 1.0
         try:
             if grid.speed != 1:
                 sent = compress_expr(text, grid.speed, scales)
-                scale = analyse(text, scales).scale
-                factor = grid.speed**-scale.power if scale.known and scale.power else 1.0
-            found = prometheus.over(sent, grid.start, grid.end, grid.step_s)
+                factor = _factor(text, grid.speed, scales)
+            answer = prometheus.over(sent, grid.start, grid.end, grid.step_s)
         except NotCompressible as error:
-            return _refused(prometheus, text, grid) or Asked(
-                failed="unasked", says=f"At speed {grid.speed:g} it cannot be asked: {error.message}"
-            )
-        except Refused as error:
-            return Asked(sent=sent, failed="refused", says=str(error))
+            return _not_compressible(prometheus, text, grid, error)
         except Exception as error:
-            return Asked(sent=sent, failed="unanswered", says=sentence(error))
-        lines = (_line(query, one["metric"], one["values"], grid) for one in found)
-        return Asked(sent=sent, factor=factor, series=tuple(line for line in lines if _has_values(line)))
+            return _failed(sent, error)
+        series = (_series(query, each["metric"], each["values"], grid) for each in answer)
+        return QueryResult(sent=sent, factor=factor, series=tuple(each for each in series if each.has_values))
 
     return ask
 
 
-def _refused(prometheus: Prometheus, text: str, grid: Grid) -> Asked | None:
-    """Return that Prometheus refuses a query that we could not divide, with its own sentence; None if it does not."""
+def _factor(text: str, speed: float, scales: Scales) -> float:
+    scale = analyse(text, scales).scale
+    if scale.known and scale.power:
+        return float(speed**-scale.power)
+    return 1.0
+
+
+def _not_compressible(prometheus: Prometheus, text: str, grid: Grid, error: NotCompressible) -> QueryResult:
+    """Return why an expression cannot be asked at this speed; that Prometheus refuses it anyway if so."""
     try:
         prometheus.over(text, grid.start, grid.start, grid.step_s)
-    except Refused as error:
-        return Asked(sent=text, failed="refused", says=str(error))
-    except Exception as error:
-        return Asked(sent=text, failed="unanswered", says=sentence(error))
-    return None
+    except Exception as refusal:
+        return _failed(text, refusal)
+    return QueryResult(failed="unasked", says=f"At speed {grid.speed:g} it cannot be asked: {error.message}")
 
 
-def _line(query: Query, labels: Mapping[str, str], samples: Sequence[Sequence[Any]], grid: Grid) -> Line:
+def _failed(sent: str, error: Exception) -> QueryResult:
+    """Return what an error of a server's client means for its query."""
+    if isinstance(error, QueryRefused):
+        return QueryResult(sent=sent, failed="refused", says=str(error))
+    if isinstance(error, ApiError):
+        return QueryResult(sent=sent, failed="refused", says=sentence(error))
+    return QueryResult(sent=sent, failed="unanswered", says=sentence(error))
+
+
+def _series(
+    query: Query, labels: Mapping[str, str], samples: Sequence[tuple[float, float | str]], grid: Grid
+) -> PanelSeries:
     values: list[float | None] = [None] * grid.count
     for at, value in samples:
         place = round((float(at) - grid.start) / grid.step_s)
         if 0 <= place < grid.count:
             values[place] = float(value)
-    return Line(name=legend(query, labels), labels=labels, values=values)
-
-
-def _has_values(line: Line) -> bool:
-    return any(value is not None and value == value for value in line.values)
+    return PanelSeries(name=legend(query, labels), labels=labels, values=values)
 
 
 def legend(query: Query, labels: Mapping[str, str]) -> str:
@@ -129,56 +142,68 @@ def legend(query: Query, labels: Mapping[str, str]) -> str:
     return ", ".join(f"{name}={value}" for name, value in sorted(labels.items())) or query.ref
 
 
-def ask_elasticsearch(live: LiveStack, grid: Grid) -> Server:
+def ask_elasticsearch(live: LiveStack, grid: Grid) -> AskServer:
     """Return what asks the stack's Elasticsearch, in buckets one step wide."""
     logs = live.stack.signals.logs
-    role = logs.role if logs else "elasticsearch"
+    role, logs_index, logs_time = "elasticsearch", "*", "@timestamp"
+    if logs is not None:
+        role, logs_index, logs_time = logs.role, logs.index, logs.time
     if role not in live.stack.roles:
-        return lambda query, text: Asked(failed="unasked", says=f"The stack has no role {role}.")
+        return lambda query, text: QueryResult(failed="unasked", says=f"The stack has no role {role}.")
     client = connect(live.address(role))
 
-    def ask(query: Query, text: str) -> Asked:
-        index = query.source.index or (logs.index if logs else "*")
-        time_field = str(query.target.get("timeField") or (logs.time if logs else "@timestamp"))
+    def ask(query: Query, text: str) -> QueryResult:
+        time_field = str(query.target.get("timeField") or logs_time)
         try:
             metric, aggregations = _aggregations(query.target, time_field, grid)
         except ValueError as error:
-            return Asked(failed="unasked", says=str(error))
-        limits = {"gte": _ms(grid.start), "lte": _ms(grid.end + grid.step_s), "format": "epoch_millis"}
-        filters: list[dict[str, Any]] = [{"range": {time_field: limits}}]
-        filters += [{"query_string": {"query": text, "analyze_wildcard": True}}] if text else []
+            return QueryResult(failed="unasked", says=str(error))
         try:
             answer = client.search(
-                index=index, size=0, query={"bool": {"filter": filters}}, aggs=aggregations, ignore_unavailable=True
+                index=query.source.index or logs_index,
+                size=0,
+                query={"bool": {"filter": _filters(text, time_field, grid)}},
+                aggs=aggregations,
+                ignore_unavailable=True,
             )
-        except ApiError as error:
-            return Asked(sent=text, failed="refused", says=sentence(error))
         except Exception as error:
-            return Asked(sent=text, failed="unanswered", says=sentence(error))
-        lines = tuple(_buckets(query, answer.get("aggregations") or {}, metric, {}, grid))
-        divided = metric in (*_COUNTED, "sum")  # a bucket is as much shorter as the drill
-        return Asked(sent=text, factor=grid.speed if divided else 1.0, series=lines)
+            return _failed(text, error)
+        series = tuple(_buckets(query, answer.get("aggregations") or {}, metric, {}, grid))
+        factor = 1.0
+        if metric in (*_COUNTED, "sum"):  # a bucket is as much shorter as the drill
+            factor = grid.speed
+        return QueryResult(sent=text, factor=factor, series=series)
 
     return ask
 
 
-def _aggregations(target: Mapping[str, Any], time_field: str, grid: Grid) -> tuple[str, dict[str, Any]]:
+def _filters(text: str, time_field: str, grid: Grid) -> list[JsonObject]:
+    limits = {"gte": _ms(grid.start), "lte": _ms(grid.end + grid.step_s), "format": "epoch_millis"}
+    filters: list[JsonObject] = [{"range": {time_field: limits}}]
+    if text:
+        filters.append({"query_string": {"query": text, "analyze_wildcard": True}})
+    return filters
+
+
+def _aggregations(target: Mapping[str, object], time_field: str, grid: Grid) -> tuple[str, JsonObject]:
     """Return the metric and the aggregations of a target; ValueError says which part of it is not understood."""
-    metrics = [one for one in target.get("metrics") or ({"type": "count"},) if not one.get("hide")]
-    metric = str(metrics[0].get("type"))
-    if len(metrics) != 1 or metric not in _COUNTED + _METRICS:
-        raise ValueError(f"A query for {', '.join(str(one.get('type')) for one in metrics)} is not understood.")
-    inner = {} if metric in _COUNTED else {"value": {metric: {"field": metrics[0]["field"]}}}
+    metrics = [metric for metric in mappings(target.get("metrics") or [{"type": "count"}]) if not metric.get("hide")]
+    metric = ", ".join(str(metric.get("type")) for metric in metrics)
+    if metric not in _COUNTED + _METRICS:
+        raise ValueError(f"A query for {metric} is not understood.")
     step = {"field": time_field, "fixed_interval": f"{_ms(grid.step_s)}ms", "offset": f"{_offset(grid)}ms"}
     bounds = {"min": _ms(grid.start), "max": _ms(grid.end)}
-    over_time = {"date_histogram": {**step, "min_doc_count": 0, "extended_bounds": bounds}}
-    found: dict[str, Any] = {"time": {**over_time, **({"aggs": inner} if inner else {})}}
-    for bucket in reversed(target.get("bucketAggs") or ()):
+    over_time: JsonObject = {"date_histogram": {**step, "min_doc_count": 0, "extended_bounds": bounds}}
+    if metric not in _COUNTED:
+        over_time["aggs"] = {"value": {metric: {"field": metrics[0]["field"]}}}
+    aggregations: JsonObject = {"time": over_time}
+    for bucket in reversed(mappings(target.get("bucketAggs"))):
         if bucket.get("type") == "terms":
-            found = {f"by {bucket['field']}": {"terms": {"field": bucket["field"], "size": _MOST_TERMS}, "aggs": found}}
+            terms = {"field": bucket["field"], "size": _MOST_TERMS}
+            aggregations = {f"by {bucket['field']}": {"terms": terms, "aggs": aggregations}}
         elif bucket.get("type") != "date_histogram":
             raise ValueError(f"Buckets of the type {bucket.get('type')} are not understood.")
-    return metric, found
+    return metric, aggregations
 
 
 def _offset(grid: Grid) -> int:
@@ -190,25 +215,26 @@ def _ms(seconds: float) -> int:
 
 
 def _buckets(
-    query: Query, found: Mapping[str, Any], metric: str, labels: Mapping[str, str], grid: Grid
-) -> Iterator[Line]:
-    for name, content in found.items():
+    query: Query, aggregations: JsonObject, metric: str, labels: Mapping[str, str], grid: Grid
+) -> Iterator[PanelSeries]:
+    """Yield the series of an answer: one per combination of terms that has documents."""
+    for name, content in aggregations.items():
+        buckets = content["buckets"]
         if name == "time":
-            rows = [(one["key"] / 1000, _value(one, metric)) for one in content["buckets"]]
-            samples = [row for row in rows if row[1] is not None]
-            if any(one["doc_count"] for one in content["buckets"]):
-                yield _line(query, labels or {"query": query.text}, samples, grid)
+            samples = [(bucket["key"] / 1000, _value(bucket, metric)) for bucket in buckets]
+            present = [(at, value) for at, value in samples if value is not None]
+            if any(bucket["doc_count"] for bucket in buckets):
+                yield _series(query, labels or {"query": query.text}, present, grid)
         elif name.startswith("by "):
-            for one in content["buckets"]:
-                yield from _buckets(
-                    query,
-                    {k: v for k, v in one.items() if isinstance(v, dict)},
-                    metric,
-                    {**labels, name[3:]: str(one["key"])},
-                    grid,
-                )
+            for bucket in buckets:
+                inner = {key: value for key, value in bucket.items() if isinstance(value, dict)}
+                yield from _buckets(query, inner, metric, {**labels, name[3:]: str(bucket["key"])}, grid)
 
 
-def _value(bucket: Mapping[str, Any], metric: str) -> float | None:
-    value = bucket["doc_count"] if metric in _COUNTED else bucket["value"]["value"]
-    return None if value is None else float(value)
+def _value(bucket: JsonObject, metric: str) -> float | None:
+    if metric in _COUNTED:
+        return float(bucket["doc_count"])
+    value = bucket["value"]["value"]
+    if value is None:
+        return None
+    return float(value)

@@ -1,4 +1,4 @@
-"""Panels: what each panel of the stack's dashboards showed over play, asked of the live servers before they go down."""
+"""Panels: records what each panel of the stack's dashboards showed over play, before the servers go down."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
 
-from tocsin.harness.collectors.collector import Run, sentence
-from tocsin.harness.collectors.panel_queries import Asked, Grid, ask_elasticsearch, ask_prometheus
-from tocsin.harness.collectors.server_queries import Prometheus, Refused
+from tocsin.harness.collectors.collector import CollectedRun, sentence
+from tocsin.harness.collectors.panel_queries import Grid, QueryResult, ask_elasticsearch, ask_prometheus
+from tocsin.harness.collectors.server_queries import JsonObject, Prometheus, QueryRefused
 from tocsin.harness.core.journal import Journal, read_journal
 from tocsin.harness.declarations.live_stack import LiveStack
 from tocsin.harness.monitoring.dashboard_variables import Choice, NoValue, Times, Unresolved, choose, fill
@@ -28,14 +27,16 @@ WITHIN_S = 25.0
 """Wall seconds for all queries together; what was not asked by then is recorded as not answered."""
 
 
-def record_panels(live: LiveStack, run: Run, journal: Journal) -> int:
+def record_panels(live: LiveStack, run: CollectedRun, journal: Journal) -> int:
     """Write `panels/` of the run directory, a file per dashboard; return how many queries were asked.
 
     Without dashboards, or if play never began, nothing is written. A query that fails is recorded with the server's
     sentence.
     """
     begun = [fact.at for fact in read_journal(run.folder / "journal.jsonl") if fact.fact == "phase_started"]
-    dashboards = read_dashboards(live.stack) if begun else ()
+    if not begun:
+        return 0
+    dashboards = read_dashboards(live.stack)
     if not dashboards:
         return 0
     grid = _grid(live, begun[0], run.clock.now())
@@ -51,14 +52,16 @@ def record_panels(live: LiveStack, run: Run, journal: Journal) -> int:
 
 def _grid(live: LiveStack, start: float, end: float) -> Grid:
     """Return the points of time: a scrape apart, or as many scrapes as keep them within POINTS."""
-    scrape_s = read_monitoring(live.stack).scrape_interval_s if live.stack.prometheus else 15.0
+    scrape_s = 15.0
+    if live.stack.prometheus:
+        scrape_s = read_monitoring(live.stack).scrape_interval_s
     scrapes = max(1, math.ceil((end - start) * live.speed / scrape_s / POINTS))
     step_s = scrapes * scrape_s / live.speed
     return Grid(start=start, step_s=step_s, count=int((end - start) / step_s) + 1, speed=live.speed, scrape_s=scrape_s)
 
 
 class _Recorder:
-    """Asks the queries of one run, one after the other, until its time is over."""
+    """Runs the queries of one run, one after the other, until its time is over."""
 
     def __init__(self, live: LiveStack, grid: Grid) -> None:
         self.asked = 0
@@ -66,13 +69,13 @@ class _Recorder:
         self._deadline = time.monotonic() + WITHIN_S
         interval_s = grid.step_s * grid.speed
         times = Times(interval_s=interval_s, scrape_s=grid.scrape_s, range_s=interval_s * (grid.count - 1))
-        self._own = times.values()
-        self._servers: Mapping[str, Callable[[Query, str], Asked]] = {
+        self._built_in = times.values()
+        self._servers: Mapping[str, Callable[[Query, str], QueryResult]] = {
             PROMETHEUS: ask_prometheus(live, grid),
             ELASTICSEARCH: ask_elasticsearch(live, grid),
         }
 
-    def dashboard(self, dashboard: Dashboard) -> dict[str, Any]:
+    def dashboard(self, dashboard: Dashboard) -> JsonObject:
         """Return the content of a dashboard's file."""
         chosen, wrong = self._chosen(dashboard)
         return {
@@ -87,16 +90,17 @@ class _Recorder:
             "panels": [self._panel(panel, chosen, wrong) for panel in dashboard.panels],
         }
 
-    def _chosen(self, dashboard: Dashboard) -> tuple[dict[str, Choice], Asked]:
+    def _chosen(self, dashboard: Dashboard) -> tuple[dict[str, Choice], QueryResult]:
         """Return what is chosen for the variables, or none and why not."""
         try:
-            return choose(dashboard.variables, self._label_values), Asked()
+            return choose(dashboard.variables, self._label_values), QueryResult()
         except Unresolved as error:
-            return {}, Asked(failed="empty" if isinstance(error, NoValue) else "unasked", says=str(error))
-        except Refused as error:
-            return {}, Asked(failed="refused", says=str(error))
+            failed = "empty" if isinstance(error, NoValue) else "unasked"
+            return {}, QueryResult(failed=failed, says=str(error))
+        except QueryRefused as error:
+            return {}, QueryResult(failed="refused", says=str(error))
         except Exception as error:
-            return {}, Asked(failed="unanswered", says=f"The variables could not be asked for: {sentence(error)}")
+            return {}, QueryResult(failed="unanswered", says=f"The variables could not be asked for: {sentence(error)}")
 
     def _label_values(self, selector: str, label: str) -> list[str]:
         prometheus = Prometheus(self._live)
@@ -105,44 +109,46 @@ class _Recorder:
         finally:
             prometheus.close()
 
-    def _panel(self, panel: Panel, chosen: Mapping[str, Choice], wrong: Asked) -> dict[str, Any]:
+    def _panel(self, panel: Panel, chosen: Mapping[str, Choice], wrong: QueryResult) -> JsonObject:
         return {
             "id": panel.id,
             "title": panel.title,
             "type": panel.type,
             "unit": panel.unit,
             "stacked": panel.stacked,
-            "thresholds": [list(one) for one in panel.thresholds],
+            "thresholds": [list(step) for step in panel.thresholds],
             "queries": [self._query(query, chosen, wrong) for query in panel.queries],
         }
 
-    def _query(self, query: Query, chosen: Mapping[str, Choice], wrong: Asked) -> dict[str, Any]:
+    def _query(self, query: Query, chosen: Mapping[str, Choice], wrong: QueryResult) -> JsonObject:
         head = {"ref": query.ref, "source": query.source.type, "legend": query.legend}
         try:
-            text = fill(query.text, chosen, self._own)
+            text = fill(query.text, chosen, self._built_in)
         except Unresolved as error:
-            failed = wrong if wrong.failed else Asked(failed="unasked", says=str(error))
+            failed = wrong
+            if not wrong.failed:
+                failed = QueryResult(failed="unasked", says=str(error))
             return {**head, "text": query.text, **_kept(failed)}
         server = self._servers.get(query.source.type)
         if server is None:
             says = f"A drill has no data source of the type {query.source.type!r}."
-            found = Asked(failed="unasked", says=says)
+            result = QueryResult(failed="unasked", says=says)
         elif time.monotonic() > self._deadline:
-            found = Asked(failed="unanswered", says=f"Not asked: the {WITHIN_S:g} s for all panels were over.")
+            result = QueryResult(failed="unanswered", says=f"Not asked: the {WITHIN_S:g} s for all panels were over.")
         else:
             self.asked += 1
-            found = server(query, text)
-        return {**head, "text": text, **_kept(found)}
+            result = server(query, text)
+        return {**head, "text": text, **_kept(result)}
 
 
-def _kept(asked: Asked) -> dict[str, Any]:
-    series = sorted(asked.series, key=lambda one: one.name)
-    kept = [{"name": one.name, "labels": dict(one.labels), "values": _plain(one.values)} for one in series[:SERIES]]
+def _kept(result: QueryResult) -> JsonObject:
+    series = sorted(result.series, key=lambda each: each.name)
+    kept = [{"name": each.name, "labels": dict(each.labels), "values": _plain(each.values)} for each in series[:SERIES]]
     return {
-        "sent": asked.sent,
-        "factor": asked.factor,
-        "failed": asked.failed,
-        "says": asked.says,
+        "sent": result.sent,
+        "factor": result.factor,
+        "failed": result.failed,
+        "says": result.says,
         "left_out": max(len(series) - SERIES, 0),
         "series": kept,
     }
@@ -150,10 +156,12 @@ def _kept(asked: Asked) -> dict[str, Any]:
 
 def _plain(values: Sequence[float | None]) -> list[float | str | None]:
     """Return values as JSON has them, six digits each: nan is a gap, infinities are words."""
-    found: list[float | str | None] = []
+    plain: list[float | str | None] = []
     for value in values:
         if value is None or math.isnan(value):
-            found.append(None)
+            plain.append(None)
+        elif math.isinf(value):
+            plain.append(str(value))
         else:
-            found.append(float(f"{value:.6g}") if math.isfinite(value) else str(value))
-    return found
+            plain.append(float(f"{value:.6g}"))
+    return plain

@@ -1,4 +1,4 @@
-"""A thread that does one thing every so often and bears that it fails."""
+"""A thread that calls a function periodically, and goes on when a call fails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The questions collectors put to Prometheus and Alertmanager, over one kept-alive session each, with bounds."""
+"""Queries to Prometheus and Alertmanager, over one kept-alive session each, with timeouts."""
 
 from __future__ import annotations
 
@@ -22,101 +22,102 @@ _GROUP_INTERVAL_S = 300.0
 _RETRY = Retry(total=2, read=0, backoff_factor=0.1, status_forcelist=(429, 502, 503, 504))
 
 
-class Refused(Exception):
+JsonObject = dict[str, Any]
+"""An object in a server's answer."""
+
+
+class QueryRefused(Exception):
     """A query that Prometheus refuses; the message is its own sentence."""
 
 
-def _told(answer: requests.Response) -> Any:
-    """Return the content of an answer of Prometheus; Refused with its sentence if it is an error."""
-    try:
-        content = answer.json()
-    except ValueError:
-        answer.raise_for_status()
-        raise
-    if content.get("status") != "success":
-        raise Refused(" ".join(str(content.get("error") or answer.reason).split())[:300])
-    return content["data"]
+class _Api:
+    """The HTTP API of one role. Every method raises what its HTTP client raises."""
 
-
-class Prometheus:
-    """The Prometheus of a stack. Every method raises what its HTTP client raises."""
-
-    def __init__(self, live: LiveStack) -> None:
-        self.url = f"http://{live.address('prometheus')}"
+    def __init__(self, live: LiveStack, role: str) -> None:
+        self.url = f"http://{live.address(role)}"
         self._session = requests.Session()
-        self._client = PrometheusConnect(url=self.url, session=self._session, timeout=_TIMEOUT_S, retry=_RETRY)
 
     def close(self) -> None:
         """Close the session."""
         self._session.close()
 
+    def _get(self, path: str) -> Any:
+        answer = self._session.get(f"{self.url}{path}", timeout=_TIMEOUT_S)
+        answer.raise_for_status()
+        return answer.json()
+
+
+class Prometheus(_Api):
+    """The Prometheus of a stack."""
+
+    def __init__(self, live: LiveStack) -> None:
+        super().__init__(live, "prometheus")
+        self._client = PrometheusConnect(url=self.url, session=self._session, timeout=_TIMEOUT_S, retry=_RETRY)
+
     def values(self, query: str) -> list[tuple[Mapping[str, str], float]]:
         """Return (labels, value) of an instant query now."""
-        return [(one["metric"], float(one["value"][1])) for one in self._client.custom_query(query)]
+        return [(series["metric"], float(series["value"][1])) for series in self._client.custom_query(query)]
 
-    def samples(self, until: float, seconds: float) -> list[dict[str, Any]]:
+    def samples(self, until: float, seconds: float) -> list[JsonObject]:
         """Return every sample of every series in the `seconds` before `until` (epoch seconds), as Prometheus has them.
 
         A range selector in an instant query gives the recorded times; a range query would give times of its own.
         """
         query = f'{{__name__=~".+"}}[{format_duration(seconds)}]'
         at = {"time": f"{until:.3f}"}
-        found: list[dict[str, Any]] = self._client.custom_query(query, params=at, timeout=_BULK_TIMEOUT_S)
-        return found
+        return list(self._client.custom_query(query, params=at, timeout=_BULK_TIMEOUT_S))
 
     def scrape_interval_s(self) -> float:
         """Return the longest scrape interval of the active targets, 0 when there is none."""
         targets = self._client.get_targets(state="active")["activeTargets"]
         return max((parse_duration(target["scrapeInterval"]) for target in targets), default=0.0)
 
-    def over(self, query: str, start: float, end: float, step_s: float) -> list[dict[str, Any]]:
-        """Return the series of a range query (epoch seconds); Refused with Prometheus's sentence if it is wrong."""
-        asked = {"query": query, "start": f"{start:.3f}", "end": f"{end:.3f}", "step": f"{step_s:.3f}"}
-        answer = self._session.get(f"{self.url}/api/v1/query_range", params=asked, timeout=_TIMEOUT_S)
-        found: list[dict[str, Any]] = _told(answer)["result"]
-        return found
+    def over(self, query: str, start: float, end: float, step_s: float) -> list[JsonObject]:
+        """Return the series of a range query from `start` to `end` (epoch seconds); QueryRefused if it is wrong."""
+        params = {"query": query, "start": f"{start:.3f}", "end": f"{end:.3f}", "step": f"{step_s:.3f}"}
+        return list(self._query("/api/v1/query_range", params)["result"])
 
     def label_values(self, label: str, selector: str, start: float) -> list[str]:
         """Return the values of a label since `start` (epoch seconds), of the series that `selector` names if any."""
-        asked = {"start": f"{start:.3f}", **({"match[]": selector} if selector else {})}
-        answer = self._session.get(f"{self.url}/api/v1/label/{label}/values", params=asked, timeout=_TIMEOUT_S)
-        return [str(value) for value in _told(answer)]
+        params = {"start": f"{start:.3f}"}
+        if selector:
+            params["match[]"] = selector
+        return [str(value) for value in self._query(f"/api/v1/label/{label}/values", params)]
 
     def declared(self) -> dict[str, str]:
         """Return metric -> type (`counter`, `histogram`) as the targets declare them, those without a sample too."""
-        answer = self._session.get(f"{self.url}/api/v1/metadata", timeout=_TIMEOUT_S)
-        answer.raise_for_status()
-        return {name: str(told[0].get("type", "")) for name, told in answer.json()["data"].items() if told}
+        metadata = self._get("/api/v1/metadata")["data"]
+        return {name: str(types[0].get("type", "")) for name, types in metadata.items() if types}
 
     def last_evaluations(self) -> dict[str, float]:
         """Return rule group -> epoch seconds of its last evaluation."""
-        answer = self._session.get(f"{self.url}/api/v1/rules", timeout=_TIMEOUT_S)
-        answer.raise_for_status()
-        groups = answer.json()["data"]["groups"]
+        groups = self._get("/api/v1/rules")["data"]["groups"]
         return {group["name"]: datetime.fromisoformat(group["lastEvaluation"]).timestamp() for group in groups}
 
+    def _query(self, path: str, params: Mapping[str, str]) -> Any:
+        """Return the content of an answer; QueryRefused with the server's sentence if it is an error."""
+        answer = self._session.get(f"{self.url}{path}", params=params, timeout=_TIMEOUT_S)
+        try:
+            content = answer.json()
+        except ValueError:
+            answer.raise_for_status()
+            raise
+        if content.get("status") != "success":
+            raise QueryRefused(" ".join(str(content.get("error") or answer.reason).split())[:300])
+        return content["data"]
 
-class Alertmanager:
+
+class Alertmanager(_Api):
     """The Alertmanager of a stack."""
 
     def __init__(self, live: LiveStack) -> None:
-        self.url = f"http://{live.address('alertmanager')}"
-        self._session = requests.Session()
+        super().__init__(live, "alertmanager")
 
-    def close(self) -> None:
-        """Close the session."""
-        self._session.close()
-
-    def alerts(self) -> list[dict[str, Any]]:
-        """Return the alerts it holds, silenced and inhibited ones included; raises what its HTTP client raises."""
-        answer = self._session.get(f"{self.url}/api/v2/alerts", timeout=_TIMEOUT_S)
-        answer.raise_for_status()
-        found: list[dict[str, Any]] = answer.json()
-        return found
+    def alerts(self) -> list[JsonObject]:
+        """Return the alerts it holds, silenced and inhibited ones included."""
+        return list(self._get("/api/v2/alerts"))
 
     def group_interval_s(self) -> float:
-        """Return the longest group_interval of its routes in wall seconds: that late may a resolved notice come."""
-        answer = self._session.get(f"{self.url}/api/v2/status", timeout=_TIMEOUT_S)
-        answer.raise_for_status()
-        named = _GROUP_INTERVAL.findall(answer.json()["config"]["original"])
-        return max((parse_duration(text) for text in named), default=_GROUP_INTERVAL_S)
+        """Return the longest group_interval of its routes in wall seconds: a resolved notice may come that late."""
+        intervals = _GROUP_INTERVAL.findall(self._get("/api/v2/status")["config"]["original"])
+        return max((parse_duration(text) for text in intervals), default=_GROUP_INTERVAL_S)

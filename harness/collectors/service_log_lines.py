@@ -1,4 +1,4 @@
-"""The service's own log files: what was written, line by line, whatever the shipper made of it."""
+"""Reads the service's own log files: what was written, line by line, before the shipper touched it."""
 
 from __future__ import annotations
 
@@ -45,9 +45,10 @@ def read_lines(files: list[Path], *, id: str, status: str) -> SourceLines:
     for path in files:
         with path.open("rb") as file:
             for line in file:
+                row = _row(line, id, status)
                 if not line.endswith(b"\n"):
                     torn += 1
-                elif (row := _row(line, id, status)) is None:
+                elif row is None:
                     malformed += 1
                 else:
                     rows.append(row)
@@ -71,7 +72,9 @@ def as_status(value: object) -> int:
         code = int(value)  # type: ignore[call-overload]
     except (TypeError, ValueError):
         return 0
-    return int(code) if 0 <= code <= 999 else 0
+    if 0 <= code <= 999:
+        return int(code)
+    return 0
 
 
 @dataclass

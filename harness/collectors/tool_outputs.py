@@ -1,4 +1,4 @@
-"""Tools: what promtool and amtool say of the rendered configuration, and which files the stack folder holds."""
+"""Tools: records what promtool and amtool say of the rendered configuration, and the files of the stack folder."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from ruamel.yaml import YAML
 
-from tocsin.harness.collectors.collector import Run
+from tocsin.harness.collectors.collector import CollectedRun
 from tocsin.harness.collectors.server_queries import Prometheus
 from tocsin.harness.core.journal import Journal
 from tocsin.harness.declarations.live_stack import LiveStack
@@ -28,7 +27,7 @@ _TIMEOUT_S = 15
 _MOST_FILES = 20_000
 
 
-def record_tools(live: LiveStack, run: Run, journal: Journal) -> None:
+def record_tools(live: LiveStack, run: CollectedRun, journal: Journal) -> None:
     """Write `config/tools/` of the run directory. A program that is not here leaves no file: its checks are unknown."""
     config = run.folder / "config"
     configuration = RenderedConfig.read(run.folder)
@@ -36,39 +35,47 @@ def record_tools(live: LiveStack, run: Run, journal: Journal) -> None:
         return
     target = config / FOLDER
     target.mkdir(parents=True, exist_ok=True)
-    files = json.dumps(_files(live.stack.folder), indent=0)
-    (target / "files.json").write_text(files + "\n", encoding="utf-8")
+    _write_json(target / "files.json", _files(live.stack.folder))
     with suppress(Exception):  # a Prometheus that is down declares nothing
-        declared = json.dumps(Prometheus(live).declared(), indent=0)
-        (target / "metadata.json").write_text(declared + "\n", encoding="utf-8")
+        _write_json(target / "metadata.json", Prometheus(live).declared())
+    missing = []
     promtool, amtool = find("promtool", cache_folder()), find("amtool", cache_folder())
-    prometheus, alertmanager = live.stack.prometheus, live.stack.alertmanager
-    if promtool is not None:
-        rules = sorted({rule.file for rule in configuration.rules})
-        if rules:
-            text = _output(promtool, ["check", "rules", "--lint=all", "--lint-fatal", *rules], config)
-            (target / "promtool_rules.txt").write_text(text, encoding="utf-8")
-        if prometheus is not None:
-            text = _output(promtool, ["check", "config", prometheus], config)
-            (target / "promtool_config.txt").write_text(text, encoding="utf-8")
-    if amtool is not None and alertmanager is not None:
-        text = _output(amtool, ["check-config", alertmanager], config)
+    if promtool is None:
+        missing.append("promtool")
+    else:
+        _run_promtool(promtool, live, configuration, config)
+    if amtool is None:
+        missing.append("amtool")
+    elif live.stack.alertmanager is not None:
+        text = _output(amtool, ["check-config", live.stack.alertmanager], config)
         (target / "amtool_config.txt").write_text(text, encoding="utf-8")
-        rows = _routes(amtool, configuration, live.work)
-        (target / "routes.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-    lacking = [name for name, found in (("promtool", promtool), ("amtool", amtool)) if found is None]
-    if lacking:
-        journal.note("tools", missing=lacking, detail="Run `tocsin setup`; rules/valid is unknown without them.")
+        _write_json(target / "routes.json", _routes(amtool, configuration, live.work))
+    if missing:
+        journal.note("tools", missing=missing, detail="Run `tocsin setup`; rules/valid is unknown without them.")
+
+
+def _run_promtool(promtool: Program, live: LiveStack, configuration: RenderedConfig, config: Path) -> None:
+    rules = sorted({rule.file for rule in configuration.rules})
+    if rules:
+        text = _output(promtool, ["check", "rules", "--lint=all", "--lint-fatal", *rules], config)
+        (config / FOLDER / "promtool_rules.txt").write_text(text, encoding="utf-8")
+    if live.stack.prometheus is not None:
+        text = _output(promtool, ["check", "config", live.stack.prometheus], config)
+        (config / FOLDER / "promtool_config.txt").write_text(text, encoding="utf-8")
+
+
+def _write_json(path: Path, content: object) -> None:
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def _files(folder: Path) -> list[str]:
-    found: list[str] = []
+    files: list[str] = []
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith((".", "__")))
-        found += [str(Path(place, name).relative_to(folder)) for name in sorted(names)]
-        if len(found) > _MOST_FILES:
+        files += [str(Path(place, name).relative_to(folder)) for name in sorted(names)]
+        if len(files) > _MOST_FILES:
             break
-    return found[:_MOST_FILES]
+    return files[:_MOST_FILES]
 
 
 def _output(program: Program, argv: Iterable[str], cwd: Path) -> str:
@@ -90,7 +97,7 @@ def _output(program: Program, argv: Iterable[str], cwd: Path) -> str:
     return f"{done.stdout.rstrip()}\nexit {done.returncode}\n"
 
 
-def _routes(amtool: Program, configuration: RenderedConfig, work: Path) -> list[dict[str, Any]]:
+def _routes(amtool: Program, configuration: RenderedConfig, work: Path) -> list[dict[str, object]]:
     """Return, per alert, the receivers to which its labels lead, and whether only the root's did."""
     root = dict(configuration.alertmanager.get("route") or {})
     if not root:
@@ -109,13 +116,15 @@ def _fixed(rule: LoadedRule) -> Mapping[str, str]:
     return {name: value for name, value in rule.labels.items() if "{{" not in value}
 
 
-def _route(amtool: Program, file: Path, rule: LoadedRule, default: str) -> dict[str, Any]:
+def _route(amtool: Program, file: Path, rule: LoadedRule, default: str) -> dict[str, object]:
     labels = {"alertname": rule.name, **_fixed(rule)}
     argv = ["config", "routes", "test", f"--config.file={file}", *(f"{name}={value}" for name, value in labels.items())]
     text = _output(amtool, argv, file.parent)
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("Warning:")]
-    names = lines[0].split(",") if lines and lines[-1] == "exit 0" else []
-    by_default = DEFAULT in names
-    receivers = [default if name == DEFAULT else name for name in names]
-    output = "" if names else " ".join(lines)
+    receivers, output = list[str](), " ".join(lines)
+    if lines and lines[-1] == "exit 0":
+        receivers, output = lines[0].split(","), ""
+    by_default = DEFAULT in receivers
+    if by_default:
+        receivers[receivers.index(DEFAULT)] = default
     return {"alert": rule.name, "labels": labels, "receivers": receivers, "by_default": by_default, "output": output}

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from tests.collectors.servers import Rig, eventually, serving
-from tocsin.harness.collectors.alerts import Alerts
+from tocsin.harness.collectors.alerts import AlertsCollector
 from tocsin.harness.core.clock import FakeClock
 
 NOW = 1_000_000.0
@@ -53,7 +53,7 @@ def seen(rig):
 
 
 def test_each_change_is_written_once_and_at_once(rig, servers):
-    collector = rig.start(Alerts(every_s=0.01))
+    collector = rig.start(AlertsCollector(every_s=0.01))
     eventually(lambda: len(rows(rig)) == 1)
     rig.run.clock.sleep(5)
     servers.alerts = [held("Watchdog"), held("High", "suppressed", inhibitedBy=["b", "a"])]
@@ -77,7 +77,7 @@ def test_each_change_is_written_once_and_at_once(rig, servers):
 
 def test_a_resend_does_not_change_when_an_alert_was_received(rig, servers):
     servers.alerts = [{**held("High"), "updatedAt": "2026-01-01T00:00:01Z"}]
-    collector = rig.start(Alerts(every_s=0.01))
+    collector = rig.start(AlertsCollector(every_s=0.01))
     eventually(lambda: len(rows(rig)) == 1)
     servers.alerts = [{**held("High"), "updatedAt": "2026-01-01T00:00:09Z"}]
     polled = collector.polled_at
@@ -91,7 +91,7 @@ def test_a_resend_does_not_change_when_an_alert_was_received(rig, servers):
 
 def test_the_order_of_reasons_is_no_change(rig, servers):
     servers.alerts = [held("High", "suppressed", silencedBy=["a", "b"])]
-    collector = rig.start(Alerts(every_s=0.01))
+    collector = rig.start(AlertsCollector(every_s=0.01))
     eventually(lambda: collector.polled_at)
     servers.alerts = [held("High", "suppressed", silencedBy=["b", "a"])]
     rig.run.clock.sleep(1)
@@ -100,7 +100,7 @@ def test_the_order_of_reasons_is_no_change(rig, servers):
 
 
 def test_an_alertmanager_that_is_away_ends_nothing(rig, servers):
-    collector = rig.start(Alerts(every_s=0.01))
+    collector = rig.start(AlertsCollector(every_s=0.01))
     eventually(lambda: len(rows(rig)) == 1)
     servers.alerts = None
     eventually(lambda: rig.facts("stream_lost"))
@@ -111,7 +111,7 @@ def test_an_alertmanager_that_is_away_ends_nothing(rig, servers):
 
 def test_a_dead_alertmanager_raises_nothing(tmp_path):
     rig = Rig(tmp_path, {})
-    collector = rig.start(Alerts(every_s=60))
+    collector = rig.start(AlertsCollector(every_s=60))
     assert collector.seen_canary(rig.live, rig.run)[0] is False
     assert rig.collect(collector) == 0
     assert "Connection refused" in rig.facts("stream_lost")[0]["detail"]
@@ -128,7 +128,7 @@ def test_a_dead_alertmanager_raises_nothing(tmp_path):
 )
 def test_the_canary_is_the_watchdog(rig, servers, alerts, done, state):
     servers.alerts = alerts
-    collector = rig.start(Alerts(every_s=60))
+    collector = rig.start(AlertsCollector(every_s=60))
     assert collector.seen_canary(rig.live, rig.run) == (done, state)
     collector.stop()
 
@@ -148,7 +148,7 @@ def group(name, second):
 )
 def test_caught_up_is_an_evaluation_of_every_group_since(rig, servers, groups, done):
     servers.groups = groups
-    collector = rig.start(Alerts(every_s=0.01))
+    collector = rig.start(AlertsCollector(every_s=0.01))
     rig.run.clock.sleep(2)
     eventually(lambda: collector.polled_at > NOW)
     assert collector.caught_up(rig.live, rig.run, NOW)[0] is done
@@ -157,7 +157,7 @@ def test_caught_up_is_an_evaluation_of_every_group_since(rig, servers, groups, d
 
 def test_a_stack_without_a_watchdog_waits_for_none(tmp_path):
     rig = Rig(tmp_path, {}, watchdog=None)
-    collector = rig.start(Alerts(every_s=60))
+    collector = rig.start(AlertsCollector(every_s=60))
     assert collector.seen_canary(rig.live, rig.run) == (
         True,
         "signals.watchdog is not declared; checks on it are unknown",

@@ -1,7 +1,7 @@
 import pytest
 
 from tests.collectors.servers import Rig, serving
-from tocsin.harness.collectors.drift import Drift
+from tocsin.harness.collectors.drift import DriftCollector
 from tocsin.harness.core.clock import FakeClock
 
 NOW = 1_000_000.0
@@ -24,7 +24,7 @@ def test_the_last_check_must_be_recent(tmp_path, stamps, seen, caught_up, speed)
     result = [{"metric": {}, "value": [NOW, str(stamp)]} for stamp in stamps]
     with serving(lambda method, path, given: (200, {"data": {"result": result}})) as server:
         rig = Rig(tmp_path, {"prometheus": server.address}, speed=speed, clock=FakeClock(start=NOW))
-        collector = rig.start(Drift())
+        collector = rig.start(DriftCollector())
         assert collector.seen_canary(rig.live, rig.run)[0] is seen
         assert collector.caught_up(rig.live, rig.run, NOW)[0] is caught_up
         assert rig.collect(collector) == 0
@@ -41,18 +41,18 @@ def test_the_last_check_must_be_recent(tmp_path, stamps, seen, caught_up, speed)
 def test_the_last_state_is_named(tmp_path, result, state):
     with serving(lambda method, path, given: (200, {"data": {"result": result}})) as server:
         rig = Rig(tmp_path, {"prometheus": server.address}, clock=FakeClock(start=NOW))
-        assert rig.start(Drift()).seen_canary(rig.live, rig.run) == (False, state)
+        assert rig.start(DriftCollector()).seen_canary(rig.live, rig.run) == (False, state)
 
 
 def test_a_stack_without_a_drift_check_waits_for_none(tmp_path):
     rig = Rig(tmp_path, {}, drift=None)
-    collector = rig.start(Drift())
+    collector = rig.start(DriftCollector())
     assert collector.seen_canary(rig.live, rig.run)[0] is True
     assert collector.caught_up(rig.live, rig.run, NOW)[0] is True
 
 
 def test_a_dead_prometheus_is_an_answer(tmp_path):
     rig = Rig(tmp_path, {})
-    done, state = rig.start(Drift()).seen_canary(rig.live, rig.run)
+    done, state = rig.start(DriftCollector()).seen_canary(rig.live, rig.run)
     assert not done
     assert "Connection refused" in state

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.collectors.servers import Rig, serving
-from tocsin.harness.collectors.logs import Logs
+from tocsin.harness.collectors.logs import LogsCollector
 from tocsin.harness.evidence.logs import Logs as Recorded
 
 PRODUCT = {"X-Elastic-Product": "Elasticsearch"}
@@ -93,7 +93,7 @@ def test_both_ends_are_written_down(rig, elasticsearch):
     elasticsearch.unparsed = [{"index": "unparsed-2026.01.01", "reason": "not JSON", "raw": "x"}]
     wrote(rig, 0, 1, 2, name="requests.jsonl.1")
     wrote(rig, 3, 4, tail="not JSON\n" + '{"request_id": "half')
-    assert rig.collect(rig.start(Logs())) == 5
+    assert rig.collect(rig.start(LogsCollector())) == 5
     logs = Recorded.read(rig.folder / "logs")
     assert ids(logs.documents) == sorted(ids(logs.source)) == [f"r-1-{number}" for number in range(5)]
     assert logs.documents["status"].tolist() == [200, 200, 200, 503, 200]
@@ -108,7 +108,7 @@ def test_both_ends_are_written_down(rig, elasticsearch):
 def test_ids_without_doc_values_are_read_all_the_same(rig, elasticsearch):
     elasticsearch.text_ids = True
     wrote(rig, 0)
-    rig.collect(rig.start(Logs()))
+    rig.collect(rig.start(LogsCollector()))
     assert len(Recorded.read(rig.folder / "logs").documents) == 5
 
 
@@ -117,7 +117,7 @@ def test_a_document_may_lack_a_field(rig, elasticsearch, field):
     wrote(rig, 0)
     broken = {key: value for key, value in document(9).items() if key != field}
     elasticsearch.documents = [{"@timestamp": 0.0, **broken}]
-    assert rig.collect(rig.start(Logs())) == 1
+    assert rig.collect(rig.start(LogsCollector())) == 1
     (row,) = Recorded.read(rig.folder / "logs").documents
     assert (row["id"] == b"", row["status"] == 0) == (field == "request_id", field == "status")
 
@@ -125,14 +125,14 @@ def test_a_document_may_lack_a_field(rig, elasticsearch, field):
 def test_no_index_is_no_document(rig, elasticsearch):
     elasticsearch.documents = []
     wrote(rig, 0)
-    assert rig.collect(rig.start(Logs())) == 0
+    assert rig.collect(rig.start(LogsCollector())) == 0
     assert Recorded.read(rig.folder / "logs").complete
 
 
 def test_what_came_before_an_error_is_kept(rig, elasticsearch):
     elasticsearch.fails_after = 2
     wrote(rig, 0, 1, 2, 3, 4)
-    assert rig.collect(rig.start(Logs())) == 4
+    assert rig.collect(rig.start(LogsCollector())) == 4
     logs = Recorded.read(rig.folder / "logs")
     assert (len(logs.documents), len(logs.source), logs.complete) == (4, 5, False)
     assert "cut off" in logs.detail
@@ -143,7 +143,7 @@ def test_a_dead_elasticsearch_leaves_the_source(tmp_path):
     rig = Rig(tmp_path, {})
     (rig.work / "model/logs").mkdir(parents=True)
     wrote(rig, 0, 1)
-    collector = rig.start(Logs())
+    collector = rig.start(LogsCollector())
     assert collector.seen_canary(rig.live, rig.run)[0] is False
     assert collector.caught_up(rig.live, rig.run, 0)[0] is False
     assert rig.collect(collector) == 0
@@ -153,7 +153,7 @@ def test_a_dead_elasticsearch_leaves_the_source(tmp_path):
 
 
 def test_no_log_file_is_not_complete(rig):
-    rig.collect(rig.start(Logs()))
+    rig.collect(rig.start(LogsCollector()))
     logs = Recorded.read(rig.folder / "logs")
     assert (logs.complete, logs.detail) == (False, "no file matches {work}/model/logs/requests.jsonl*")
 
@@ -161,7 +161,7 @@ def test_no_log_file_is_not_complete(rig):
 @pytest.mark.parametrize(("ids", "seen"), [(["r-1-0"], False), (["r-0-7"], True), (["other-0-7"], False), ([], False)])
 def test_the_canary_is_a_canarys_document(rig, elasticsearch, ids, seen):
     elasticsearch.documents = [{**document(0), "request_id": name} for name in ids]
-    collector = rig.start(Logs())
+    collector = rig.start(LogsCollector())
     assert collector.seen_canary(rig.live, rig.run) == (seen, f"{int(seen)} documents with an id r-0-...")
 
 
@@ -177,13 +177,13 @@ def test_the_canary_is_a_canarys_document(rig, elasticsearch, ids, seen):
 def test_caught_up_is_a_document_per_line(rig, elasticsearch, lines, tail, unparsed, done, state):
     elasticsearch.unparsed = [{"index": "unparsed-1"}] * unparsed
     wrote(rig, *lines, tail=tail)
-    collector = rig.start(Logs())
+    collector = rig.start(LogsCollector())
     assert collector.caught_up(rig.live, rig.run, 0) == (done, state)
 
 
 def test_a_stack_without_logs_has_nothing_to_wait_for(tmp_path):
     rig = Rig(tmp_path, {}, logs=None)
-    collector = rig.start(Logs())
+    collector = rig.start(LogsCollector())
     assert collector.seen_canary(rig.live, rig.run)[0] is True
     assert collector.caught_up(rig.live, rig.run, 0)[0] is True
     assert rig.collect(collector) == 0

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.collectors.servers import Rig, eventually, serving
-from tocsin.harness.collectors.metrics import Metrics
+from tocsin.harness.collectors.metrics import MetricsCollector
 from tocsin.harness.core.clock import FakeClock, parse_duration
 from tocsin.harness.evidence.metrics import Metrics as Recorded
 
@@ -56,7 +56,7 @@ def samples(rig):
 
 
 def test_every_sample_is_recorded_once(rig):
-    collector = rig.start(Metrics(every_s=0.02))
+    collector = rig.start(MetricsCollector(every_s=0.02))
     for _ in range(5):
         done = collector.samples
         rig.run.clock.sleep(7.3)
@@ -74,7 +74,7 @@ def test_every_sample_is_recorded_once(rig):
 
 def test_pieces_stay_small_and_overlap_by_a_scrape(rig, prometheus):
     prometheus.interval = "500ms"
-    collector = rig.start(Metrics(every_s=0.02, piece_s=10))
+    collector = rig.start(MetricsCollector(every_s=0.02, piece_s=10))
     eventually(lambda: prometheus.asked and prometheus.asked[-1][1] >= NOW)
     rig.collect(collector)
     assert all(end - start <= 10 + 0.5 + 1 + 0.01 for start, end in prometheus.asked)
@@ -83,7 +83,7 @@ def test_pieces_stay_small_and_overlap_by_a_scrape(rig, prometheus):
 
 
 def test_what_an_outage_hid_is_caught_up_with(rig, prometheus):
-    collector = rig.start(Metrics(every_s=0.02, piece_s=10))
+    collector = rig.start(MetricsCollector(every_s=0.02, piece_s=10))
     eventually(lambda: collector.samples)
     prometheus.down = True
     rig.run.clock.sleep(100)
@@ -100,7 +100,7 @@ def test_what_an_outage_hid_is_caught_up_with(rig, prometheus):
 
 def test_what_is_brought_at_the_end_was_not_lost(rig, prometheus):
     prometheus.down = True
-    collector = rig.start(Metrics(every_s=60))
+    collector = rig.start(MetricsCollector(every_s=60))
     eventually(lambda: rig.facts("stream_lost"))
     prometheus.down = False
     assert rig.collect(collector) > 0
@@ -113,7 +113,7 @@ def test_a_dead_prometheus_is_noted_and_raises_nothing(tmp_path, prometheus, dea
     with serving(prometheus) as server:
         if dead_from == "the end":
             rig.addresses["prometheus"] = server.address
-        collector = rig.start(Metrics(every_s=60))
+        collector = rig.start(MetricsCollector(every_s=60))
         if dead_from == "the end":
             eventually(lambda: collector.samples)
         else:
@@ -138,7 +138,7 @@ def ups(**jobs):
     ],
 )
 def test_the_canary_is_up_of_every_job(rig, prometheus, vector, seen, state):
-    collector = rig.start(Metrics(every_s=60))
+    collector = rig.start(MetricsCollector(every_s=60))
     prometheus.vector = vector
     assert collector.seen_canary(rig.live, rig.run) == (seen, state)
     collector.stop()
@@ -153,14 +153,14 @@ def test_the_canary_is_up_of_every_job(rig, prometheus, vector, seen, state):
     ],
 )
 def test_caught_up_is_a_scrape_of_every_job_since(rig, prometheus, vector, done, state):
-    collector = rig.start(Metrics(every_s=60))
+    collector = rig.start(MetricsCollector(every_s=60))
     prometheus.vector = vector
     assert collector.caught_up(rig.live, rig.run, NOW) == (done, state)
     collector.stop()
 
 
 def test_an_error_is_an_answer_in_words(rig, prometheus):
-    collector = rig.start(Metrics(every_s=60))
+    collector = rig.start(MetricsCollector(every_s=60))
     prometheus.down = True
     for done, state in (collector.seen_canary(rig.live, rig.run), collector.caught_up(rig.live, rig.run, NOW)):
         assert not done

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from tests.collectors.servers import Rig, eventually, serving
-from tocsin.harness.collectors.notifications import RECORD, Notifications
+from tocsin.harness.collectors.notifications import RECORD, NotificationsCollector
 from tocsin.harness.core.clock import FakeClock
 
 NOW = 1_000_000.0
@@ -51,7 +51,7 @@ def copied(rig):
 
 
 def test_lines_are_followed_while_they_come(rig):
-    collector = rig.start(Notifications(every_s=0.01))
+    collector = rig.start(NotificationsCollector(every_s=0.01))
     received(rig, line("page", "High"))
     eventually(lambda: copied(rig) == line("page", "High"))
     received(rig, line("page", "Down"), line("page", "Slow"))
@@ -63,7 +63,7 @@ def test_lines_are_followed_while_they_come(rig):
 def test_half_a_line_waits_for_its_end(rig):
     whole = line("page", "High")
     received(rig, line("ticket", "Slow"), whole[:20])
-    collector = rig.start(Notifications(every_s=0.01))
+    collector = rig.start(NotificationsCollector(every_s=0.01))
     eventually(lambda: copied(rig))
     assert copied(rig) == line("ticket", "Slow")
     received(rig, whole[20:])
@@ -73,7 +73,7 @@ def test_half_a_line_waits_for_its_end(rig):
 
 def test_a_pager_that_never_wrote_is_an_empty_file(tmp_path):
     rig = Rig(tmp_path, {})
-    assert rig.collect(rig.start(Notifications(every_s=60))) == 0
+    assert rig.collect(rig.start(NotificationsCollector(every_s=60))) == 0
     assert copied(rig) == ""
     assert rig.facts("stream_lost") == []
 
@@ -89,7 +89,7 @@ def test_a_pager_that_never_wrote_is_an_empty_file(tmp_path):
     ],
 )
 def test_the_canary_is_a_delivered_watchdog(rig, lines, seen):
-    collector = rig.start(Notifications(every_s=60))
+    collector = rig.start(NotificationsCollector(every_s=60))
     received(rig, *lines)
     done, state = collector.seen_canary(rig.live, rig.run)
     assert done is seen
@@ -113,15 +113,15 @@ def test_the_canary_is_a_delivered_watchdog(rig, lines, seen):
 )
 def test_caught_up_is_everybody_told(rig, alertmanager, alerts, lines, awaited):
     alertmanager.alerts = alerts
-    collector = rig.start(Notifications(every_s=60))
+    collector = rig.start(NotificationsCollector(every_s=60))
     received(rig, *lines)
     done, state = collector.caught_up(rig.live, rig.run, NOW)
-    assert (done, state) == ((False, f"awaited: {awaited}") if awaited else (True, "nobody is still to be told"))
+    assert (done, state) == ((False, f"awaited: {awaited}") if awaited else (True, "every notification was delivered"))
     collector.stop()
 
 
 def test_a_resolved_notice_is_awaited_for_one_group_interval(rig):
-    collector = rig.start(Notifications(every_s=60))
+    collector = rig.start(NotificationsCollector(every_s=60))
     received(rig, line("page", "High"))
     waits = []
     for _ in range(4):

@@ -12,7 +12,7 @@ import requests
 from tests.collectors.servers import Rig, ended, eventually, free_port
 from tests.evidence.build import build
 from tests.evidence.written_runs import SIGNALS
-from tocsin.harness.collectors import Alerts, Metrics, Notifications
+from tocsin.harness.collectors import AlertsCollector, MetricsCollector, NotificationsCollector
 from tocsin.harness.evidence.evidence import read_evidence
 from tocsin.harness.evidence.stream_coverage import blind_intervals
 from tocsin.harness.provisioning.programs import cache_folder, find_all
@@ -81,7 +81,11 @@ def healthy(url):
 def test_recorders_write_down_what_the_servers_hold(rig):
     for role, path in (("prometheus", "/-/ready"), ("alertmanager", "/-/ready"), ("pager", "/healthz")):
         eventually(lambda role=role, path=path: healthy(f"http://{rig.addresses[role]}{path}"), within_s=30)
-    metrics, alerts, notifications = recorders = [Metrics(every_s=0.5), Alerts(every_s=0.1), Notifications(every_s=0.1)]
+    metrics, alerts, notifications = recorders = [
+        MetricsCollector(every_s=0.5),
+        AlertsCollector(every_s=0.1),
+        NotificationsCollector(every_s=0.1),
+    ]
     for recorder in recorders:
         rig.start(recorder)
     for recorder in recorders:

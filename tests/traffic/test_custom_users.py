@@ -1,4 +1,4 @@
-"""Users of one's own and Locust's own clients, in the traffic process, against a stub."""
+"""Custom users and Locust's own clients, in the traffic process, against a stub."""
 
 import json
 import subprocess
@@ -154,7 +154,7 @@ def test_further_requests_of_a_task_are_told_from_the_first(serve, played, mine)
     assert (more["sent"] == more["intended"]).all()
 
 
-def test_a_frozen_server_shows_in_the_latency_of_ones_own_users(serve, played, mine):
+def test_a_frozen_server_shows_in_the_latency_of_custom_users(serve, played, mine):
     def answer(nth):
         if nth == 10:
             time.sleep(0.8)  # the stub answers under one lock: every other request waits too
@@ -204,6 +204,15 @@ def test_what_is_under_way_when_all_ends_is_unknown(serve, plan, tmp_path, spawn
     outcomes = counted(rows["outcome"], OUTCOMES)
     assert sum(outcomes.values()) == done["asked"] and outcomes["unknown"] > 20
     assert outcomes.get("dropped", 0) <= 2 and set(outcomes) <= {"unknown", "dropped"}, "one may still wait for a user"
+
+
+@pytest.mark.parametrize("module", ["tocsin.harness.traffic.locust.custom_users", "harness.traffic.locust.own"])
+def test_a_file_may_import_arrival_by_its_old_or_new_name(serve, played, tmp_path, module):
+    path = tmp_path / "typed.py"
+    typed = CALLS.replace("FastHttpUser):", "FastHttpUser):\n    arrival: Arrival")
+    path.write_text(f"from {module} import Arrival\n{typed}")
+    rows, done = played(serve().address, users=f"{path}:Fast")
+    assert counted(rows["kind"], KINDS) == {"user": 30} and set(rows["status"]) == {200}
 
 
 def test_a_class_that_cannot_play_is_a_sentence(plan, mine):

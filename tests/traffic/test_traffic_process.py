@@ -285,10 +285,10 @@ def test_special_manners_leave_beside_the_plain_requests(serve, traffic, plan):
 
 def test_a_failure_of_our_own_in_the_loop_ends_the_process_with_a_sentence(serve, traffic, plan):
     code = (
-        "import locust, sys; from tocsin.harness.traffic.locust import process, ledger\n"
+        "import locust, sys; from tocsin.harness.traffic.locust import record_writer, traffic_process\n"
         "def broken(*arguments): raise RuntimeError('a bug of ours')\n"
-        "ledger.RecordWriter.record = broken\n"
-        "sys.exit(process.main(sys.argv[1:]))"
+        "record_writer.RecordWriter.record = broken\n"
+        "sys.exit(traffic_process.main(sys.argv[1:]))"
     )
     path = Path(plan["records"]).parent / "plan.json"
     path.write_text(json.dumps({**plan, "address": serve().address, "phases": [phase()]}, default=str))
@@ -302,7 +302,7 @@ def test_a_failure_of_our_own_in_the_loop_ends_the_process_with_a_sentence(serve
 
 def test_the_engines_side_imports_neither_locust_nor_gevent():
     code = (
-        "import json, sys; import tocsin.harness.traffic.load_processes, tocsin.harness.traffic.payloads, tocsin.harness.traffic.request_schedule; "
-        "import tocsin.harness.traffic.canary; print(json.dumps([m for m in ('locust', 'gevent') if m in sys.modules]))"
+        "import json, sys; from tocsin.harness.traffic import canary, load_processes, payloads, request_schedule; "
+        "print(json.dumps([m for m in ('locust', 'gevent') if m in sys.modules]))"
     )
     assert json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout) == []

@@ -25,7 +25,7 @@ def phase(end_s=1.5, rate_per_s=100, **more):
 
 
 class Notes(list):
-    """Facts as a crew notes them."""
+    """Facts as a worker pool notes them."""
 
     def __call__(self, fact, **more):
         self.append((fact, more))
@@ -40,7 +40,7 @@ def notes():
 
 
 @pytest.fixture
-def crew(plan, tmp_path, spawn, notes):
+def pool(plan, tmp_path, spawn, notes):
     def start(address, phases, local=2, remote=None, **more) -> WorkerPool:
         whole = {**plan, "address": address, "seed": 7, "users": "predict", "phases": phases, **more}
         return WorkerPool(whole, tmp_path / "work", spawn, local=local, remote=remote, note=notes)
@@ -68,15 +68,16 @@ socket.close(linger=1000)
 """A stranger who speaks Locust's protocol, or nearly, without the token."""
 
 
-def worker_elsewhere(spawn, port, token=SECRET, ahead_s=0.0):
+def remote_worker(spawn, port, token=SECRET, ahead_s=0.0):
     """Start a worker that shares nothing with the master; its clock is `ahead_s` ahead."""
     code = (
-        "import sys; from tocsin.harness.core.clock import RunClock; from tocsin.harness.traffic.locust.worker import Worker\n"
+        "import sys; from tocsin.harness.core.clock import RunClock\n"
+        "from tocsin.harness.traffic.locust.worker import Worker\n"
         f"clock = RunClock(); clock.wall_start += {ahead_s}\n"
         f"worker = Worker('127.0.0.1:{port}', {token!r}, clock=clock); code = worker.run()\n"
         "sys.stderr.write(worker.failure); sys.exit(code)"
     )
-    return spawn([sys.executable, "-c", code], name="elsewhere", stderr=subprocess.PIPE, text=True)
+    return spawn([sys.executable, "-c", code], name="remote", stderr=subprocess.PIPE, text=True)
 
 
 def until(seen, within_s=20.0):
@@ -87,11 +88,11 @@ def until(seen, within_s=20.0):
     return found
 
 
-def test_two_workers_send_what_one_would_have_sent(serve, plan, tmp_path, spawn, crew):
+def test_two_workers_send_what_one_would_have_sent(serve, plan, tmp_path, spawn, pool):
     alone, shared = serve(), serve()
     whole = {**plan, "address": alone.address, "seed": 7, "phases": [phase()], "records": tmp_path / "alone"}
     process = TrafficProcess(whole, tmp_path / "alone", spawn)
-    pair = crew(shared.address, [phase()])
+    pair = pool(shared.address, [phase()])
     process.ready(), pair.ready()
     start = time.time() + 0.3
     process.start(start), pair.start(start)
@@ -113,8 +114,8 @@ def test_two_workers_send_what_one_would_have_sent(serve, plan, tmp_path, spawn,
     assert all(process.poll() is not None for process in pair._workers), "nothing is left behind"
 
 
-def test_a_killed_worker_is_named_and_the_others_go_on_until_none_is_left(serve, plan, crew, notes):
-    pair = crew(serve().address, [phase(end_s=600)])
+def test_a_killed_worker_is_named_and_the_others_go_on_until_none_is_left(serve, plan, pool, notes):
+    pair = pool(serve().address, [phase(end_s=600)])
     pair.ready()
     pair.start(time.time())
     until(lambda: pair.latest_rate.get("sent", 0) > 50)
@@ -138,8 +139,8 @@ def test_a_killed_worker_is_named_and_the_others_go_on_until_none_is_left(serve,
 
 
 @pytest.mark.soak
-def test_a_frozen_worker_is_named_and_welcomed_back(serve, plan, crew, notes):
-    pair = crew(serve().address, [phase(end_s=600)])
+def test_a_frozen_worker_is_named_and_welcomed_back(serve, plan, pool, notes):
+    pair = pool(serve().address, [phase(end_s=600)])
     pair.ready()
     pair.start(time.time())
     until(lambda: pair.latest_rate.get("sent", 0) > 50)
@@ -155,10 +156,10 @@ def test_a_frozen_worker_is_named_and_welcomed_back(serve, plan, crew, notes):
     assert np.nanmax(late_s) > 2.5 and done["sent"] == len(rows) - (rows["outcome"] == OUTCOMES.index("dropped")).sum()
 
 
-def test_a_worker_elsewhere_has_its_clock_set_and_strangers_are_refused(serve, plan, spawn, crew, notes):
-    pair = crew(serve().address, [phase(end_s=2.0)], local=1, remote=RemoteWorkers(workers=1, token=SECRET))
+def test_a_remote_worker_has_its_clock_set_and_strangers_are_refused(serve, plan, spawn, pool, notes):
+    pair = pool(serve().address, [phase(end_s=2.0)], local=1, remote=RemoteWorkers(workers=1, token=SECRET))
     port = pair.events("listening")[0]["port"]
-    stranger = worker_elsewhere(spawn, port, token="a wrong secret")
+    stranger = remote_worker(spawn, port, token="a wrong secret")
     with socket.create_connection(("127.0.0.1", port)) as rubbish:
         rubbish.sendall(b"GET / HTTP/1.1\r\n\r\n" + bytes(1000))
     assert spawn([sys.executable, "-c", RUBBISH, str(port)], name="rubbish").wait(20) == 0
@@ -167,9 +168,9 @@ def test_a_worker_elsewhere_has_its_clock_set_and_strangers_are_refused(serve, p
     until(lambda: pair.events("stranger"))
     with pytest.raises(WaitTimeout, match=r"2 workers; 1 have joined, \d refused for a wrong token"):
         pair.ready(within_s=0.5)
-    far = worker_elsewhere(spawn, port, ahead_s=100.0)
+    far = remote_worker(spawn, port, ahead_s=100.0)
     pair.ready()
-    surplus = worker_elsewhere(spawn, port)
+    surplus = remote_worker(spawn, port)
     assert "this run has all its 2 workers" in surplus.communicate(timeout=40)[1]
     ((_, clock),) = notes
     assert abs(clock["offset_s"] - 100.0) <= clock["uncertainty_s"] + 1e-6 and 0 < clock["uncertainty_s"] < 0.05
@@ -185,8 +186,8 @@ def test_a_worker_elsewhere_has_its_clock_set_and_strangers_are_refused(serve, p
     assert np.median(theirs["sent"] - theirs["intended"]) < 0.05
 
 
-def test_workers_end_soon_after_their_master(serve, crew, plan):
-    pair = crew(serve().address, [phase(end_s=600)])
+def test_workers_end_soon_after_their_master(serve, pool, plan):
+    pair = pool(serve().address, [phase(end_s=600)])
     pair.ready()
     pair.start(time.time())
     until(lambda: pair.latest_rate.get("sent", 0) > 20)
@@ -201,8 +202,8 @@ def test_workers_end_soon_after_their_master(serve, crew, plan):
 
 
 @pytest.mark.parametrize("end", ["close", pytest.param("terminate", marks=pytest.mark.soak)])
-def test_all_end_with_the_harness(serve, crew, plan, end):
-    pair = crew(serve().address, [phase(end_s=600)])
+def test_all_end_with_the_harness(serve, pool, plan, end):
+    pair = pool(serve().address, [phase(end_s=600)])
     pair.ready()
     pair.start(time.time())
     until(lambda: pair.latest_rate.get("sent", 0) > 20)
@@ -213,10 +214,10 @@ def test_all_end_with_the_harness(serve, crew, plan, end):
     assert {part.worker: part.recorded for part in pair.parts} == {w: (rows["worker"] == w).sum() for w in (1, 2)}
 
 
-def test_what_keeps_a_worker_from_starting_is_said(serve, crew, plan, tmp_path):
+def test_what_keeps_a_worker_from_starting_is_said(serve, pool, plan, tmp_path):
     mine = tmp_path / "mine.py"
     mine.write_text("import nothing_of_that_name\n")
-    pair = crew(serve().address, [phase()], users=f"{mine}:Buyer")
+    pair = pool(serve().address, [phase()], users=f"{mine}:Buyer")
     with pytest.raises(StackError, match=r"Worker \d cannot play: .*No module named 'nothing_of_that_name'"):
         pair.ready()
 
@@ -238,11 +239,11 @@ def test_the_token_stands_in_no_file_and_on_no_command_line(serve, plan, tmp_pat
 
     remote = RemoteWorkers(workers=0, token=SECRET)
     whole = {**plan, "address": serve().address, "phases": [phase(end_s=0.2)]}
-    crew = WorkerPool(whole, tmp_path / "work", watched, local=1, remote=remote)
+    pool = WorkerPool(whole, tmp_path / "work", watched, local=1, remote=remote)
     theirs = {TOKEN: SECRET, "TMPDIR": str(tmp_path / "work")}  # what a killed worker leaves goes with the work folder
     assert all(env == theirs for _, env in seen) and SECRET not in repr(remote)
     written = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
     assert not any(SECRET.encode() in content for content in written)
     assert not any(SECRET in word for argv, _ in seen for word in argv)
-    crew.ready()
-    crew.stop()
+    pool.ready()
+    pool.stop()

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tocsin.harness.cli.engine_registry import memory_mib_of
-from tocsin.harness.collectors import chosen
+from tocsin.harness.collectors import collectors_for
 from tocsin.harness.monitoring.monitoring_files import read_monitoring
 from tocsin.harness.planning.loader import load_stack
 
@@ -110,5 +110,5 @@ def test_the_stack_needs_no_program_and_has_no_monitoring() -> None:
     monitoring = read_monitoring(stack)
     assert (stack.programs, monitoring.alerts, monitoring.receivers, monitoring.intervals_s) == ((), (), (), {})
     assert memory_mib_of(stack) < 50
-    assert [collector.name for collector in chosen(stack.roles)] == ["logs"]
-    assert len(chosen(load_stack("reference").roles)) == 5
+    assert [collector.name for collector in collectors_for(stack.roles)] == ["logs"]
+    assert len(collectors_for(load_stack("reference").roles)) == 5
