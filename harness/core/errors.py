@@ -73,8 +73,10 @@ class UnknownName(Mistake):
     kind: str
 
     def __str__(self) -> str:
-        where = "" if self.where == self.kind else f"{self.where}: "
-        return f"{self.place}: {where}unknown {self.kind} `{self.value}`; {self.hint}"
+        sentence = f"unknown {self.kind} `{self.value}`; {self.hint}"
+        if self.where == self.kind:
+            return f"{self.place}: {sentence}"
+        return f"{self.place}: {self.where}: {sentence}"
 
 
 class UsageError(TocsinError):

@@ -35,8 +35,11 @@ def clopper_pearson(hits: int, trials: int, confidence: float = 0.95) -> tuple[f
     if not 0 < confidence < 1:
         raise ValueError(f"a confidence of {confidence}; expected between 0 and 1")
     tail = (1 - confidence) / 2
-    low = 0.0 if hits == 0 else _beta_quantile(hits, trials - hits + 1, tail)
-    high = 1.0 if hits == trials else _beta_quantile(hits + 1, trials - hits, 1 - tail)
+    low, high = 0.0, 1.0
+    if hits > 0:
+        low = _beta_quantile(hits, trials - hits + 1, tail)
+    if hits < trials:
+        high = _beta_quantile(hits + 1, trials - hits, 1 - tail)
     return low, high
 
 
@@ -48,7 +51,9 @@ def binomial_at_most(hits: int, trials: int, share: float) -> float:
         return 0.0
     if hits >= trials or share == 0:
         return 1.0
-    return 0.0 if share == 1 else _beta_below(trials - hits, hits + 1, 1 - share)
+    if share == 1:
+        return 0.0
+    return _beta_below(trials - hits, hits + 1, 1 - share)
 
 
 def beyond_all(hits: int, trials: int, others: int) -> float:
@@ -81,7 +86,10 @@ def trials_needed(share_seen: float, share_allowed: float, confidence: float) ->
     low = high // 2
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if prove(middle) else (middle, high)
+        if prove(middle):
+            high = middle
+        else:
+            low = middle
     return high
 
 
@@ -116,7 +124,10 @@ def _beta_quantile(a: float, b: float, share: float) -> float:
     low, high = 0.0, 1.0
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        low, high = (middle, high) if _beta_below(a, b, middle) < share else (low, middle)
+        if _beta_below(a, b, middle) < share:
+            low = middle
+        else:
+            high = middle
     return (low + high) / 2
 
 

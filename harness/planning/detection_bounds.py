@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from tocsin.harness.core.clock import format_duration
 from tocsin.harness.declarations.alert_plan import AlertRule, Fire, Floor
 from tocsin.harness.declarations.references import Bounded
 from tocsin.harness.declarations.restarting_faults import AT_ONCE, restarted
@@ -21,15 +20,6 @@ from tocsin.harness.planning.time_to_fire import Need, Situation, need
 
 DELIVERY_S = 0.1
 """Wall seconds at most from the end of group_wait until the receiver has answered, on loopback (measured: 0.03)."""
-
-FLAGS: Mapping[str, str] = {
-    "--query.lookback-delta": "5m",
-    "--rules.alert.resend-delay": "1m",
-    "--rules.alert.for-grace-period": "10m",
-    "--rules.alert.for-outage-tolerance": "1h",
-}
-"""Durations of Prometheus that stand in no file, with their defaults."""
-
 
 WITNESS_S = 0.3
 """Wall seconds at most until a witness has seen a fault's effect, from where its bounds count (measured: 0.26)."""
@@ -153,8 +143,10 @@ def _waits(plan: Plan, rule: AlertRule, args: Fire, receiver: str) -> tuple[floa
     least, most = [], []
     for route in routes:
         per_series, per_alert = "..." in route.group_by, "alertname" in route.group_by
-        opens_group = per_series or per_alert
-        least.append(route.group_wait_s if opens_group else 0.0)
+        if per_series or per_alert:
+            least.append(route.group_wait_s)
+        else:
+            least.append(0.0)
         if per_series or (per_alert and only_one):
             most.append(route.group_wait_s)
         else:
@@ -189,9 +181,8 @@ def since_s(plan: Plan, args: Bounded) -> tuple[float, float]:
     fault = plan.fault(args.during)
     if fault is None:
         return _begins_s(plan, args), 0.0
-    at_end = args.counts_from == "end"
-    moment_s = fault.heal_s if at_end else fault.inject_s
-    if at_end == (fault.kind in AT_ONCE):
+    moment_s = {"begin": fault.inject_s, "end": fault.heal_s}[args.counts_from]
+    if (args.counts_from == "end") == (fault.kind in AT_ONCE):
         return moment_s, 0.0
     waited_s = _start_s(plan, fault)
     return moment_s + waited_s, waited_s
@@ -200,7 +191,9 @@ def since_s(plan: Plan, args: Bounded) -> tuple[float, float]:
 def _start_s(plan: Plan, fault: PlannedFault) -> float:
     """Return how long the role that a fault starts anew takes for that, production seconds; 0 if there is none."""
     role = plan.stack.roles.get(restarted(fault.kind, fault.params, plan.stack.payload.role))
-    return role.fixed_s * plan.speed if role else 0.0
+    if role is None:
+        return 0.0
+    return role.fixed_s * plan.speed
 
 
 def fixed_s(plan: Plan, args: Bounded) -> dict[str, float]:
@@ -219,48 +212,3 @@ def fixed_s(plan: Plan, args: Bounded) -> dict[str, float]:
             role = restarted(fault.kind, fault.params, plan.stack.payload.role)
             added[role] = added.get(role, 0.0) + lasts_s
     return added
-
-
-def warnings(plan: Plan, expected: Sequence[Floor]) -> Iterator[str]:
-    """Yield what the stack cannot meet, and by how much; such a drill is still played and judged."""
-    for floor in expected:
-        name, bound = f"{floor.alert} in {floor.where}", format_duration(round(floor.allowed_s))
-        if floor.hopeless:
-            yield f"{name} cannot fire: {floor.hopeless}."
-        elif floor.total_s > floor.allowed_s:
-            over = format_duration(max(round(floor.total_s - floor.allowed_s), 1))
-            yield f"{name} cannot be seen within {bound}: its floor is {over} later."
-        elif floor.cold_s >= 1:
-            sooner = format_duration(round(floor.cold_s))
-            yield f"{name}: the history before it is shorter than its window, so it may come up to {sooner} too soon."
-    for alert in sorted({args.alert for args in fires(plan.scenario)}):
-        rules = plan.monitoring.alert(alert)
-        if rules and not any(rule.loaded for rule in rules):
-            yield f"{alert} stands in {rules[0].file}, which prometheus.yml does not load."
-    yield from _unreached(plan)
-    yield from _undivided(plan)
-
-
-def _unreached(plan: Plan) -> Iterator[str]:
-    """Yield the receivers that no route leads the expected alert to."""
-    for args in fires(plan.scenario):
-        rules = [rule for rule in plan.monitoring.alert(args.alert) if rule.loaded]
-        if args.delivered_to is None or not rules:
-            continue
-        ends = [reached.route for rule in rules for reached in plan.monitoring.reached(rule, args.labels)]
-        receivers = list(dict.fromkeys(route.receiver for route in ends))
-        if args.delivered_to not in receivers:
-            led = ", ".join(receivers) or "no receiver"
-            yield f"{args.alert} is not led to {args.delivered_to}: its routes end at {led}."
-
-
-def _undivided(plan: Plan) -> Iterator[str]:
-    """Prometheus's own durations are flags: those that a stack leaves to their default stay as long at any speed."""
-    for name, role in plan.stack.roles.items():
-        if plan.speed == 1 or role.local is None or role.local.program != "prometheus":
-            continue
-        given = dict(part.split("=", 1) for part in role.local.argv if part.startswith("--") and "=" in part)
-        for flag, default in FLAGS.items():
-            if "{duration:" not in given.get(flag, ""):
-                value = given.get(flag, f"its default of {default}")
-                yield f"{name} keeps {flag} at {value} at any speed; write {flag}={{duration:{default}}} in stack.yaml."

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
-from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from ruamel.yaml.error import StringMark
 from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
 from tocsin.harness.core.errors import Mistake, UnknownName
-from tocsin.harness.core.plain_values import items
-from tocsin.harness.declarations.references import Ref
 
 Model = TypeVar("Model", bound=BaseModel)
 Option = TypeVar("Option")
@@ -50,17 +47,6 @@ _COMMANDS = {
     "scenario": "`tocsin ls scenarios` lists all",
 }
 """Who lists the names of a kind that come with Tocsin."""
-_PLACES = {
-    "alert": "the stack's rule files hold all",
-    "feature": "`payload.features` of stack.yaml holds all",
-    "receiver": "the stack's alertmanager.yml holds all",
-    "role": "`roles` of stack.yaml holds all",
-    "edge": "`edges` of stack.yaml holds all",
-    "panel": "the stack's dashboards show all",
-    "dashboard": "`dashboards` of stack.yaml names all",
-    "kind": _COMMANDS["kind"],
-}
-"""Where the names of a stack stand, of which there may be many."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,73 +187,3 @@ def _models(annotation: object) -> Iterator[type[BaseModel]]:
         yield annotation
     for part in get_args(annotation):
         yield from _models(part)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Names:
-    """Every name that an argument may refer to, by the kind of its `Ref`."""
-
-    phase: Sequence[str] = ()
-    fault: Sequence[str] = ()
-    alert: Sequence[str] = ()
-    feature: Sequence[str] = ()
-    receiver: Sequence[str] = ()
-    role: Sequence[str] = ()
-    edge: Sequence[str] = ()
-    kind: Sequence[str] = ()
-    panel: Sequence[str] = ()
-    dashboard: Sequence[str] = ()
-
-    def of(self, kind: str) -> Sequence[str]:
-        """Return the names of one kind."""
-        known: Mapping[str, Sequence[str]] = vars(self)
-        return known[kind]
-
-
-def references(page: Page, base: Path, args: BaseModel, names: Names) -> list[Mistake]:
-    """Return a mistake for each argument marked with a `Ref` that names nothing."""
-    mistakes: list[Mistake] = []
-    for name, info in type(args).model_fields.items():
-        value = getattr(args, name)
-        path = (*base, info.alias or name)
-        mistakes += _unknown(page, path, info, value, names)
-        for place, item in enumerate(items(value)):
-            if isinstance(item, BaseModel):
-                mistakes += references(page, (*path, place), item, names)
-    return mistakes
-
-
-def raw_references(
-    page: Page, base: Path, model: type[BaseModel], content: Mapping[str, object], names: Names
-) -> list[Mistake]:
-    """Return the same for arguments as written, of which others may be wrong: both mistakes come at once."""
-    mistakes: list[Mistake] = []
-    for name, info in model.model_fields.items():
-        key = info.alias or name
-        mistakes += _unknown(page, (*base, key), info, content.get(key), names)
-    return mistakes
-
-
-def _unknown(page: Page, path: Path, info: FieldInfo, value: object, names: Names) -> list[Mistake]:
-    kinds = {item.kind for item in info.metadata if isinstance(item, Ref)} | _refs_inside(info.annotation)
-    mistakes: list[Mistake] = []
-    for kind in kinds:
-        known, all_stand = names.of(kind), _PLACES.get(kind, "")
-        for name in _strings(value):
-            if name not in known:
-                line, where = page.line(path), str(path[-1])
-                mistakes.append(unknown_name(page.file, kind, name, known, where=where, line=line, all_stand=all_stand))
-    return mistakes
-
-
-def _strings(value: object) -> list[str]:
-    if isinstance(value, str):
-        return [value]
-    if isinstance(value, Mapping):
-        return [item for part in value.values() for item in _strings(part)]
-    return [item for item in items(value) if isinstance(item, str)]
-
-
-def _refs_inside(annotation: object) -> set[str]:
-    kinds = {item.kind for item in getattr(annotation, "__metadata__", ()) if isinstance(item, Ref)}
-    return kinds.union(*(_refs_inside(part) for part in get_args(annotation)))

@@ -14,7 +14,8 @@ from tocsin.harness.declarations.fault import Fault
 from tocsin.harness.declarations.guardrails import Broken, Budget, clashes, over_budget
 from tocsin.harness.declarations.scenario import Draws, FaultPlan
 from tocsin.harness.declarations.stack import Stack
-from tocsin.harness.planning.diagnostics import Names, Page, pieces, raw_references
+from tocsin.harness.planning.diagnostics import Page, pieces
+from tocsin.harness.planning.name_check import Names, raw_references
 from tocsin.harness.planning.random_faults import RANDOM, FaultPhase, drawn
 
 Where = tuple[str | int, ...]
@@ -71,14 +72,16 @@ class _Reader:
         if kind is None:
             return None
         fields = mapping(entry)
+        params = fields[kind] or {}
         parsed: Fault | Draws | None
         if kind == RANDOM:
-            parsed, named = self._draws((*where, RANDOM), fields[kind] or {})
+            parsed, named = self._draws((*where, RANDOM), params)
         else:
-            parsed, named = self._parameters(where, kind, fields[kind] or {}, {**self.kinds, RANDOM: None})
+            parsed, named = self._parameters(where, kind, params, {**self.kinds, RANDOM: None})
         place = {key: fields[key] for key in _PLACE if key in fields}
-        params = {} if parsed is None else fields[kind] or {}
-        written = {"kind": kind, "params": params, "name": kind, **place}
+        written = {"kind": kind, "params": {}, "name": kind, **place}
+        if parsed is not None:
+            written["params"] = params
         plan = pieces(self.page, where, FaultPlan, written, self.mistakes)
         if plan is None or parsed is None:
             return WrittenFault(where=where, plan=None, named=tuple(named))
@@ -95,7 +98,8 @@ class _Reader:
                 continue
             fault, names = self._parameters(place, kind, mapping(choice)[kind] or {}, self.kinds)
             named += names
-            faults += [] if fault is None else [fault]
+            if fault is not None:
+                faults.append(fault)
         if draws is None or len(faults) < len(draws.choices):
             return None, named
         return draws.with_faults(faults), named

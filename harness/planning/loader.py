@@ -88,15 +88,17 @@ def read_page(path: Path) -> Page:
     except UnicodeDecodeError:
         raise UsageError.of(path, "file", "bytes that are not UTF-8", "UTF-8 text") from None
     yaml = YAML(typ="safe", pure=True)
+    content: object = None
     try:
         lines = yaml.compose(text)
-        content = yaml.constructor.construct_document(lines) if lines is not None else None
+        if lines is not None:
+            content = yaml.constructor.construct_document(lines)
     except ValueError as error:  # YAML takes 2027-02-31 for a date
         line = next((number for number, row in enumerate(text.splitlines(), start=1) if _no_date(row)), 0)
         raise UsageError.of(path, "YAML", str(error), "a date such as 2027-01-31", line=line) from None
     except MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 0
         problem = error.problem or str(error).splitlines()[0]
+        line = getattr(error.problem_mark, "line", -1) + 1
         raise UsageError.of(path, "YAML", problem, "valid YAML", line=line) from None
     except YAMLError as error:
         raise UsageError.of(path, "YAML", str(error).splitlines()[0], "valid YAML") from None

@@ -22,31 +22,28 @@ def split(users: str, folder: Path) -> tuple[Path, str] | None:
 
 def mistakes(page: Page, users: str, folder: Path) -> list[Mistake]:
     """Return what is wrong with a file of users: it is not there, is not Python, or does not define the class."""
-    found = split(users, folder)
-    where = ("traffic", "users")
-    if found is None:
+    file_and_class = split(users, folder)
+    if file_and_class is None:
         return []
-    path, name = found
+    path, name = file_and_class
+    where = ("traffic", "users")
     try:
         tree = ast.parse(path.read_text(encoding="utf-8"))
     except OSError as error:
-        said = f"{path} ({(error.strerror or 'unreadable').lower()})"
-        return [page.mistake(where, "users", said, "a readable file", f"Write {_HOW}.")]
-    except (SyntaxError, ValueError) as error:
-        line = getattr(error, "lineno", None)
-        said = f"{path}{f':{line}' if line else ''}: {getattr(error, 'msg', error)}"
-        return [page.mistake(where, "users", said, "Python that can be parsed")]
-    names = _defined(tree)
-    if name in names:
+        value = f"{path} ({(error.strerror or 'unreadable').lower()})"
+        return [page.mistake(where, "users", value, "a readable file", f"Write {_HOW}.")]
+    except SyntaxError as error:
+        return [page.mistake(where, "users", f"{path}:{error.lineno or 1}: {error.msg}", "Python that can be parsed")]
+    except ValueError as error:
+        return [page.mistake(where, "users", f"{path}: {error}", "Python that can be parsed")]
+    classes = _defined(tree)
+    if name in classes:
         return []
-    expected = f"a class that {path.name} defines: {', '.join(sorted(names)) or 'it defines none'}"
-    return [page.mistake(where, "users", name or "no class", expected, did_you_mean(name, names) or f"Write {_HOW}.")]
+    expected = f"a class that {path.name} defines: {', '.join(sorted(classes)) or 'it defines none'}"
+    hint = did_you_mean(name, classes) or f"Write {_HOW}."
+    return [page.mistake(where, "users", name or "no class", expected, hint)]
 
 
 def _defined(tree: ast.Module) -> set[str]:
-    """Return the names of classes at the top of a file, defined or imported."""
-    names: set[str] = set()
-    for node in tree.body:
-        if isinstance(node, ast.ClassDef) and node.bases:
-            names.add(node.name)
-    return names
+    """Return the names of the classes that a file defines at its top, those with a base."""
+    return {node.name for node in tree.body if isinstance(node, ast.ClassDef) and node.bases}

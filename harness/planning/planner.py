@@ -13,7 +13,8 @@ from tocsin.harness.declarations.timeline import PlannedFault, PlannedPhase, Ste
 from tocsin.harness.monitoring.monitoring_files import read_monitoring
 from tocsin.harness.monitoring.promql.compress import compress_expr
 from tocsin.harness.monitoring.promql.expression import NotCompressible
-from tocsin.harness.planning.detection_bounds import Plan, floors, warnings
+from tocsin.harness.planning.detection_bounds import Plan, floors
+from tocsin.harness.planning.plan_warnings import warnings
 from tocsin.harness.planning.random_faults import FaultPhase, drawn
 from tocsin.harness.planning.speed_limits import limits
 

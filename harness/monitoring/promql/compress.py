@@ -86,7 +86,9 @@ def _short(seconds: float, speed: float) -> str:
 
 
 def _value(text: str) -> float:
-    return float(int(text, 16)) if text[:2] in ("0x", "0X") else float(text)
+    if text[:2] in ("0x", "0X"):
+        return float(int(text, 16))
+    return float(text)
 
 
 def _verify(before: Node, after: Node, speed: float, powers: Mapping[int, float], expr: str) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from tocsin.harness.core.clock import parse_duration
 from tocsin.harness.core.plain_values import mapping, mappings, text, texts
 from tocsin.harness.declarations.alert_plan import AlertRule
-from tocsin.harness.monitoring.promql.expression import metrics, parse_or_none, windows_s
+from tocsin.harness.monitoring.promql.expression import Node, metrics, parse_or_none, windows_s
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +71,7 @@ def alert_rules(group: RuleGroup, *, file: str, loaded: bool, evaluation_s: floa
     """Yield the alerts of a group; an expression that is no PromQL has no metrics and no windows."""
     for rule in group.rules:
         if rule.alerting:
-            node = parse_or_none(rule.expr)
+            node = parse_or_none(rule.expr) or Node(kind="text")
             yield AlertRule(
                 name=rule.name,
                 file=file,
@@ -83,6 +83,6 @@ def alert_rules(group: RuleGroup, *, file: str, loaded: bool, evaluation_s: floa
                 keep_firing_for_s=parse_duration(rule.keeps_firing),
                 labels=rule.labels,
                 annotations=rule.annotations,
-                metrics=() if node is None else metrics(node),
-                windows_s=() if node is None else windows_s(node),
+                metrics=metrics(node),
+                windows_s=windows_s(node),
             )

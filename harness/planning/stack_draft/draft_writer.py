@@ -136,8 +136,8 @@ def _payload(roles: Sequence[DraftRole]) -> list[str]:
 def _found(roles: Sequence[DraftRole], findings: MonitoringFindings) -> Iterator[str]:
     for role in roles:
         if role.port and role.kind != OTHER:
-            line = f"{role.service.name}: {role.kind}, by {role.why}; port {role.port}"
-            yield f"{line}, health {role.health}" if role.health else line
+            health = f", health {role.health}" if role.health else ""
+            yield f"{role.service.name}: {role.kind}, by {role.why}; port {role.port}{health}"
     for role in roles:
         if role.port and role.kind == OTHER:
             yield f"{role.service.name}: a service of yours, port {role.port}"

@@ -125,11 +125,11 @@ class _Reader:
 
     def rules(self, prometheus: Mapping[str, object]) -> Iterator[Rule]:
         """Yield the rules of every rule file that is mounted."""
-        role = of_kind(self.roles, "prometheus")
+        servers = [role.service for role in self.roles if role.kind == "prometheus"][:1]
         for pattern in items(prometheus.get("rule_files")):
             inside = Path("/etc/prometheus", str(pattern))
-            folder = role.service.host(str(inside.parent)) if role else None
-            files = sorted((self._folder / folder).glob(inside.name)) if folder else []
+            folders = [folder for server in servers if (folder := server.host(str(inside.parent))) is not None]
+            files = sorted(file for folder in folders for file in (self._folder / folder).glob(inside.name))
             if not files:
                 problem = f"prometheus: no rule file fits {pattern}. Mount the rules from beside the compose file."
                 self.findings.problems.append(problem)
