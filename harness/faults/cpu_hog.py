@@ -10,7 +10,7 @@ import psutil
 from pydantic import Field
 
 from tocsin.harness.declarations.fault import Fault, Params, Witness, absent, present_if
-from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.live_stack import LiveStack, StackFacts
 
 _MARK = "tocsin-cpu-hog"
 _SPIN = "import os, sys, time; os.nice(int(sys.argv[2])); end = time.monotonic() + float(sys.argv[3])\n" + (
@@ -56,7 +56,7 @@ class CpuHog(Fault):
         return present_if(busy, detail, otherwise="cannot_tell")
 
 
-def _hogs(live: LiveStack) -> list[psutil.Process]:
+def _hogs(live: StackFacts) -> list[psutil.Process]:
     """Return the processes of this run that spin."""
     hogs = []
     for process in psutil.process_iter():

@@ -11,7 +11,7 @@ from pydantic import Field
 from tocsin.harness.core.errors import HealError, StackError
 from tocsin.harness.core.http import call
 from tocsin.harness.declarations.fault import Fault, Params, Witness, absent, cannot_tell, present
-from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.live_stack import Canary, LiveStack
 from tocsin.harness.declarations.stack import Hook, Stack
 
 _MISSED = 0.01
@@ -86,7 +86,7 @@ def enough_probes(share: float, *, fewest: int = 20, most: int = 200) -> int:
     return min(max(enough, fewest), most)
 
 
-def time_answers(live: LiveStack, probes: int, delay_ms: float) -> Witness:
+def time_answers(live: Canary, probes: int, delay_ms: float) -> Witness:
     """Time single requests: one that takes four fifths of the delay shows the fault, none of `probes` its absence."""
     slowest_ms = 0.0
     for _ in range(probes):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tocsin.harness.core.errors import StackError
 from tocsin.harness.declarations.fault import Witness, absent, absent_if, cannot_tell, present
-from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.live_stack import LiveStack, StackFacts
 from tocsin.harness.declarations.signal_names import LogsSignal
 from tocsin.harness.faults.bases.hook import HookFault
 
@@ -95,14 +95,14 @@ class LogFileFault(LogFault):
         return live.work / f"{self.kind}-{self.role(live.stack)}"
 
 
-def logs_signal(live: LiveStack) -> LogsSignal:
+def logs_signal(live: StackFacts) -> LogsSignal:
     """Return the stack's log signal; StackError if it declares none."""
     if live.stack.signals.logs is None:
         raise StackError("The stack names no log files.", hint="Add `signals: logs:` to stack.yaml.")
     return live.stack.signals.logs
 
 
-def log_files(live: LiveStack) -> list[tuple[Path, os.stat_result]]:
+def log_files(live: StackFacts) -> list[tuple[Path, os.stat_result]]:
     """Return the files of the request log with what the file system says of each."""
     pattern = Path(logs_signal(live).files.replace("{work}", str(live.work)))
     return [(path, path.stat()) for path in sorted(pattern.parent.glob(pattern.name))]

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from prometheus_client.parser import text_string_to_metric_families
 
 from tocsin.harness.core.http import call
-from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.live_stack import Addresses, LiveStack
 from tocsin.harness.declarations.stack import Stack
 from tocsin.harness.faults.bases.hook import HookFault
 
@@ -33,7 +33,7 @@ class PageFault(HookFault):
         return scrape(live, self.role(live.stack))
 
 
-def scrape(live: LiveStack, role: str) -> tuple[int, str]:
+def scrape(live: Addresses, role: str) -> tuple[int, str]:
     """Return status and text of a role's metrics, read over a new connection; OSError when nobody answers."""
     return call("GET", live.address(role), PATH)
 

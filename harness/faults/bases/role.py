@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 
 from tocsin.harness.core.http import call
 from tocsin.harness.declarations.fault import Fault, Params, Witness, absent, absent_if, cannot_tell, present
-from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.live_stack import Addresses, LiveStack, Roles
 from tocsin.harness.declarations.references import Ref
 from tocsin.harness.declarations.stack import Stack, ends_of
 
@@ -102,7 +102,7 @@ def blinded(role: str, stack: Stack) -> tuple[tuple[str, str], ...]:
     return tuple((signal, role) for signal in dict.fromkeys(signals))
 
 
-def start_again(live: LiveStack, role: str) -> None:
+def start_again(live: Roles, role: str) -> None:
     """Start a role on the same ports and wait until it is healthy, unless it runs."""
     if not live.alive(role):
         live.restart(role)
@@ -138,7 +138,7 @@ def unanswered(live: LiveStack, role: str, *, within_s: float = 1.0) -> str:
     return f"{frozen} of {processes} processes of {role} are frozen" if frozen == processes else ""
 
 
-def _ask_health(live: LiveStack, role: str, path: str, within_s: float) -> tuple[bool, str]:
+def _ask_health(live: Addresses, role: str, path: str, within_s: float) -> tuple[bool, str]:
     """Return whether the role answers 200, and a sentence of what it answers."""
     address = live.address(role)
     try:
@@ -148,7 +148,7 @@ def _ask_health(live: LiveStack, role: str, path: str, within_s: float) -> tuple
     return status == 200, f"{role} at {address}{path} answers {status}"
 
 
-def refusing(live: LiveStack, role: str) -> str:
+def refusing(live: Addresses, role: str) -> str:
     """Connect to a role's primary port; return what refuses, nothing if somebody listens. OSError for anything else."""
     address = live.address(role)
     host, _, port = address.rpartition(":")
