@@ -19,7 +19,7 @@ each user sends when its last answer is there and it has thought."""
 Rate = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-class Asked(Frozen):
+class OfferedLoad(Frozen):
     """The load of one phase. `t_s` are wall seconds from its start, ascending; a time that stands twice is a jump.
 
     Between two times the rate (requests per wall second) is a straight line. A closed loop has `users` who think
@@ -33,7 +33,7 @@ class Asked(Frozen):
     think_s: float = Field(default=0.0, ge=0, allow_inf_nan=False)
 
     @model_validator(mode="after")
-    def _fits(self) -> Asked:
+    def _fits(self) -> OfferedLoad:
         if len(self.t_s) != len(self.rate_per_s):
             raise ValueError(f"{len(self.t_s)} times but {len(self.rate_per_s)} rates")
         if not np.isfinite(self.t_s).all() or self.t_s[0] != 0 or (np.diff(self.t_s) < 0).any():
@@ -41,7 +41,7 @@ class Asked(Frozen):
         return self
 
     @classmethod
-    def constant(cls, rate_per_s: float, length_s: float, gaps: Gaps = "poisson") -> Asked:
+    def constant(cls, rate_per_s: float, length_s: float, gaps: Gaps = "poisson") -> OfferedLoad:
         """Return the same rate for the whole length."""
         return cls(t_s=(0.0, length_s), rate_per_s=(rate_per_s, rate_per_s), gaps=gaps)
 
@@ -84,7 +84,7 @@ class Asked(Frozen):
         when: np.ndarray = np.minimum(times[piece] + into, times[piece + 1])
         return when
 
-    def part(self, start_s: float, end_s: float) -> Asked:
+    def part(self, start_s: float, end_s: float) -> OfferedLoad:
         """Return what is asked for from one time to another, counted from the first."""
         curve = self._curve
         inside = (curve.times > start_s) & (curve.times < end_s)
@@ -92,7 +92,7 @@ class Asked(Frozen):
         rates = np.concatenate([[self._rate(start_s, 1)], curve.rates[inside], [self._rate(end_s, -1)]])
         return self.model_copy(update={"t_s": tuple(times.tolist()), "rate_per_s": tuple(rates.tolist())})
 
-    def faster(self, speed: float) -> Asked:
+    def faster(self, speed: float) -> OfferedLoad:
         """Return the same with every time divided by `speed`; rates stay, so fewer are asked for."""
         return self.model_copy(update={"t_s": tuple(one / speed for one in self.t_s)})
 
@@ -132,13 +132,13 @@ def steps_of(bounds_s: Sequence[float], rates_per_s: Sequence[float]) -> tuple[t
     return tuple(times), tuple(rate for rate in rates_per_s for _ in range(2))
 
 
-def asked_of(phase: Mapping[str, Any], seconds: float) -> Asked:
+def load_offered_in(phase: Mapping[str, Any], seconds: float) -> OfferedLoad:
     """Return what a phase of run.json asked for; one written without `asked` had one rate, for `seconds`."""
     if phase.get("asked"):
-        return Asked.model_validate(phase["asked"])
+        return OfferedLoad.model_validate(phase["asked"])
     traffic = phase["traffic"]
     gaps: Gaps = "constant" if traffic.get("arrivals") == "constant" else "poisson"
-    return Asked.constant(float(traffic["rate_per_s"]), max(seconds, 1e-9), gaps)
+    return OfferedLoad.constant(float(traffic["rate_per_s"]), max(seconds, 1e-9), gaps)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +148,7 @@ class Paced:
     `args` are the pacer's, validated; `from_s` production seconds of its shape are over when the phase begins.
     """
 
-    asked: Asked
+    asked: OfferedLoad
     words: str
     args: BaseModel
     from_s: float = 0.0

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from tocsin.harness.core.journal import Fact
-from tocsin.harness.declarations.offered_load import Asked, asked_of
+from tocsin.harness.declarations.offered_load import OfferedLoad, load_offered_in
 from tocsin.harness.evidence.evidence import Evidence
 from tocsin.harness.evidence.interval import Interval
 from tocsin.harness.evidence.requests import DROPPED, FAILED, KINDS
@@ -85,7 +85,7 @@ class PhaseLoad:
     name: str
     start: float
     window: Interval
-    asked: Asked
+    asked: OfferedLoad
     declared: bool
     load: Load
 
@@ -144,7 +144,7 @@ def phase_loads(evidence: Evidence, window: Interval, until: float) -> Iterator[
         start = played.start
         if evidence.traffic_start is not None:
             start = evidence.traffic_start + phase["start_s"] / evidence.speed
-        asked = asked_of(phase, played.seconds)
+        asked = load_offered_in(phase, played.seconds)
         # the journal notes a moment later that a phase began: a phase that lies in the window is taken as planned
         low, high = window.start, min(window.end, until, start + asked.length_s)
         if window.start <= played.start:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import signal
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from tocsin.harness.core.base_model import Frozen
-from tocsin.harness.core.errors import StackError
-from tocsin.harness.declarations.offered_load import Asked
+from tocsin.harness.core.errors import BROKEN, StackError
+from tocsin.harness.declarations.offered_load import OfferedLoad
 from tocsin.harness.declarations.payload_spec import Shape, Tls
 from tocsin.harness.traffic import USERS
+from tocsin.harness.traffic.events import emit
 from tocsin.harness.traffic.payloads.payload_kind import in_one_line
 
 
@@ -70,7 +72,7 @@ class TrafficPhase(Frozen):
     name: str
     start_s: float = Field(ge=0)
     end_s: float
-    asked: Asked
+    asked: OfferedLoad
     recording: Recording | None = None
     payload: Mapping[str, object] = {}
 
@@ -105,6 +107,7 @@ class TrafficPlan(Sending):
 
 
 Plan = TypeVar("Plan", bound=Frozen)
+Loaded = TypeVar("Loaded")
 
 
 def read_plan(model: type[Plan], path: Path) -> Plan:
@@ -115,3 +118,19 @@ def read_plan(model: type[Plan], path: Path) -> Plan:
         raise StackError(f"{path} is not a plan: {error}.") from None
     except ValidationError as error:
         raise StackError(f"{path} is not a plan: {in_one_line(error)}.") from None
+
+
+def load_or_report(usage: str, argv: Sequence[str], model: type[Plan], make: Callable[[Plan], Loaded]) -> Loaded | int:
+    """Return what `make` makes of the plan file named in `argv`; else an exit code, after an `error` event.
+
+    Ctrl-C, which reaches the whole process group, is ignored: the parent process decides when to end.
+    """
+    if len(argv) != 1:
+        emit("error", message=f"usage: python -m {usage}")
+        return BROKEN
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        return make(read_plan(model, Path(argv[0])))
+    except StackError as error:
+        emit("error", message=str(error))
+        return error.exit_code

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tocsin.harness.declarations.offered_load import Asked
+from tocsin.harness.declarations.offered_load import OfferedLoad
 from tocsin.harness.evidence.requests import KINDS
 from tocsin.harness.traffic.load_plan import TrafficPhase, TrafficPlan
 from tocsin.harness.traffic.pacers.replay import kept
@@ -166,7 +166,7 @@ def loads(plan: TrafficPlan, sample: Sample) -> tuple[PhaseRequests, ...]:
     return tuple(loads)
 
 
-def _closed(plan: TrafficPlan, asked: Asked) -> ClosedLoad | None:
+def _closed(plan: TrafficPlan, asked: OfferedLoad) -> ClosedLoad | None:
     if asked.gaps != "closed":
         return None
     users = len(range(plan.worker - 1, asked.users, plan.workers))

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from tocsin.harness.declarations.offered_load import Asked, asked_of, steps_of
+from tocsin.harness.declarations.offered_load import OfferedLoad, load_offered_in, steps_of
 
-RAMP = Asked(t_s=(0, 10, 20), rate_per_s=(0, 100, 100))
-STAIRS = Asked(t_s=(0, 10, 10, 20), rate_per_s=(50, 50, 200, 200), gaps="constant")
-PAUSE = Asked(t_s=(0, 5, 5, 15, 15, 20), rate_per_s=(10, 10, 0, 0, 10, 10))
+RAMP = OfferedLoad(t_s=(0, 10, 20), rate_per_s=(0, 100, 100))
+STAIRS = OfferedLoad(t_s=(0, 10, 10, 20), rate_per_s=(50, 50, 200, 200), gaps="constant")
+PAUSE = OfferedLoad(t_s=(0, 5, 5, 15, 15, 20), rate_per_s=(10, 10, 0, 0, 10, 10))
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ def test_upto_is_the_area_below_the_rate(asked, t_s, count):
     assert asked.upto(t_s) == pytest.approx(count)
 
 
-@pytest.mark.parametrize("asked", [RAMP, STAIRS, PAUSE, Asked(t_s=(0, 8), rate_per_s=(100, 20))])
+@pytest.mark.parametrize("asked", [RAMP, STAIRS, PAUSE, OfferedLoad(t_s=(0, 8), rate_per_s=(100, 20))])
 def test_when_is_the_inverse_of_upto(asked):
     counts = np.linspace(0, asked.total, 1000, endpoint=False)
     when = asked.when(counts)
@@ -72,7 +72,7 @@ def test_faster_keeps_the_rates():
 )
 def test_what_is_no_curve_is_refused(wrong):
     with pytest.raises(ValidationError):
-        Asked.model_validate(wrong)
+        OfferedLoad.model_validate(wrong)
 
 
 def test_steps_of_is_a_staircase():
@@ -80,7 +80,7 @@ def test_steps_of_is_a_staircase():
 
 
 def test_it_travels_as_json():
-    assert Asked.model_validate(STAIRS.model_dump(mode="json")) == STAIRS
+    assert OfferedLoad.model_validate(STAIRS.model_dump(mode="json")) == STAIRS
 
 
 @pytest.mark.parametrize(
@@ -92,5 +92,5 @@ def test_it_travels_as_json():
     ],
 )
 def test_a_phase_of_a_run_says_what_it_asked_for(phase, total, gaps):
-    asked = asked_of(phase, 60.0)
+    asked = load_offered_in(phase, 60.0)
     assert (asked.total, asked.gaps) == (pytest.approx(total), gaps)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tocsin.harness.core.errors import StackError
-from tocsin.harness.declarations.offered_load import Asked
+from tocsin.harness.declarations.offered_load import OfferedLoad
 from tocsin.harness.evidence.requests import KINDS
 from tocsin.harness.traffic import request_schedule
 from tocsin.harness.traffic.load_plan import CanaryPlan, TrafficPlan, read_plan
@@ -126,7 +126,7 @@ def test_arrivals_follow_the_rate(make, gaps):
     asked = {**RAMP, "gaps": gaps}
     (phase,) = make(phases=[{"name": "ramp", "start_s": 10, "end_s": 14, "asked": asked}])
     at_s = np.array([due.at_s for due in phase.requests()]) - 10
-    curve = Asked.model_validate(asked)
+    curve = OfferedLoad.model_validate(asked)
     gone = np.diff(curve.upto(at_s))
     if gaps == "constant":
         assert len(at_s) == 4000 and gone == pytest.approx(1, abs=1e-6)

@@ -9,36 +9,23 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Mapping
-from types import ModuleType
 
 from tocsin.harness.traffic.pacers.pacer import Pacer, PacerArgs, Setting
 
 __all__ = ["ALL", "CATALOGUE", "Pacer", "Setting"]
 
-_NO_PACERS = ("pacer",)
-"""Modules of this package that hold no pacer."""
+
+def _pacer(name: str) -> Pacer:
+    """Return the pacer of a file; TypeError if it does not define exactly one subclass of PacerArgs."""
+    module = importlib.import_module(f"{__name__}.{name}")
+    classes = [value for value in vars(module).values() if isinstance(value, type) and issubclass(value, PacerArgs)]
+    own = [value for value in classes if value.__module__ == module.__name__]
+    if len(own) != 1:
+        raise TypeError(f"{module.__name__} defines {len(own)} subclasses of PacerArgs; expected exactly one")
+    return Pacer(name=name, args=own[0])
 
 
-def _args_of(module: ModuleType) -> type[PacerArgs]:
-    """Return the model of a pacer's arguments; TypeError if its module does not define exactly one."""
-    models = [
-        value
-        for value in vars(module).values()
-        if isinstance(value, type) and issubclass(value, PacerArgs) and value.__module__ == module.__name__
-    ]
-    if len(models) != 1:
-        raise TypeError(f"{module.__name__} defines {len(models)} subclasses of PacerArgs; expected exactly one")
-    return models[0]
-
-
-def _pacers() -> tuple[Pacer, ...]:
-    names = [module.name for module in pkgutil.iter_modules(__path__) if module.name not in _NO_PACERS]
-    return tuple(
-        Pacer(name=name, args=_args_of(importlib.import_module(f"{__name__}.{name}"))) for name in sorted(names)
-    )
-
-
-ALL: tuple[Pacer, ...] = _pacers()
+ALL = tuple(_pacer(module.name) for module in pkgutil.iter_modules(__path__) if module.name != "pacer")
 """Every pacer, by name."""
 
 CATALOGUE: Mapping[str, Pacer] = {pacer.name: pacer for pacer in ALL}

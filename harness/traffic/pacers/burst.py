@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from tocsin.harness.core.base_model import Seconds
 from tocsin.harness.core.clock import format_duration
-from tocsin.harness.declarations.offered_load import Asked, steps_of
+from tocsin.harness.declarations.offered_load import OfferedLoad, steps_of
 from tocsin.harness.traffic.pacers.pacer import CurveArgs, Problem, RatePerS, Setting
 
 
@@ -28,7 +28,7 @@ class Burst(CurveArgs):
             raise ValueError("bursts that do not overlap: `every` longer than `for`")
         return self
 
-    def curve(self, setting: Setting) -> Asked:
+    def curve(self, setting: Setting) -> OfferedLoad:
         """Return a staircase between the steady rate and that of the bursts."""
         bounds, rates = [0.0], list[float]()
 
@@ -42,7 +42,7 @@ class Burst(CurveArgs):
             hold(self.to_per_s, min(start_s + self.lasts, setting.length_s))
         hold(setting.rate_per_s, setting.length_s)
         times, levels = steps_of(bounds, rates)
-        return Asked(t_s=times, rate_per_s=levels, gaps=self.gaps)
+        return OfferedLoad(t_s=times, rate_per_s=levels, gaps=self.gaps)
 
     def words(self, setting: Setting) -> str:
         """Return the steady rate and the bursts in words."""

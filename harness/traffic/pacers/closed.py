@@ -8,7 +8,7 @@ from pydantic import Field
 
 from tocsin.harness.core.base_model import Seconds
 from tocsin.harness.core.clock import format_duration
-from tocsin.harness.declarations.offered_load import Asked
+from tocsin.harness.declarations.offered_load import OfferedLoad
 from tocsin.harness.traffic.pacers.pacer import PacerArgs, Setting
 
 
@@ -19,10 +19,10 @@ class Closed(PacerArgs):
     users: int = Field(ge=1, le=100_000)
     think: Seconds = Field(default=0.0, ge=0)
 
-    def curve(self, setting: Setting) -> Asked:
+    def curve(self, setting: Setting) -> OfferedLoad:
         """Return the users and their think time; the rates are 0 and mean nothing."""
         times = (0.0, setting.length_s)
-        return Asked(t_s=times, rate_per_s=(0.0, 0.0), gaps="closed", users=self.users, think_s=self.think)
+        return OfferedLoad(t_s=times, rate_per_s=(0.0, 0.0), gaps="closed", users=self.users, think_s=self.think)
 
     def words(self, setting: Setting) -> str:
         """Return the users in words."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from tocsin.harness.declarations.offered_load import Asked
+from tocsin.harness.declarations.offered_load import OfferedLoad
 from tocsin.harness.traffic.pacers.pacer import PacerArgs, Setting
 
 
@@ -13,9 +13,9 @@ class Constant(PacerArgs):
 
     summary: ClassVar[str] = "evenly spaced"
 
-    def curve(self, setting: Setting) -> Asked:
+    def curve(self, setting: Setting) -> OfferedLoad:
         """Return the same rate for the whole length."""
-        return Asked.constant(setting.rate_per_s, setting.length_s, "constant")
+        return OfferedLoad.constant(setting.rate_per_s, setting.length_s, "constant")
 
     def words(self, setting: Setting) -> str:
         """Return the rate in words."""

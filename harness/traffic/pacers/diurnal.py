@@ -10,7 +10,7 @@ from pydantic import Field
 
 from tocsin.harness.core.base_model import Seconds
 from tocsin.harness.core.clock import format_duration
-from tocsin.harness.declarations.offered_load import Asked
+from tocsin.harness.declarations.offered_load import OfferedLoad
 from tocsin.harness.traffic.pacers.pacer import CurveArgs, Problem, Setting
 
 PIECES = 96
@@ -32,12 +32,12 @@ class Diurnal(CurveArgs):
             return self.period / 2
         return self.peak_at
 
-    def curve(self, setting: Setting) -> Asked:
+    def curve(self, setting: Setting) -> OfferedLoad:
         """Return the cosine in PIECES straight pieces per period."""
         step_s = self.period / PIECES
         times = np.append(np.arange(0.0, setting.length_s - step_s / 1000, step_s), setting.length_s)
         rates = setting.rate_per_s * (1 + self.swing * np.cos(2 * np.pi * (times - self.peak_s) / self.period))
-        return Asked(t_s=tuple(times.tolist()), rate_per_s=tuple(np.maximum(rates, 0.0).tolist()), gaps=self.gaps)
+        return OfferedLoad(t_s=tuple(times.tolist()), rate_per_s=tuple(np.maximum(rates, 0.0).tolist()), gaps=self.gaps)
 
     def words(self, setting: Setting) -> str:
         """Return the lowest and the highest rate, the period and the peak in words."""

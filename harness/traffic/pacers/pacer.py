@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from tocsin.harness.core.base_model import Frozen
-from tocsin.harness.declarations.offered_load import Asked, Paced
+from tocsin.harness.declarations.offered_load import OfferedLoad, Paced
 
 RatePerS = Annotated[float, Field(ge=0, le=100_000, allow_inf_nan=False)]
 """Requests per wall second."""
@@ -36,7 +36,7 @@ class PacerArgs(Frozen):
     summary: ClassVar[str]
     """A few words for `tocsin ls arrivals`."""
 
-    def curve(self, setting: Setting) -> Asked:
+    def curve(self, setting: Setting) -> OfferedLoad:
         """Return the load in production seconds, from the start of the shape to `setting.length_s`."""
         raise NotImplementedError
 

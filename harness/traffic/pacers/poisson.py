@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from tocsin.harness.declarations.offered_load import Asked
+from tocsin.harness.declarations.offered_load import OfferedLoad
 from tocsin.harness.traffic.pacers.pacer import PacerArgs, Setting
 
 
@@ -13,9 +13,9 @@ class Poisson(PacerArgs):
 
     summary: ClassVar[str] = "exponential gaps, as many independent callers make them"
 
-    def curve(self, setting: Setting) -> Asked:
+    def curve(self, setting: Setting) -> OfferedLoad:
         """Return the same rate for the whole length."""
-        return Asked.constant(setting.rate_per_s, setting.length_s, "poisson")
+        return OfferedLoad.constant(setting.rate_per_s, setting.length_s, "poisson")
 
     def words(self, setting: Setting) -> str:
         """Return the rate in words."""

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from tocsin.harness.core.base_model import Seconds
 from tocsin.harness.core.clock import format_duration
-from tocsin.harness.declarations.offered_load import Asked
+from tocsin.harness.declarations.offered_load import OfferedLoad
 from tocsin.harness.traffic.pacers.pacer import CurveArgs, Problem, RatePerS, Setting
 
 
@@ -21,14 +21,14 @@ class Ramp(CurveArgs):
     from_per_s: RatePerS | None = None
     over: Seconds | None = Field(default=None, gt=0)
 
-    def curve(self, setting: Setting) -> Asked:
+    def curve(self, setting: Setting) -> OfferedLoad:
         """Return the straight line, then the last rate to the end."""
         first, over_s = self._ends(setting)
         times, rates = [0.0, over_s], [first, self.to_per_s]
         if over_s < setting.length_s:
             times.append(setting.length_s)
             rates.append(self.to_per_s)
-        return Asked(t_s=tuple(times), rate_per_s=tuple(rates), gaps=self.gaps)
+        return OfferedLoad(t_s=tuple(times), rate_per_s=tuple(rates), gaps=self.gaps)
 
     def words(self, setting: Setting) -> str:
         """Return both rates and the time between them in words."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from tocsin.harness.core.clock import format_duration
 from tocsin.harness.core.errors import StackError
-from tocsin.harness.declarations.offered_load import Asked, steps_of
+from tocsin.harness.declarations.offered_load import OfferedLoad, steps_of
 from tocsin.harness.evidence.requests import KINDS, RECORD
 from tocsin.harness.traffic.pacers.pacer import PacerArgs, Problem, Setting
 
@@ -30,13 +30,13 @@ class Replay(PacerArgs):
     summary: ClassVar[str] = "the arrivals of a recording"
     file: str
 
-    def curve(self, setting: Setting) -> Asked:
+    def curve(self, setting: Setting) -> OfferedLoad:
         """Return the recorded rate as a staircase: one step per wall second, at most _BINS."""
         offsets = kept(find(self.file, setting.folders), setting.speed, setting.seed)
         bins = int(np.clip(setting.length_s / setting.speed, 1, _BINS))
         counts, bounds = np.histogram(offsets[offsets < setting.length_s], bins=bins, range=(0.0, setting.length_s))
         times, rates = steps_of(bounds.tolist(), (counts * setting.speed / np.diff(bounds)).tolist())
-        return Asked(t_s=times, rate_per_s=rates, gaps="recorded")
+        return OfferedLoad(t_s=times, rate_per_s=rates, gaps="recorded")
 
     def words(self, setting: Setting) -> str:
         """Return the number of arrivals and the length of the recording in words."""

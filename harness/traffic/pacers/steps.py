@@ -9,7 +9,7 @@ from pydantic import Field
 
 from tocsin.harness.core.base_model import Seconds
 from tocsin.harness.core.clock import format_duration
-from tocsin.harness.declarations.offered_load import Asked, steps_of
+from tocsin.harness.declarations.offered_load import OfferedLoad, steps_of
 from tocsin.harness.traffic.pacers.pacer import CurveArgs, Problem, RatePerS, Setting
 
 
@@ -20,12 +20,12 @@ class Steps(CurveArgs):
     rates_per_s: tuple[RatePerS, ...] = Field(min_length=1)
     every: Seconds | None = Field(default=None, gt=0)
 
-    def curve(self, setting: Setting) -> Asked:
+    def curve(self, setting: Setting) -> OfferedLoad:
         """Return the steps that begin within the length."""
         every_s = self._every_s(setting)
         starts = [every_s * place for place in range(len(self.rates_per_s)) if every_s * place < setting.length_s]
         times, rates = steps_of([*starts, setting.length_s], self.rates_per_s[: len(starts)])
-        return Asked(t_s=times, rate_per_s=rates, gaps=self.gaps)
+        return OfferedLoad(t_s=times, rate_per_s=rates, gaps=self.gaps)
 
     def words(self, setting: Setting) -> str:
         """Return the rates and the length of a step in words."""

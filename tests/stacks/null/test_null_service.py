@@ -21,7 +21,7 @@ from tocsin.harness.planning.loader import load_stack
 FOLDER = Path(__file__).resolve().parents[3] / "stacks" / "null"
 
 
-class Asked:
+class OfferedLoad:
     """Both ports of a service in this process."""
 
     def __init__(self) -> None:
@@ -43,8 +43,8 @@ class Asked:
 
 
 @pytest.fixture(scope="module")
-def running() -> Iterator[Asked]:
-    asked = Asked()
+def running() -> Iterator[OfferedLoad]:
+    asked = OfferedLoad()
     yield asked
     for server in asked.servers:
         server.shutdown()
@@ -52,13 +52,13 @@ def running() -> Iterator[Asked]:
 
 
 @pytest.fixture
-def null(running: Asked) -> Asked:
+def null(running: OfferedLoad) -> OfferedLoad:
     for name in ("model_raises", "model_slow"):
         running.ask(running.control, "DELETE", f"/faults/{name}")
     return running
 
 
-def test_it_is_well_and_predicts_nothing(null: Asked) -> None:
+def test_it_is_well_and_predicts_nothing(null: OfferedLoad) -> None:
     assert null.ask(null.service, "GET", "/healthz") == (200, {"status": "ok"})
     assert null.ask(null.service, "POST", "/predict", {"features": [1, 2.5]}) == (200, {"prediction": 0})
 
@@ -66,12 +66,12 @@ def test_it_is_well_and_predicts_nothing(null: Asked) -> None:
 @pytest.mark.parametrize(
     ("body", "status"), [(b"{", 422), ({"features": "x"}, 422), ({"features": ["x"]}, 422), ([], 422), (None, 200)]
 )
-def test_what_is_no_row_is_refused(null: Asked, body: Any, status: int) -> None:
+def test_what_is_no_row_is_refused(null: OfferedLoad, body: Any, status: int) -> None:
     assert null.predict(body) == status
 
 
 @pytest.mark.parametrize(("share", "failed"), [(1, 20), (0.2, 4), (0.5, 10), (0.05, 1)])
-def test_a_share_is_every_nth_request(null: Asked, share: float, failed: int) -> None:
+def test_a_share_is_every_nth_request(null: OfferedLoad, share: float, failed: int) -> None:
     assert null.ask(null.control, "PUT", "/faults/model_raises", {"share": share})[0] == 200
     assert [null.predict() for _ in range(20)].count(500) == failed
     assert null.ask(null.control, "DELETE", "/faults/model_raises") == (200, {"on": False})
@@ -79,7 +79,7 @@ def test_a_share_is_every_nth_request(null: Asked, share: float, failed: int) ->
     assert {null.predict() for _ in range(5)} == {200}
 
 
-def test_it_can_be_slow(null: Asked) -> None:
+def test_it_can_be_slow(null: OfferedLoad) -> None:
     null.ask(null.control, "PUT", "/faults/model_slow", {"share": 1, "delay_ms": 60})
     began = time.monotonic()
     assert null.predict() == 200
@@ -100,7 +100,7 @@ def test_it_can_be_slow(null: Asked) -> None:
         ("PUT", "/faults/model_raises", b"{", 422),
     ],
 )
-def test_nonsense_turns_nothing_on(null: Asked, method: str, path: str, body: Any, status: int) -> None:
+def test_nonsense_turns_nothing_on(null: OfferedLoad, method: str, path: str, body: Any, status: int) -> None:
     assert null.ask(null.control, method, path, body)[0] == status
     assert null.predict() == 200
 
