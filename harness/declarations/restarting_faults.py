@@ -1,4 +1,4 @@
-"""Which kinds of fault end a role that starts anew, and when, for readers of evidence, who have only the kind."""
+"""Which kinds of fault end a role that starts again, and when: for readers of evidence, which names only the kind."""
 
 from __future__ import annotations
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 
 from tocsin.harness.declarations.alert_plan import AlertRule, Fire, Floor
 from tocsin.harness.declarations.references import Bounded
-from tocsin.harness.declarations.restarting_faults import AT_ONCE, restarted
 from tocsin.harness.declarations.scenario import Scenario
 from tocsin.harness.declarations.stack import Stack
 from tocsin.harness.declarations.timeline import PlannedFault, PlannedPhase
@@ -182,15 +181,22 @@ def since_s(plan: Plan, args: Bounded) -> tuple[float, float]:
     if fault is None:
         return _begins_s(plan, args), 0.0
     moment_s = {"begin": fault.inject_s, "end": fault.heal_s}[args.counts_from]
-    if (args.counts_from == "end") == (fault.kind in AT_ONCE):
+    if (args.counts_from == "end") == (fault.fault.restarts_role == "at_once"):
         return moment_s, 0.0
     waited_s = _start_s(plan, fault)
     return moment_s + waited_s, waited_s
 
 
+def _restarted_role(plan: Plan, fault: PlannedFault) -> str:
+    """Return the role that a fault ends and that starts anew, empty if none does."""
+    if not fault.fault.restarts_role:
+        return ""
+    return str(fault.params.get("role", plan.stack.payload.role))
+
+
 def _start_s(plan: Plan, fault: PlannedFault) -> float:
     """Return how long the role that a fault starts anew takes for that, production seconds; 0 if there is none."""
-    role = plan.stack.roles.get(restarted(fault.kind, fault.params, plan.stack.payload.role))
+    role = plan.stack.roles.get(_restarted_role(plan, fault))
     if role is None:
         return 0.0
     return role.fixed_s * plan.speed
@@ -207,8 +213,8 @@ def fixed_s(plan: Plan, args: Bounded) -> dict[str, float]:
     added: dict[str, float] = {}
     for fault in plan.faults:
         lasts_s = _start_s(plan, fault)
-        start_s = fault.inject_s if fault.kind in AT_ONCE else fault.heal_s
+        start_s = fault.inject_s if fault.fault.restarts_role == "at_once" else fault.heal_s
         if lasts_s and start_s <= until_s and begins_s <= start_s + 2 * lasts_s:
-            role = restarted(fault.kind, fault.params, plan.stack.payload.role)
+            role = _restarted_role(plan, fault)
             added[role] = added.get(role, 0.0) + lasts_s
     return added
