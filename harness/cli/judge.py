@@ -10,8 +10,6 @@ import typer
 from tocsin.harness.cli.options import JUnit, Only, RunDirs
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from tocsin.harness.evidence.evidence import Evidence
     from tocsin.harness.report.summary import Summary
 
@@ -32,6 +30,7 @@ def judge(
     """
     from tocsin.harness.cli.console import say, show
     from tocsin.harness.cli.play_drill import judged, unloaded
+    from tocsin.harness.cli.suite_checks import read, show_together
     from tocsin.harness.core.errors import worst
     from tocsin.harness.evidence.evidence import read_evidence
     from tocsin.harness.report import junit_xml, verdict_table, verdicts_json
@@ -48,25 +47,14 @@ def judge(
         if not json:
             show(verdict_table.drill(summary))
         if only is None:
-            say(_compared(verdicts_json.same(summary, summary.folder / "verdicts.json")))
-    together = _together(evidences, suite, only, quiet=json)
-    if together is not None:
-        summaries.append(together)
+            say(_compared(verdicts_json.differences(summary, summary.folder / "verdicts.json")))
+    if suite is not None or len(evidences) > 1:
+        alerts = (str(rule["name"]) for evidence in evidences for rule in evidence.run["alerts"])
+        together = show_together(read(suite, alerts) if suite else None, evidences, (), only, quiet=json)
+        summaries += [together] if together else []
     if junit is not None:
         junit.write_text(junit_xml.document(summaries), encoding="utf-8")
     return worst([summary.code for summary in summaries])
-
-
-def _together(evidences: Sequence[Evidence], file: Path | None, only: str | None, *, quiet: bool) -> Summary | None:
-    """Judge the suite file, or say which alerts fired in at least one of several runs."""
-    from tocsin.harness.cli.suite_checks import read, show_together
-
-    suite = None
-    if file is not None:
-        suite = read(file, (str(rule["name"]) for evidence in evidences for rule in evidence.run["alerts"]))
-    elif len(evidences) < 2:
-        return None
-    return show_together(suite, evidences, (), only, quiet=quiet)
 
 
 def _compared(differences: list[str] | None) -> str:

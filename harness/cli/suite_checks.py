@@ -61,7 +61,7 @@ def show_together(
     if quiet:
         say(f"Rules: {sentence}")
     elif summary is not None:
-        show(verdict_table.together(summary))
+        show(verdict_table.suite_verdicts(summary))
     elif sentence:
         show(f"\nRules: {sentence}")
     return summary

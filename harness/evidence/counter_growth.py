@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tocsin.harness.declarations.restarting_faults import LOOPING
+from tocsin.harness.declarations.restarting_faults import RESTARTS
 from tocsin.harness.evidence.evidence import Evidence, FaultRecord
 from tocsin.harness.evidence.interval import Interval
 from tocsin.harness.evidence.metrics import Series
@@ -67,6 +67,6 @@ def restart_intervals(evidence: Evidence, series: Sequence[Series]) -> list[Inte
 def last_exit(fault: FaultRecord) -> float:
     """Return until when a restarting fault ended its role (epoch seconds): its effect, and of a loop its end."""
     injected = fault.injected_at or 0.0
-    if fault.kind in LOOPING and fault.over_at is not None:
+    if RESTARTS.get(fault.kind) == "looping" and fault.over_at is not None:
         return max(injected, fault.over_at)
     return max(injected, fault.effective_at or injected)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tocsin.harness.declarations.restarting_faults import AT_ONCE
+from tocsin.harness.declarations.restarting_faults import RESTARTS
 from tocsin.harness.evidence.evidence import Evidence, FaultRecord
 from tocsin.harness.evidence.interval import Interval
 
@@ -21,7 +21,7 @@ def restart_allowance(evidence: Evidence, span: Interval) -> dict[str, float]:
 def _restart(evidence: Evidence, fault: FaultRecord) -> Interval | None:
     """Return when the role of a fault started anew: a killed one from its heal on, a restarted one at once."""
     start, up = fault.heal_began_at or fault.healed_at, fault.over_at
-    if fault.kind in AT_ONCE:
+    if RESTARTS.get(fault.kind) == "at_once":
         start, up = fault.injected_at, fault.inject_done_at
     if not fault.restarted_role or fault.injected_at is None or start is None:
         return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -11,12 +10,13 @@ from rich.text import Text
 
 from tocsin.harness.evidence.check_bounds import rounded
 from tocsin.harness.evidence.detection_stages import Detection, Stage
+from tocsin.harness.evidence.rule_windows import ShortHistory
 
-_ONSET = {"sampled": "sampled", "true": "true", "firing": "firing", "received": "received", "notified": "notified"}
-_RELIEF = {"sampled": "sampled", "true": "false", "firing": "ended", "received": "left", "notified": "notified"}
+_ONSET = ("sampled", "true", "firing", "received", "notified")
+_RELIEF = ("sampled", "false", "ended", "left", "notified")
 _TELLING = ("feature", "model_name", "gpu", "instance", "job")
 """Labels that tell one series of an alert from another: the first that there is."""
-_MOVING = "`>=`: every series the rule reads was moving anyway; the bad sample came with that scrape or a later one."
+_MOVING = "`>=` is a lower bound: the rule's inputs were already changing."
 
 
 def table(detections: Sequence[Detection]) -> RenderableType | None:
@@ -27,89 +27,112 @@ def table(detections: Sequence[Detection]) -> RenderableType | None:
     shown.add_column("detection, production s", overflow="fold", ratio=1)
     for column in _ONSET:
         shown.add_column(column, justify="right", no_wrap=True)
-    shown.add_column("most of it", overflow="fold", width=27)
-    for one in detections:
-        shown.add_row(_about(one), *_times(one.onset, _ONSET, one.speed), _most(one))
-        back = Text("  and back", style="dim")
-        shown.add_row(back, *_times(one.relief, _RELIEF, one.speed), _slowest(one, one.relief))
-    moving = any(stage.note for one in detections for stage in (*one.onset, *one.relief))
-    notes = [Text(sentence, style="dim") for sentence in [_resolution(detections), *[_MOVING] * moving]]
-    return Group(Text(""), shown, *notes, *(Text(line, style="yellow") for line in coldness(detections)))
+    shown.add_column("slowest step", overflow="fold", width=27)
+    for detection in detections:
+        shown.add_row(_heading(detection), *_times(detection.onset, _ONSET, detection.speed), _slowest_of(detection))
+        back = _times(detection.relief, _RELIEF, detection.speed)
+        shown.add_row(Text("  recovery", style="dim"), *back, _slowest(detection, detection.relief))
+    notes = [Text(_resolution(detections), style="dim")]
+    if any(stage.note for detection in detections for stage in (*detection.onset, *detection.relief)):
+        notes.append(Text(_MOVING, style="dim"))
+    notes += [Text(line, style="yellow") for line in short_histories(detections)]
+    return Group(Text(""), shown, *notes)
 
 
-def coldness(detections: Iterable[Detection]) -> list[str]:
+def short_histories(detections: Iterable[Detection]) -> list[str]:
     """Return a sentence for every alert whose windows reached back beyond the history the drill had."""
-    told = {f"{one.alert} on a fresh stack: {one.short_history}." for one in detections if one.short_history}
-    return sorted(told)
+    return sorted({f"{one.alert} on a fresh stack: {one.short_history}." for one in detections if one.short_history})
 
 
-def document(detections: Iterable[Detection]) -> list[dict[str, Any]]:
+def document(detections: Iterable[Detection]) -> list[dict[str, object]]:
     """Return what verdicts.json holds: every stage in production seconds after the effect, and as epoch seconds."""
-    return [_document(one) for one in detections]
+    return [_document(detection) for detection in detections]
 
 
-def _document(one: Detection) -> dict[str, Any]:
-    slowest, cold = one.slowest, one.short_history
+def _document(detection: Detection) -> dict[str, object]:
+    slowest = None
+    if detection.slowest is not None:
+        step, took_s = detection.slowest
+        slowest = {"step": step, "took_s": round(took_s, 3)}
     return {
-        "alert": one.alert,
-        "labels": dict(one.labels),
-        "cause": one.cause,
-        "bound_s": one.bound_s,
-        "total_s": None if one.total_s is None else round(one.total_s, 3),
-        "slowest": {"step": slowest[0], "took_s": round(slowest[1], 3)} if slowest else None,
-        "onset": [_stage(stage, one.onset[0].at, one.speed) for stage in one.onset],
-        "relief": [_stage(stage, one.relief[0].at, one.speed) for stage in one.relief],
-        "optimistic": None
-        if cold is None
-        else {
-            "window_s": cold.window_s,
-            "history_s": round(cold.history_s, 3),
-            "by_s": round(cold.optimistic_s, 3),
-            "exact": cold.exact,
-        },
+        "alert": detection.alert,
+        "labels": dict(detection.labels),
+        "cause": detection.cause,
+        "bound_s": detection.bound_s,
+        "total_s": _round(detection.total_s),
+        "slowest": slowest,
+        "onset": _stages(detection.onset, detection.speed),
+        "relief": _stages(detection.relief, detection.speed),
+        "optimistic": _optimistic(detection.short_history),
     }
 
 
-def _stage(stage: Stage, since: float | None, speed: float) -> dict[str, Any]:
-    known = stage.at is not None and since is not None
+def _optimistic(history: ShortHistory | None) -> dict[str, object] | None:
+    if history is None:
+        return None
     return {
-        "stage": stage.name,
-        "at": stage.at,
-        "after_s": round(((stage.at or 0.0) - (since or 0.0)) * speed, 3) if known else None,
-        "resolution_s": round(stage.resolution_s, 3),
-        "note": stage.note,
+        "window_s": history.window_s,
+        "history_s": round(history.history_s, 3),
+        "by_s": round(history.optimistic_s, 3),
+        "exact": history.exact,
     }
 
 
-def _about(one: Detection) -> Text:
-    told = [one.labels[name] for name in _TELLING if name in one.labels][:1]
-    text = Text(one.alert).append(f" {told[0]}" if told else "", style="dim")
-    return text.append(f"\n  after {one.cause}" if one.cause else "\n  of no planned cause", style="dim")
+def _stages(stages: Sequence[Stage], speed: float) -> list[dict[str, object]]:
+    return [
+        {
+            "stage": stage.name,
+            "at": stage.at,
+            "after_s": _round(_after_s(stage, stages[0], speed)),
+            "resolution_s": round(stage.resolution_s, 3),
+            "note": stage.note,
+        }
+        for stage in stages
+    ]
 
 
-def _times(stages: Sequence[Stage], columns: dict[str, str], speed: float) -> list[str]:
-    times = {stage.name: stage for stage in stages}
-    begun = stages[0].at
-    found = []
-    for name in columns.values():
-        stage = times[name]
-        if stage.at is None or begun is None:
-            found.append("-")
-        else:
-            found.append(f"{'>=' if stage.note else ''}{(stage.at - begun) * speed:.0f}")
-    return found
+def _after_s(stage: Stage, first: Stage, speed: float) -> float | None:
+    """Return how many production seconds after the first stage another one came; None where one is not known."""
+    if stage.at is None or first.at is None:
+        return None
+    return (stage.at - first.at) * speed
 
 
-def _most(one: Detection) -> str:
-    if one.total_s is None:
-        return "it never fired" if one.onset[4].at is None else "-"
-    bound = f"; bound {rounded(one.bound_s)} s" if one.bound_s is not None else ""
-    return _slowest(one, one.onset) + bound
+def _round(number: float | None) -> float | None:
+    return None if number is None else round(number, 3)
 
 
-def _slowest(one: Detection, stages: Sequence[Stage]) -> str:
-    steps = one.steps(tuple(stages)) if stages[0].at is not None else []
-    if not steps:
+def _heading(detection: Detection) -> Text:
+    heading = Text(detection.alert)
+    label = next((name for name in _TELLING if name in detection.labels), None)
+    if label is not None:
+        heading.append(f" {detection.labels[label]}", style="dim")
+    cause = f"after {detection.cause}" if detection.cause else "of no planned cause"
+    return heading.append(f"\n  {cause}", style="dim")
+
+
+def _times(stages: Sequence[Stage], names: Sequence[str], speed: float) -> list[str]:
+    texts = {}
+    for stage in stages:
+        after_s = _after_s(stage, stages[0], speed)
+        bound = ">=" if stage.note else ""
+        texts[stage.name] = "-" if after_s is None else f"{bound}{after_s:.0f}"
+    return [texts[name] for name in names]
+
+
+def _slowest_of(detection: Detection) -> str:
+    """Return the slowest step of the onset and the bound that the drill sets."""
+    if detection.total_s is None:
+        return "-" if detection.fired else "it never fired"
+    slowest = _slowest(detection, detection.onset)
+    if detection.bound_s is None:
+        return slowest
+    return f"{slowest}; bound {rounded(detection.bound_s)} s"
+
+
+def _slowest(detection: Detection, stages: tuple[Stage, ...]) -> str:
+    steps = detection.steps(stages)
+    if stages[0].at is None or not steps:
         return "-"
     name, took_s = max(steps, key=lambda step: step[1])
     return f"{name}, {took_s:.0f} s"
@@ -121,7 +144,7 @@ def _resolution(detections: Sequence[Detection]) -> str:
         return rounded(max(stage.resolution_s for stage in stages if stage.name == name))
 
     return (
-        f"Each time is when it was seen; it came at most so much earlier: sampled {largest('sampled')} s (scrape), "
-        f"true, firing, false and ended {largest('true')} s (evaluation), received {largest('received')} s "
-        f"and left {largest('left')} s (poll), notified 0 s."
+        "Times are first observations; the true time may be earlier by up to one interval: "
+        f"sampled {largest('sampled')} s (scrape), true, firing, false and ended {largest('true')} s (evaluation), "
+        f"received {largest('received')} s and left {largest('left')} s (poll), notified 0 s."
     )

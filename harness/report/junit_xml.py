@@ -12,6 +12,8 @@ from tocsin.harness.report.summary import Summary
 
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0 has no way to write these
 
+_TOTALS = {"tests": "testcase", "failures": ".//failure", "errors": ".//error", "skipped": ".//skipped"}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Unjudged:
@@ -27,7 +29,7 @@ def document(drills: Iterable[Summary | Unjudged]) -> str:
     root = Xml.Element("testsuites", name="tocsin")
     for drill in drills:
         root.append(_judged(drill) if isinstance(drill, Summary) else _unjudged(drill))
-    for total in ("tests", "failures", "errors", "skipped"):
+    for total in _TOTALS:
         root.set(total, str(sum(int(suite.get(total, "0")) for suite in root)))
     Xml.indent(root)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + Xml.tostring(root, encoding="unicode") + "\n"
@@ -42,13 +44,19 @@ def _judged(summary: Summary) -> Xml.Element:
     for verdict in summary.verdicts:
         suite.append(_case(summary, verdict))
     if summary.trouble:
-        case = Xml.SubElement(suite, "testcase", classname=summary.scenario, name="the drill itself", time="0")
-        Xml.SubElement(case, "error", type="unknown", message=_clean(summary.trouble))
+        Xml.SubElement(_own_case(suite), "error", type="unknown", message=_clean(summary.trouble))
     return _counted(suite)
 
 
+def _own_case(suite: Xml.Element) -> Xml.Element:
+    """Return a new case about the drill itself."""
+    return Xml.SubElement(suite, "testcase", classname=suite.get("name", ""), name="the drill itself", time="0")
+
+
 def _case(summary: Summary, verdict: Verdict) -> Xml.Element:
-    name = verdict.title if verdict.title.startswith(verdict.check) else f"{verdict.check} {verdict.title}".strip()
+    name = verdict.title
+    if not name.startswith(verdict.check):
+        name = f"{verdict.check} {name}".strip()
     case = Xml.Element("testcase", classname=summary.scenario, name=_clean(name), time="0")
     if verdict.waiver:
         properties = Xml.SubElement(case, "properties")
@@ -57,28 +65,22 @@ def _case(summary: Summary, verdict: Verdict) -> Xml.Element:
         Xml.SubElement(case, "system-out").text = _clean(" ".join(filter(None, (verdict.reason, verdict.waiver))))
         return case
     tag = "failure" if verdict.answer is Answer.FAIL else "error"
-    told = Xml.SubElement(case, tag, type=verdict.answer.value, message=_clean(verdict.reason))
-    told.text = _clean("\n".join(filter(None, (verdict.reason, verdict.waiver, *verdict.files))))
+    problem = Xml.SubElement(case, tag, type=verdict.answer.value, message=_clean(verdict.reason))
+    problem.text = _clean("\n".join(filter(None, (verdict.reason, verdict.waiver, *verdict.files))))
     return case
 
 
 def _unjudged(drill: Unjudged) -> Xml.Element:
     suite = Xml.Element("testsuite", name=drill.scenario, time="0")
-    case = Xml.SubElement(suite, "testcase", classname=drill.scenario, name="the drill itself", time="0")
     if drill.skipped:
-        Xml.SubElement(case, "skipped", message=_clean(drill.sentence))
+        Xml.SubElement(_own_case(suite), "skipped", message=_clean(drill.sentence))
     else:
-        Xml.SubElement(case, "error", type="unknown", message=_clean(drill.sentence))
+        Xml.SubElement(_own_case(suite), "error", type="unknown", message=_clean(drill.sentence))
     return _counted(suite)
 
 
 def _counted(suite: Xml.Element) -> Xml.Element:
-    for total, path in (
-        ("tests", "testcase"),
-        ("failures", ".//failure"),
-        ("errors", ".//error"),
-        ("skipped", ".//skipped"),
-    ):
+    for total, path in _TOTALS.items():
         suite.set(total, str(len(suite.findall(path))))
     return suite
 

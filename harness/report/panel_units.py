@@ -26,6 +26,8 @@ _STEPS = {
     "bytes": ((1.0, "B"), (2**10, "KiB"), (2**20, "MiB"), (2**30, "GiB")),
     "decbytes": ((1.0, "B"), (1e3, "kB"), (1e6, "MB"), (1e9, "GB")),
 }
+_SMALLEST = {"bytes": "B", "decbytes": "B"}
+"""Labels of values below the first step, where the label is not the unit itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +44,8 @@ def axis_of(unit: str, lines: Sequence[np.ndarray]) -> Axis:
         return Axis(label="%", divisor=0.01)
     if unit not in _STEPS:
         return Axis(label=_PLAIN.get(unit, unit))
-    highs = [float(np.abs(values[np.isfinite(values)]).max()) for values in lines if np.isfinite(values).any()]
-    high = max(highs, default=0.0)
+    values = np.concatenate([np.empty(0), *lines])
+    high = max(np.abs(values[np.isfinite(values)]), default=0.0)
     fitting = [(step, name) for step, name in _STEPS[unit] if high >= step]
-    step, name = fitting[-1] if fitting else (1.0, unit if unit in ("s", "ms") else "B")
+    step, name = next(reversed(fitting), (1.0, _SMALLEST.get(unit, unit)))
     return Axis(label=name, divisor=step)

@@ -13,7 +13,8 @@ from tocsin.harness.evidence.evidence import Evidence
 from tocsin.harness.judging.check import Answer, Verdict
 
 _CODES = {Answer.PASS: PASS, Answer.FAIL: FAIL, Answer.UNKNOWN: UNKNOWN}
-_KILLED = "The run was killed before it could record its end"
+_OUTCOMES = {"running": "The run was killed before it could record its end"}
+"""Outcomes of run.json that are told in other words."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,28 +55,33 @@ class Summary:
     def counts(self) -> dict[str, int]:
         """How many verdicts of each answer, in the order pass, fail, unknown; what is waived stands apart, if any."""
         counted = Counter(verdict.answer for verdict in self.verdicts if not verdict.waived)
+        counts = {answer.value: counted[answer] for answer in Answer}
         waived = sum(verdict.waived for verdict in self.verdicts)
-        return {answer.value: counted[answer] for answer in Answer} | ({"waived": waived} if waived else {})
+        if waived:
+            counts["waived"] = waived
+        return counts
 
     @property
     def trouble(self) -> str:
         """Why the drill was not completed, as a sentence; empty when it was."""
         if self.outcome == "completed" and self.ended == PASS:
             return ""
-        told = self.outcome[:1].upper() + self.outcome[1:]
-        return told if told.endswith((".", "!", "?")) else f"{told}."
+        sentence = self.outcome[:1].upper() + self.outcome[1:]
+        if not sentence.endswith((".", "!", "?")):
+            sentence += "."
+        return sentence
 
 
 def summarise(evidence: Evidence, verdicts: tuple[Verdict, ...]) -> Summary:
     """Return the summary of a judged run directory."""
     run = evidence.run
     phases = run.get("phases") or [{"end_s": 0.0}]
-    outcome = str(run.get("outcome") or _KILLED)
+    outcome = run.get("outcome") or "running"
     return Summary(
         scenario=str(run["scenario"]["name"]),
         run_id=str(run["run_id"]),
         folder=evidence.folder,
-        outcome=_KILLED if outcome == "running" else outcome,
+        outcome=_OUTCOMES.get(outcome, outcome),
         ended=int(run.get("exit_code", UNKNOWN)),
         speed=evidence.speed,
         production_s=float(phases[-1]["end_s"]),
@@ -91,4 +97,4 @@ def _wall_s(evidence: Evidence) -> float:
     if started and finished:
         return (datetime.fromisoformat(finished) - datetime.fromisoformat(started)).total_seconds()
     times = [fact.at for fact in evidence.journal]
-    return max(times) - min(times) if times else 0.0
+    return max(times, default=0.0) - min(times, default=0.0)

@@ -22,33 +22,42 @@ def drill(summary: Summary) -> RenderableType:
     parts: list[RenderableType] = [Text("")]
     if summary.trouble:
         parts.append(Text(summary.trouble, style="bold yellow"))
+    never_began = _why_never_began(summary)
+    if never_began:
+        parts.append(Text(never_began, style="bold yellow"))
     if summary.verdicts:
-        once = _told_once(summary)
-        parts += [Text(once, style="bold yellow")] if once else []
         parts.append(_table(summary.verdicts))
-    if (stages := detection_table.table(summary.detections)) is not None:
+    stages = detection_table.table(summary.detections)
+    if stages is not None:
         parts.append(stages)
-    return Group(*parts, overall(summary), evidence(summary.folder))
+    return Group(*parts, overall(summary), evidence_paths(summary.folder))
 
 
-def together(summary: Summary) -> RenderableType:
+def suite_verdicts(summary: Summary) -> RenderableType:
     """Return the verdicts of a suite file, which are about several drills."""
     line = Text(f"\n{summary.answer.value.upper()}", style=_STYLES[summary.answer])
     line.append(f"  all drills together: {counts(summary)}.", style="not bold default")
     return Group(Text(""), _table(summary.verdicts), line)
 
 
-def _told_once(summary: Summary) -> str:
+def _why_never_began(summary: Summary) -> str:
     """Return why play never began, which every row would repeat; empty if it began or the trouble says the same."""
-    reasons = {verdict.reason for verdict in summary.verdicts if verdict.reason.startswith(NEVER_BEGAN)}
-    told = "\n".join(sorted(reasons))
-    why = told.partition(": ")[2].rstrip(".")
-    return "" if len(reasons) == 1 and why.lower() in summary.trouble.lower() else told
+    reasons = sorted({verdict.reason for verdict in summary.verdicts if verdict.reason.startswith(NEVER_BEGAN)})
+    if len(reasons) == 1:
+        why = reasons[0].partition(": ")[2].rstrip(".")
+        if why.lower() in summary.trouble.lower():
+            return ""
+    return "\n".join(reasons)
+
+
+def _new_table() -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("answer", no_wrap=True)
+    return table
 
 
 def _table(verdicts: tuple[Verdict, ...]) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    table.add_column("answer", no_wrap=True)
+    table = _new_table()
     table.add_column("check", width=_CHECK_WIDTH, overflow="fold")
     table.add_column("why", ratio=1, overflow="fold")
     for verdict in verdicts:
@@ -63,7 +72,9 @@ def _name(verdict: Verdict) -> Text:
     """Return the check's id, and below it its arguments as the scenario writes them, without the braces."""
     args = verdict.title.removeprefix(verdict.check).strip().removeprefix("{").removesuffix("}")
     name = Text(verdict.check)
-    return name.append(f"\n{args}", style="dim") if args else name
+    if args:
+        name.append(f"\n{args}", style="dim")
+    return name
 
 
 def _why(verdict: Verdict) -> Text:
@@ -78,7 +89,7 @@ def _why(verdict: Verdict) -> Text:
 
 
 def overall(summary: Summary) -> Text:
-    """Return the line that says it all: the answer, the counts, both times."""
+    """Return the overall line: the answer, the counts, both times."""
     line = Text(f"\n{summary.answer.value.upper()}", style=_STYLES[summary.answer])
     line.append(f"  {summary.scenario}: {counts(summary)}; {times(summary)}.", style="not bold default")
     return line
@@ -97,28 +108,31 @@ def times(summary: Summary) -> str:
     return f"{production} of production time in {wall} at speed {summary.speed:g}"
 
 
-def evidence(folder: Path) -> Text:
-    """Return where the run directory lies, relative to the current folder when it is below it."""
-    told = f"Evidence: {relative(folder)}"
+def evidence_paths(folder: Path) -> Text:
+    """Return where the run directory and its contact sheet lie."""
+    paths = f"Evidence: {relative(folder)}"
     if (folder / contact_sheet.FILE).is_file():
-        told += f"\nDashboards: {relative(folder / contact_sheet.FILE)}"
-    return Text(told, style="dim", overflow="fold")
+        paths += f"\nDashboards: {relative(folder / contact_sheet.FILE)}"
+    return Text(paths, style="dim", overflow="fold")
 
 
 def relative(folder: Path) -> str:
     """Return the path from the current folder if it is below it, else the absolute one."""
-    here = Path.cwd()
-    return str(folder.resolve().relative_to(here)) if folder.resolve().is_relative_to(here) else str(folder.resolve())
+    path, here = folder.resolve(), Path.cwd()
+    if path.is_relative_to(here):
+        path = path.relative_to(here)
+    return str(path)
 
 
 def suite(lines: list[tuple[str, Answer | None, str]]) -> RenderableType:
-    """Return one line per drill: (name, answer or None when it was not played, what to say of it)."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    table.add_column("answer", no_wrap=True)
+    """Return one line per drill: (name, answer or None when it was not played, a sentence)."""
+    table = _new_table()
     table.add_column("drill", no_wrap=True)
     table.add_column("", ratio=1, overflow="fold")
     for name, answer, sentence in lines:
-        word = Text(answer.value.upper(), style=_STYLES[answer]) if answer else Text("NOT PLAYED", style="dim")
+        word = Text("NOT PLAYED", style="dim")
+        if answer is not None:
+            word = Text(answer.value.upper(), style=_STYLES[answer])
         table.add_row(word, Text(name), Text(sentence))
     played = sum(answer is not None for _, answer, _ in lines)
     return Group(Text(""), table, Text(f"\n{played} of {len(lines)} drills played."))

@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+
+import numpy as np
+from pydantic import JsonValue
 
 from tocsin.harness.judging.check import Verdict
 from tocsin.harness.report import detection_table
@@ -17,7 +19,7 @@ SCHEMA = 1
 """Raised when a key changes its meaning or goes; new keys do not raise it."""
 
 
-def document(summary: Summary) -> dict[str, Any]:
+def document(summary: Summary) -> dict[str, object]:
     """Return what verdicts.json holds; README.md of this folder explains each key."""
     return {
         "schema": SCHEMA,
@@ -37,19 +39,22 @@ def document(summary: Summary) -> dict[str, Any]:
 
 def text(summary: Summary) -> str:
     """Return verdicts.json as text."""
-    return json.dumps(document(summary), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return _dump(document(summary))
 
 
 def several(summaries: Sequence[Summary]) -> str:
     """Return one drill as `text` does, several as a list of the same objects."""
     if len(summaries) == 1:
         return text(summaries[0])
-    listed = [document(summary) for summary in summaries]
-    return json.dumps(listed, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return _dump([document(summary) for summary in summaries])
 
 
-def _verdict(verdict: Verdict) -> dict[str, Any]:
-    return {
+def _dump(content: object) -> str:
+    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _verdict(verdict: Verdict) -> dict[str, object]:
+    row: dict[str, object] = {
         "check": verdict.check,
         "title": verdict.title,
         "answer": verdict.answer.value,
@@ -57,12 +62,14 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
         "files": list(verdict.files),
         "figures": json_value(verdict.figures),
         "line": verdict.line,
-        **({"waived": verdict.waived, "waiver": verdict.waiver} if verdict.waiver else {}),
     }
+    if verdict.waiver:
+        row |= {"waived": verdict.waived, "waiver": verdict.waiver}
+    return row
 
 
-def json_value(value: Any) -> Any:
-    """Return a value of JSON's own kinds: arrays become lists, NaN and infinities null, the unknown its text."""
+def json_value(value: object) -> JsonValue:
+    """Return a value of JSON's own kinds: arrays become lists, NaN and infinities null, other types their text."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if value is None or isinstance(value, (bool, int, str)):
@@ -71,30 +78,27 @@ def json_value(value: Any) -> Any:
         return json_value({field.name: getattr(value, field.name) for field in dataclasses.fields(value)})
     if isinstance(value, Mapping):
         return {str(key): json_value(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        items = sorted(value, key=str) if isinstance(value, (set, frozenset)) else value
-        return [json_value(item) for item in items]
-    if hasattr(value, "tolist"):  # NumPy's arrays and numbers
+    if isinstance(value, (set, frozenset)):
+        return json_value(sorted(value, key=str))
+    if isinstance(value, (list, tuple)):
+        return [json_value(item) for item in value]
+    if isinstance(value, (np.ndarray, np.generic)):
         return json_value(value.tolist())
     return str(value)
 
 
-def same(summary: Summary, stored: Path) -> list[str] | None:
+def differences(summary: Summary, stored: Path) -> list[str] | None:
     """Return what differs from a stored verdicts.json, a sentence each; None when there is none to compare with."""
     try:
-        before = {_key(row): row for row in json.loads(stored.read_text(encoding="utf-8"))["verdicts"]}
+        before = _by_line(json.loads(stored.read_text(encoding="utf-8"))["verdicts"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    now = {_key(row): row for row in document(summary)["verdicts"]}
-    gone = [f"{key[1]}: no longer judged" for key in before.keys() - now.keys()]
-    new = [f"{key[1]}: not judged before" for key in now.keys() - before.keys()]
-    changed = [f"{key[1]}: was {_told(before[key])}" for key in now if key in before and now[key] != before[key]]
-    return sorted(gone) + sorted(new) + changed
+    now = _by_line([_verdict(verdict) for verdict in summary.verdicts])
+    gone = sorted(f"{check}: no longer judged" for _, check, _ in before.keys() - now.keys())
+    new = sorted(f"{check}: not judged before" for _, check, _ in now.keys() - before.keys())
+    changed = [before[key] for key, row in now.items() if key in before and row != before[key]]
+    return [*gone, *new, *(f"{row['check']}: was {row['answer']} ({row['reason']})" for row in changed)]
 
 
-def _key(row: Mapping[str, Any]) -> tuple[int, str, str]:
-    return row["line"], row["check"], row["title"]
-
-
-def _told(row: Mapping[str, Any]) -> str:
-    return f"{row['answer']} ({row['reason']})"
+def _by_line(rows: Iterable[Mapping[str, object]]) -> dict[tuple[object, object, object], Mapping[str, object]]:
+    return {(row["line"], row["check"], row["title"]): row for row in rows}

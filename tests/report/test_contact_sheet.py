@@ -51,9 +51,9 @@ def test_titles_units_phases_faults_and_thresholds_are_on_the_sheet(run):
 
 
 def test_the_report_names_the_sheet_once_it_is_there(run):
-    assert "contact.svg" not in verdict_table.evidence(run.folder).plain
+    assert "contact.svg" not in verdict_table.evidence_paths(run.folder).plain
     contact_sheet.draw(run)
-    assert "panels/contact.svg" in verdict_table.evidence(run.folder).plain
+    assert "panels/contact.svg" in verdict_table.evidence_paths(run.folder).plain
 
 
 def test_nothing_recorded_draws_nothing(tmp_path):

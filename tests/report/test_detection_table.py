@@ -44,11 +44,13 @@ def shown(*found):
 
 def test_a_line_for_the_way_there_and_one_for_the_way_back():
     lines = shown(detected())
-    assert lines[0] == "detection, production s sampled true firing received notified most of it"
+    assert lines[0] == "detection, production s sampled true firing received notified slowest step"
     assert lines[1] == "HighErrorRate shuttle 12 71 191 192 221 pending to firing, 120 s;"
     assert lines[2] == "after failing bound 360 s"
-    assert lines[3] == "and back 12 267 267 276 282 sampled to false, 255 s"
-    assert lines[4].startswith("Each time is when it was seen; it came at most so much earlier: sampled 15 s")
+    assert lines[3] == "recovery 12 267 267 276 282 sampled to false, 255 s"
+    assert lines[4].startswith(
+        "Times are first observations; the true time may be earlier by up to one interval: sampled 15 s"[:70]
+    )
     assert not any("fresh stack" in line or ">=" in line for line in lines)
 
 
@@ -74,7 +76,7 @@ def test_a_series_that_was_moving_is_marked():
     moving = Stage(name="sampled", at=AT + 1.2, resolution_s=15.0, note="moving")
     lines = shown(detected(onset=(onset[0], moving, *onset[2:])))
     assert ">=12" in lines[1]
-    assert any(line.startswith("`>=`: every series the rule reads was moving anyway") for line in lines)
+    assert any(line.startswith("`>=` is a lower bound: the rule's inputs were already changing.") for line in lines)
 
 
 def test_nothing_detected_is_no_table():

@@ -203,7 +203,7 @@ def test_verdicts_json_holds_what_its_readme_says():
 def test_judging_again_is_compared(tmp_path, before, now, differences):
     stored = tmp_path / "verdicts.json"
     stored.write_text(verdicts_json.text(drill(*before)))
-    assert verdicts_json.same(drill(*now), stored) == differences
+    assert verdicts_json.differences(drill(*now), stored) == differences
 
 
 @pytest.mark.parametrize("stored", [None, "", "[]", "{}", '{"verdicts": [1]}'])
@@ -211,7 +211,7 @@ def test_there_may_be_nothing_to_compare_with(tmp_path, stored):
     path = tmp_path / "verdicts.json"
     if stored is not None:
         path.write_text(stored)
-    assert verdicts_json.same(drill(PASSED), path) is None
+    assert verdicts_json.differences(drill(PASSED), path) is None
 
 
 def read_junit(*drills):
