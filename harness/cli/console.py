@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -54,6 +55,14 @@ def say(sentence: str) -> None:
     except (BrokenPipeError, ValueError):
         return
     _flush(sys.stderr)
+
+
+def write(path: Path, text: str) -> None:
+    """Write a report; a failure is only mentioned."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        say(f"tocsin: {path} could not be written: {error.strerror}.")
 
 
 def _flush(stream: IO[str]) -> None:

@@ -79,11 +79,12 @@ def examine(stack: Stack, variant: str | None, *, pull: bool, report: Callable[[
         written = json.loads(docker.run([*config, "--format", "json", "--no-interpolate"], within_s=ASK_S))
     except TocsinError as error:
         return Examined(rows=(("docker", "NOT USABLE", "", ""),), moves=(str(error),))
-    images = _looked_up(docker, images_of(resolved["services"], written.get("services") or {}, docker.environment))
+    named = images_of(resolved["services"], written.get("services") or {}, docker.environment)
+    images = [_looked_up(docker, image) for image in named]
     moves: tuple[str, ...] = ()
     if pull:
         moves = tuple(_pull(docker, (image for image in images if image.state == TO_PULL), report))
-        images = _looked_up(docker, images)
+        images = [_looked_up(docker, image) for image in images]
     kind = "rootless" if docker.rootless else "root"
     rows = (
         ("docker", "here", "PATH", docker.cli),
@@ -149,14 +150,10 @@ def _image(name: str, services: list[str], resolved: Services, written: Services
     )
 
 
-def _looked_up(docker: Docker, images: Iterable[Image]) -> list[Image]:
-    """Return the images with what the engine says of each."""
-    known = []
-    for image in images:
-        try:
-            size = docker.run(["image", "inspect", "--format", "{{.Size}}", image.name], within_s=ASK_S)
-        except StackError:
-            known.append(image)
-        else:
-            known.append(replace(image, state=HERE, size_mib=int(size.strip() or 0) // 2**20))
-    return known
+def _looked_up(docker: Docker, image: Image) -> Image:
+    """Return an image with what the engine says of it."""
+    try:
+        size = docker.run(["image", "inspect", "--format", "{{.Size}}", image.name], within_s=ASK_S)
+    except StackError:
+        return image
+    return replace(image, state=HERE, size_mib=int(size.strip() or 0) // 2**20)

@@ -35,7 +35,7 @@ def fidelity(
     by promtool in virtual time, or for rules over its cap by Prometheus on backfilled blocks. Writes fidelity.json into
     each run directory. 0: faithful, 1: an alert differs, 2: unknown.
     """
-    from tocsin.harness.cli.console import say, show
+    from tocsin.harness.cli.console import say, show, write
     from tocsin.harness.core.errors import EvidenceError, worst
     from tocsin.harness.provisioning.programs import cache_folder, find_all
     from tocsin.harness.report.verdicts_json import json_value
@@ -51,7 +51,7 @@ def fidelity(
             continue
         codes.append(_code(comparison))
         documents.append(json_value(document(evidence, comparison)))
-        _write(evidence.folder / "fidelity.json", _text(documents[-1]))
+        write(evidence.folder / "fidelity.json", _text(documents[-1]))
         if not as_json:
             show(*_parts(evidence, comparison))
     if as_json:
@@ -85,15 +85,6 @@ def _code(comparison: Fidelity) -> int:
     if comparison.untold or not comparison.oracles:
         return UNKNOWN
     return PASS
-
-
-def _write(path: Path, text: str) -> None:
-    from tocsin.harness.cli.console import say
-
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        say(f"tocsin: {path} could not be written: {error.strerror}.")
 
 
 def document(evidence: Evidence, comparison: Fidelity) -> dict[str, object]:

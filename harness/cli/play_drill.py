@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tocsin.harness.cli.console import say
+from tocsin.harness.cli.console import say, write
 from tocsin.harness.cli.exit_codes import explained
 from tocsin.harness.cli.interrupt_notice import under_way
 from tocsin.harness.cli.live_view import view
@@ -17,6 +17,7 @@ from tocsin.harness.cli.prepare import PlannedDrill, lacking
 from tocsin.harness.cli.sweep import sentences
 from tocsin.harness.core.errors import INTERRUPTED, TERMINATED, NotPlayable, worst
 from tocsin.harness.evidence.evidence import Evidence
+from tocsin.harness.report import junit_xml, verdicts_json
 from tocsin.harness.report.junit_xml import Unjudged
 from tocsin.harness.report.summary import Summary, summarise
 
@@ -85,7 +86,8 @@ def play(drill: PlannedDrill, settings: Settings) -> Played:
         finally:
             run.close()
         summary = judged(evidence, settings.only)
-        write(summary)
+        write(folder / "verdicts.json", verdicts_json.text(summary))
+        write(folder / "junit.xml", junit_xml.document([summary]))
         if summary.ended not in (INTERRUPTED, TERMINATED):
             picture(evidence)
     except BaseException as error:
@@ -97,9 +99,7 @@ def play(drill: PlannedDrill, settings: Settings) -> Played:
 def _not_playable(drill: PlannedDrill, missing: list[str]) -> Played:
     """Return a drill that cannot be played here; in a suite that is listed, by itself it is an error."""
     error = NotPlayable(f"{drill.name} cannot be played here: {' '.join(missing)}")
-    code = error.exit_code
-    if not drill.in_suite:
-        code = explained(error)
+    code = error.exit_code if drill.in_suite else explained(error)
     return Played(drill=drill, code=code, sentence=str(error), skipped=drill.in_suite)
 
 
@@ -136,17 +136,6 @@ def judged(evidence: Evidence, only: str | None = None) -> Summary:
 def unloaded(evidence: Evidence) -> Evidence:
     """Return the same evidence without the streams that were read, so that a suite does not fill the memory."""
     return replace(evidence)
-
-
-def write(summary: Summary) -> None:
-    """Write verdicts.json and junit.xml into the run directory."""
-    from tocsin.harness.report import junit_xml, verdicts_json
-
-    try:
-        (summary.folder / "verdicts.json").write_text(verdicts_json.text(summary), encoding="utf-8")
-        (summary.folder / "junit.xml").write_text(junit_xml.document([summary]), encoding="utf-8")
-    except OSError as error:
-        say(f"tocsin: The reports could not be written: {error}.")
 
 
 def picture(evidence: Evidence) -> None:

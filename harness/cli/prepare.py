@@ -124,9 +124,9 @@ def _refuse_elsewhere(drill: PlannedDrill, allow_faults: bool, allow_pages: bool
     from tocsin.harness.declarations.guardrails import forbidden
 
     stack = drill.timeline.stack
-    broken = [fault.broken(stack) for fault in drill.timeline.faults]
+    broken = [fault.active(stack) for fault in drill.timeline.faults]
     expected = "harmless faults, or those that stack.yaml lists and --allow-faults asks for"
-    for fault, sentence in forbidden(broken, stack.allow_faults, owns_stack=False, asked=allow_faults):
+    for fault, sentence in forbidden(broken, stack.allow_faults, owns_stack=False, allow_faults=allow_faults):
         mistakes.add("faults", fault.kind, expected, sentence, place=drill.path)
     if drill.timeline.speed != 1:
         mistakes.add("--speed", f"{drill.timeline.speed:g}", "1, since nobody divides the times of an external stack")

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from tocsin.harness.cli.prepare import PlannedDrill
     from tocsin.harness.engines.contract import Engine
     from tocsin.harness.judging.check import Answer
-    from tocsin.harness.judging.suite import Suite
     from tocsin.harness.report.junit_xml import Unjudged
     from tocsin.harness.report.summary import Summary
 
@@ -66,7 +65,7 @@ def _play(planned: Sequence[PlannedDrill], scenarios: Sequence[Path], settings: 
     """Play one drill after the other and show its verdicts; after Ctrl-C no further one is started."""
     from tocsin.harness.cli.console import show
     from tocsin.harness.cli.play_drill import play
-    from tocsin.harness.cli.suite_checks import suite_of
+    from tocsin.harness.cli.suite_checks import show_together, suite_of
     from tocsin.harness.provisioning.programs import cache_folder, find_all
     from tocsin.harness.report import verdict_table
 
@@ -86,7 +85,9 @@ def _play(planned: Sequence[PlannedDrill], scenarios: Sequence[Path], settings: 
             break
     together = None
     if len(planned) > 1 or suite:
-        together = _together(planned, played, suite, settings.only)
+        evidence = {result.drill.path: result.evidence for result in played if result.evidence is not None}
+        unplayed = [drill.timeline.scenario for drill in planned if drill.path not in evidence]
+        together = show_together(suite, list(evidence.values()), unplayed, settings.only)
     return _finish(planned, played, junit, together)
 
 
@@ -127,17 +128,6 @@ def announce(planned: Sequence[PlannedDrill], engine: Engine, programs: Sequence
     say(f"Needs about {needed_mib} MiB of memory ({free_mib} MiB are available) and {names}.")
     if free_mib < needed_mib:
         say("warning: With so little memory, servers may be killed, and the answer be unknown. Close other programs.")
-
-
-def _together(
-    planned: Sequence[PlannedDrill], played: Sequence[Played], suite: Suite | None, only: str | None
-) -> Summary | None:
-    """Say which alerts fired in at least one drill, and judge what the suite file asks of all drills together."""
-    from tocsin.harness.cli.suite_checks import show_together
-
-    evidence = {result.drill.path: result.evidence for result in played if result.evidence is not None}
-    unplayed = [drill.timeline.scenario for drill in planned if drill.path not in evidence]
-    return show_together(suite, list(evidence.values()), unplayed, only)
 
 
 def _finish(

@@ -77,7 +77,7 @@ def test_it_says_what_it_will_take_before_it_starts(fakes, scenario, capsys):
     main(["run", playable(scenario), "--speed", "10"])
     told = capsys.readouterr().err
     assert "sample: plays 20m of production time in 2m at speed 10, plus about 12 s for start and end." in told
-    assert "Needs about 170 MiB of memory" in told
+    assert "MiB are available) and prometheus." in told
     assert told.index("Needs about") < told.index("baseline: 1m of 20m played")
 
 
