@@ -14,10 +14,6 @@ RESTARTS: Mapping[str, str] = {
     "cold_start": "at_once",
 }
 """Kind -> `Fault.restarts_role`; the role is named by `params.role`, else it is the one that serves."""
-AT_ONCE = frozenset(kind for kind, when in RESTARTS.items() if when == "at_once")
-"""Those whose injection starts the role again, and waits for it; the heal of the others does."""
-LOOPING = frozenset(kind for kind, when in RESTARTS.items() if when == "looping")
-"""Those after which the role restarts again and again, until the heal."""
 
 
 def restarted(kind: str, params: Mapping[str, object], serving: str) -> str:
