@@ -6,8 +6,7 @@ Values and pure rules. A fault here is no more than what it reaches and when; pr
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from pydantic import Field
 
@@ -56,101 +55,95 @@ class Reach:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Broken:
-    """A fault with its place in time; `where` it stands in the scenario file."""
+class ActiveFault:
+    """A fault while it is active: what it reaches, and from when to when."""
 
     name: str
     kind: str
-    params: Any
+    params: object
     reach: Reach
     start_s: float
     end_s: float
-    where: tuple[str | int, ...] = field(default=())
 
     @property
     def targets(self) -> tuple[str, ...]:
         """What it breaks; the machine if it names nothing."""
         return self.reach.targets or (MACHINE,)
 
-    def meets(self, other: Broken) -> bool:
-        """Tell whether both are there at the same time; one that begins when the other ends is not."""
+    def overlaps(self, other: ActiveFault) -> bool:
+        """Tell whether both are active at the same time; one that begins when the other ends is not."""
         return self.start_s < other.end_s and other.start_s < self.end_s
 
 
-def clashes(one: Broken, other: Broken) -> bool:
-    """Tell whether healing one of two faults would end the other unseen, so that they may not be there at once.
+def clashes(fault: ActiveFault, other: ActiveFault) -> bool:
+    """Tell whether healing one of two faults would end the other unseen, so that they may not be active at once.
 
     Two on the same edge share its proxy. Two of a kind on the same target share its switch, unless they are
     `separate`. And a process that is ended takes with it whatever else is wrong with its role.
     """
-    if not one.meets(other):
+    if not fault.overlaps(other):
         return False
-    shared = set(one.targets) & set(other.targets)
+    shared = set(fault.targets) & set(other.targets)
     if any("->" in target for target in shared):
         return True
-    if one.kind == other.kind and shared and not (one.reach.separate and one.params != other.params):
+    apart = fault.reach.separate and fault.params != other.params
+    if fault.kind == other.kind and shared and not apart:
         return True
-    ends = one.reach.restarts or other.reach.restarts
-    return ends and bool(set(one.reach.roles) & set(other.reach.roles))
+    restarts = fault.reach.restarts or other.reach.restarts
+    return restarts and bool(set(fault.reach.roles) & set(other.reach.roles))
 
 
-def most_targets(broken: Sequence[Broken], during: Broken) -> tuple[int, float]:
-    """Return how many targets are broken at once at most while `during` is there, it included, and from when on."""
-    moments = [during.start_s, *(one.start_s for one in broken if during.start_s < one.start_s < during.end_s)]
-    counts = []
-    for moment in sorted(moments):
-        there = [one for one in (*broken, during) if one.start_s <= moment < one.end_s]
-        counts.append((len({target for one in there for target in one.targets}), -moment))
-    most, negative = max(counts)
-    return most, -negative
+def most_targets(faults: Sequence[ActiveFault], during: ActiveFault) -> tuple[int, float]:
+    """Return how many targets are broken at once at most while `during` is active, it included, and from when on."""
+    starts = [fault.start_s for fault in faults if during.start_s < fault.start_s < during.end_s]
+    most, since_s = 0, during.start_s
+    for moment in sorted({during.start_s, *starts}):
+        active = [fault for fault in (*faults, during) if fault.start_s <= moment < fault.end_s]
+        count = len({target for fault in active for target in fault.targets})
+        if count > most:
+            most, since_s = count, moment
+    return most, since_s
 
 
-def over_budget(broken: Iterable[Broken], budget: Budget) -> Iterator[tuple[Broken, str, str]]:
+def over_budget(faults: Iterable[ActiveFault], budget: Budget) -> Iterator[tuple[ActiveFault, str, str]]:
     """Yield each fault that is over the budget: (fault, what it is, what is allowed), in words."""
-    known: list[Broken] = []
-    for one in sorted(broken, key=lambda each: each.start_s):
-        lasts_s = one.end_s - one.start_s
+    earlier: list[ActiveFault] = []
+    for fault in sorted(faults, key=lambda fault: fault.start_s):
+        lasts_s = fault.end_s - fault.start_s
         if lasts_s > budget.lasts + 1e-9:
-            yield one, f"`{one.name}` for {format_duration(lasts_s)}", f"at most {format_duration(budget.lasts)}"
-        count, since_s = most_targets(known, one)
+            yield fault, f"`{fault.name}` for {format_duration(lasts_s)}", f"at most {format_duration(budget.lasts)}"
+        count, since_s = most_targets(earlier, fault)
         if count > budget.targets:
-            value = f"{count} targets broken at once, {format_duration(since_s)} into the drill, with `{one.name}`"
-            yield one, value, f"at most {budget.targets}"
-        known.append(one)
+            value = f"{count} targets broken at once, {format_duration(since_s)} into the drill, with `{fault.name}`"
+            yield fault, value, f"at most {budget.targets}"
+        earlier.append(fault)
 
 
 def forbidden(
-    broken: Iterable[Broken], allowed: Sequence[str | Allowed], *, owns_stack: bool, asked: bool
-) -> tuple[tuple[Broken, str], ...]:
-    """Return each fault that may not be played with a sentence why, none when all may.
+    faults: Iterable[ActiveFault], allowed: Sequence[str | Allowed], *, owns_stack: bool, allow_faults: bool
+) -> Iterator[tuple[ActiveFault, str]]:
+    """Yield each fault that may not be played with a sentence why, none when all may.
 
     On a stack that the engine itself brings up and takes down everything may be broken. Elsewhere a fault must be
-    harmless, or stand in stack.yaml's `allow_faults` and be `asked` for on the command line, both.
+    harmless, or stand in stack.yaml's `allow_faults` and be allowed on the command line (`allow_faults`), both.
     """
-    if owns_stack:
-        return ()
-    found = []
-    for one in broken:
-        if one.reach.harmless:
-            continue
-        lacks = [] if _listed(one, allowed) else [f"stack.yaml's allow_faults does not list {_asked_for(one)}"]
-        lacks += [] if asked else ["--allow-faults was not given"]
-        if lacks:
-            told = f"Fault {one.name} breaks a stack that is not ours, and {' and '.join(lacks)}."
-            found.append((one, told))
-    return tuple(found)
+    for fault in faults:
+        reasons = []
+        if not _listed(fault, allowed):
+            listed = f"{fault.kind} (for {', '.join(fault.targets)})"
+            reasons.append(f"stack.yaml's allow_faults does not list {listed}")
+        if not allow_faults:
+            reasons.append("--allow-faults was not given")
+        if reasons and not owns_stack and not fault.reach.harmless:
+            yield fault, f"Fault {fault.name} breaks a stack that is not ours, and {' and '.join(reasons)}."
 
 
-def _asked_for(one: Broken) -> str:
-    return f"{one.kind} (for {', '.join(one.targets)})"
-
-
-def _listed(one: Broken, allowed: Sequence[str | Allowed]) -> bool:
+def _listed(fault: ActiveFault, allowed: Sequence[str | Allowed]) -> bool:
     """A kind by itself is allowed everywhere; one of a role only where the fault reaches nothing but such roles."""
-    if one.kind in allowed:
+    if fault.kind in allowed:
         return True
-    roles = {entry.role for entry in allowed if isinstance(entry, Allowed) and one.kind in entry.faults}
-    return bool(one.reach.targets) and all(_role_of(target) in roles for target in one.reach.targets)
+    roles = {entry.role for entry in allowed if isinstance(entry, Allowed) and fault.kind in entry.faults}
+    return bool(fault.reach.targets) and all(_role_of(target) in roles for target in fault.reach.targets)
 
 
 def _role_of(target: str) -> str:

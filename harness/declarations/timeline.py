@@ -8,7 +8,7 @@ from typing import Literal
 
 from tocsin.harness.declarations.alert_plan import AlertRule, Floor
 from tocsin.harness.declarations.fault import Fault, reach
-from tocsin.harness.declarations.guardrails import Abort, Broken
+from tocsin.harness.declarations.guardrails import Abort, ActiveFault
 from tocsin.harness.declarations.offered_load import Paced
 from tocsin.harness.declarations.scenario import Scenario, Traffic
 from tocsin.harness.declarations.stack import Stack
@@ -43,9 +43,9 @@ class PlannedFault:
         """The kind of the fault."""
         return self.fault.kind
 
-    def broken(self, stack: Stack) -> Broken:
+    def active(self, stack: Stack) -> ActiveFault:
         """Return the fault as guardrails see it on this stack."""
-        return Broken(
+        return ActiveFault(
             name=self.name,
             kind=self.kind,
             params=self.fault.params,

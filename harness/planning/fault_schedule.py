@@ -11,7 +11,7 @@ from tocsin.harness.core.clock import format_duration
 from tocsin.harness.core.errors import Mistake
 from tocsin.harness.core.plain_values import items, mapping
 from tocsin.harness.declarations.fault import Fault
-from tocsin.harness.declarations.guardrails import Broken, Budget, clashes, over_budget
+from tocsin.harness.declarations.guardrails import ActiveFault, Budget, clashes, over_budget
 from tocsin.harness.declarations.scenario import Draws, FaultPlan
 from tocsin.harness.declarations.stack import Stack
 from tocsin.harness.planning.diagnostics import Page, pieces
@@ -195,7 +195,7 @@ def unguarded(page: Page, phases: Sequence[PlacedFaults], stack: Stack, budget: 
     """Yield the faults whose heal would end another one unseen, and those that are over the budget."""
     for phase in phases:
         where = {plan.name: place for plan, place in zip(phase.faults, phase.places, strict=True)}
-        faults = sorted((phase.broken(plan, stack) for plan in phase.faults), key=lambda fault: fault.start_s)
+        faults = sorted((phase.active(plan, stack) for plan in phase.faults), key=lambda fault: fault.start_s)
         for number, fault in enumerate(faults):
             for earlier in faults[:number]:
                 if clashes(earlier, fault):
@@ -208,7 +208,7 @@ def unguarded(page: Page, phases: Sequence[PlacedFaults], stack: Stack, budget: 
                 yield page.mistake(where[fault.name], "budget", value, expected, hint)
 
 
-def _shared(fault: Broken, other: Broken) -> str:
+def _shared(fault: ActiveFault, other: ActiveFault) -> str:
     return ", ".join(target for target in fault.targets if target in other.targets)
 
 

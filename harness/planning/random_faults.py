@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tocsin.harness.declarations.fault import reach
-from tocsin.harness.declarations.guardrails import Broken, Budget, clashes, most_targets
+from tocsin.harness.declarations.guardrails import ActiveFault, Budget, clashes, most_targets
 from tocsin.harness.declarations.scenario import Draws, FaultPlan
 from tocsin.harness.declarations.stack import Stack
 
@@ -24,10 +24,10 @@ class FaultPhase:
     faults: Sequence[FaultPlan]
     start_s: float = 0.0
 
-    def broken(self, plan: FaultPlan, stack: Stack) -> Broken:
+    def active(self, plan: FaultPlan, stack: Stack) -> ActiveFault:
         """Return one of its faults as guardrails see it."""
         end_s = plan.at + plan.lasts if plan.lasts else self.length_s
-        return Broken(
+        return ActiveFault(
             name=plan.name,
             kind=plan.kind,
             params=plan.fault.params,
@@ -50,7 +50,7 @@ def drawn(
     that is there at the same time, or would break more targets than the budget has, is given to the next choice, and
     left out if there is none.
     """
-    taken = [phase.broken(plan, stack) for plan in phase.faults if plan.draws is None]
+    taken = [phase.active(plan, stack) for plan in phase.faults if plan.draws is None]
     plans: list[tuple[FaultPlan, int]] = []
     for place, plan in enumerate(phase.faults):
         if plan.draws is None:
@@ -58,7 +58,7 @@ def drawn(
             continue
         for choices in _stretches(phase, plan, plan.draws, seed):
             for draw in choices:
-                candidate = phase.broken(draw, stack)
+                candidate = phase.active(draw, stack)
                 if _fits(candidate, taken, budget):
                     plans.append((draw, place))
                     taken.append(candidate)
@@ -86,7 +86,7 @@ def _choices(draws: Draws, order: Sequence[int], at_s: float, stem: str) -> Iter
         yield FaultPlan.model_validate(written).with_parsed(draws.faults[place])
 
 
-def _fits(candidate: Broken, taken: Sequence[Broken], budget: Budget | None) -> bool:
+def _fits(candidate: ActiveFault, taken: Sequence[ActiveFault], budget: Budget | None) -> bool:
     if any(clashes(candidate, other) for other in taken):
         return False
     return budget is None or most_targets(taken, candidate)[0] <= budget.targets

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tocsin.harness.declarations.guardrails import (
+    ActiveFault,
     Allowed,
-    Broken,
     Budget,
     Reach,
     clashes,
@@ -18,10 +18,10 @@ from tocsin.harness.declarations.guardrails import (
 )
 
 
-def broken(kind: str, *targets: str, at: float = 0, until: float = 10, params: Any = None, **reach: Any) -> Broken:
+def broken(kind: str, *targets: str, at: float = 0, until: float = 10, params: Any = None, **reach: Any) -> ActiveFault:
     roles = tuple(target for target in targets if "->" not in target)
     made = Reach(targets=targets, roles=roles, **reach)
-    return Broken(name=f"{kind}-{at:g}", kind=kind, params=params or {}, reach=made, start_s=at, end_s=until)
+    return ActiveFault(name=f"{kind}-{at:g}", kind=kind, params=params or {}, reach=made, start_s=at, end_s=until)
 
 
 WAY = "prometheus -> model"
@@ -58,7 +58,7 @@ CLASHES = [
 
 
 @pytest.mark.parametrize(("name", "one", "other", "answer"), CLASHES, ids=[name for name, *_ in CLASHES])
-def test_faults_that_would_end_each_other(name: str, one: Broken, other: Broken, answer: bool) -> None:
+def test_faults_that_would_end_each_other(name: str, one: ActiveFault, other: ActiveFault, answer: bool) -> None:
     assert clashes(one, other) is answer
     assert clashes(other, one) is answer
 
@@ -87,7 +87,7 @@ OVER = [
 
 
 @pytest.mark.parametrize(("every", "words"), OVER)
-def test_what_is_over_the_budget(every: list[Broken], words: list[str]) -> None:
+def test_what_is_over_the_budget(every: list[ActiveFault], words: list[str]) -> None:
     found = list(over_budget(every, BUDGET))
     assert len(found) == len(words)
     for (_, value, expected), word in zip(found, words, strict=True):
@@ -116,8 +116,8 @@ FORBIDDEN = [
 
 @pytest.mark.parametrize(("fault", "allowed", "owns", "asked", "words"), FORBIDDEN)
 def test_what_may_be_broken_on_a_stack_that_is_not_ours(
-    fault: Broken, allowed: tuple[str | Allowed, ...], owns: bool, asked: bool, words: str
+    fault: ActiveFault, allowed: tuple[str | Allowed, ...], owns: bool, asked: bool, words: str
 ) -> None:
-    found = forbidden([fault], allowed, owns_stack=owns, asked=asked)
+    found = list(forbidden([fault], allowed, owns_stack=owns, allow_faults=asked))
     assert [one for one, _ in found] == ([fault] if words else [])
     assert all(words in sentence for _, sentence in found)

@@ -64,7 +64,7 @@ def test_drawn_faults_never_end_one_another(stack: Stack) -> None:
     skipped = 0
     phase = hour(OWN, every="3m", lasts="5m")
     for seed in range(30):
-        faults = [phase.broken(plan, stack) for plan in draw(phase, stack, seed)]
+        faults = [phase.active(plan, stack) for plan in draw(phase, stack, seed)]
         assert not [(a, b) for a in faults for b in faults if a is not b and clashes(a, b)]
         skipped += 20 - (len(faults) - 1)
     assert skipped, "with one kind taken for a third of the time, some stretches have nothing left to draw"
@@ -74,7 +74,7 @@ def test_a_draw_keeps_to_the_budget(stack: Stack) -> None:
     budget = Budget.model_validate({"targets": 1, "for": "5m"})
     phase = hour(every="3m", lasts="4m")
     for seed in range(30):
-        faults = [phase.broken(plan, stack) for plan in draw(phase, stack, seed, budget)]
+        faults = [phase.active(plan, stack) for plan in draw(phase, stack, seed, budget)]
         for fault in faults:
             assert most_targets([other for other in faults if other is not fault], fault)[0] == 1
 
