@@ -320,7 +320,7 @@ BROKEN = [
 def test_a_broken_file_is_named(places: Places, name: str, text: str, words: str) -> None:
     (places.stack.folder / name).write_text(text)
     with pytest.raises(StackError, match=words):
-        render(places)
+        render(Places(**{**vars(places), "speed": 1.0}))
 
 
 def test_a_missing_folder_and_a_missing_pager_are_named(places: Places) -> None:

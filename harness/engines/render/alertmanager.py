@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 from urllib.parse import quote
 
 from tocsin.harness.core.clock import format_duration, parse_duration
 from tocsin.harness.core.errors import StackError
+from tocsin.harness.core.plain_values import items, mapping, mappings
 
 SEND_RESOLVED: Mapping[str, bool] = {
     "discord_configs": True,
@@ -35,26 +35,29 @@ _DEFAULT_TIMERS = {"group_wait": "30s", "group_interval": "5m", "repeat_interval
 _FILE = "alertmanager.yml"
 
 
-def render_alertmanager(content: Mapping[str, Any], *, pager: str, speed: float) -> dict[str, Any]:
+def render_alertmanager(content: Mapping[str, object], *, pager: str, speed: float) -> dict[str, object]:
     """Return alertmanager.yml's content for a run at `speed`; `pager` is `127.0.0.1:port`.
 
     Routes, matchers and inhibitions stay. Of `global` only resolve_timeout stays: the rest is secrets and addresses of
-    integrations that no longer exist. StackError for an integration nobody knows, or a time of day at a speed.
+    integrations that no longer exist. StackError for an unknown integration, or a time of day at a speed above 1.
     """
-    settings = content.get("global") or {}
-    rendered = dict(content)
-    rendered["global"] = {"resolve_timeout": _divided(settings.get("resolve_timeout", "5m"), speed)}
-    rendered["route"] = _route({**_DEFAULT_TIMERS, **(content.get("route") or {})}, speed)
-    rendered["receivers"] = [_receiver(receiver, pager) for receiver in content.get("receivers") or ()]
-    return rendered
+    resolve_timeout = mapping(content.get("global")).get("resolve_timeout", "5m")
+    return {
+        **content,
+        "global": {"resolve_timeout": _divided(resolve_timeout, speed)},
+        "route": _route({**_DEFAULT_TIMERS, **mapping(content.get("route"))}, speed),
+        "receivers": [_receiver(receiver, pager) for receiver in mappings(content.get("receivers"))],
+    }
 
 
-def _divided(text: Any, speed: float) -> str:
+def _divided(text: object, speed: float) -> str:
     seconds = parse_duration(str(text))
-    return format_duration(max(seconds / speed, 0.001) if seconds else 0.0)
+    if not seconds:
+        return format_duration(0.0)  # 0 turns a wait off
+    return format_duration(max(seconds / speed, 0.001))
 
 
-def _route(route: Mapping[str, Any], speed: float) -> dict[str, Any]:
+def _route(route: Mapping[str, object], speed: float) -> dict[str, object]:
     for name in ("mute_time_intervals", "active_time_intervals"):
         if route.get(name) and speed != 1:
             raise StackError(
@@ -62,20 +65,21 @@ def _route(route: Mapping[str, Any], speed: float) -> dict[str, Any]:
             )
     rendered = {**route, **{name: _divided(route[name], speed) for name in _DEFAULT_TIMERS if name in route}}
     if route.get("routes"):
-        rendered["routes"] = [_route(child, speed) for child in route["routes"]]
+        rendered["routes"] = [_route(child, speed) for child in mappings(route["routes"])]
     return rendered
 
 
-def _receiver(receiver: Mapping[str, Any], pager: str) -> dict[str, Any]:
+def _receiver(receiver: Mapping[str, object], pager: str) -> dict[str, object]:
     name = str(receiver["name"])
     url = f"http://{pager}/{quote(name, safe='')}"
-    webhooks = [
-        {"url": url, "send_resolved": integration.get("send_resolved", _default(name, kind))}
-        for kind, integrations in receiver.items()
-        if kind != "name"
-        for integration in integrations or ()
-    ]
-    return {"name": name, **({"webhook_configs": webhooks} if webhooks else {})}
+    webhooks = []
+    for kind, integrations in receiver.items():
+        for integration in map(mapping, items(integrations)):
+            send_resolved = integration.get("send_resolved", _default(name, kind))
+            webhooks.append({"url": url, "send_resolved": send_resolved})
+    if not webhooks:
+        return {"name": name}
+    return {"name": name, "webhook_configs": webhooks}
 
 
 def _default(receiver: str, kind: str) -> bool:

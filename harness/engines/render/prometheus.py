@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
-from typing import Any
 
 from tocsin.harness.core.clock import format_duration, parse_duration
 from tocsin.harness.core.errors import Mistake, StackError, UsageError
+from tocsin.harness.core.plain_values import items, mapping, mappings
 
 SHORTEST_SCRAPE_S = 0.1
 _REFUSED = ("remote_write", "remote_read", "tracing", "scrape_config_files")
@@ -16,8 +16,8 @@ _FILE = "prometheus.yml"
 
 
 def render_prometheus(
-    content: Mapping[str, Any], *, addresses: Mapping[str, str], speed: float, roots: Sequence[str]
-) -> dict[str, Any]:
+    content: Mapping[str, object], *, addresses: Mapping[str, str], speed: float, roots: Sequence[str]
+) -> dict[str, object]:
     """Return prometheus.yml's content for a run at `speed`; `addresses` is declared `role:port` -> real address.
 
     `roots` are the folders in which rule files with an absolute path may lie.
@@ -25,51 +25,53 @@ def render_prometheus(
     relabelling step leads the connection elsewhere. StackError for what a drill must not do (remote write, service
     discovery, a target that is no role); UsageError for a scrape interval that the speed makes too short.
     """
+    _refuse(content, roots)
+    times = mapping(content.get("global"))
+    evaluation_s = parse_duration(str(times.get("evaluation_interval", "1m")))
+    jobs = [_job(job, times, addresses, speed) for job in mappings(content.get("scrape_configs"))]
+    rendered = {**content, "scrape_configs": jobs}
+    rendered["global"] = {
+        **times,
+        **_times(times, {}, speed, "global"),
+        "evaluation_interval": format_duration(max(evaluation_s / speed, 0.001)),
+    }
+    if "alerting" in content:
+        rendered["alerting"] = _alerting(mapping(content["alerting"]), addresses)
+    return rendered
+
+
+def _refuse(content: Mapping[str, object], roots: Sequence[str]) -> None:
     for name in _REFUSED:
         if content.get(name):
             raise StackError(
                 f"{_FILE} has {name}, which a drill must not use.", hint="Keep it out of the stack folder."
             )
-    rendered = dict(content)
-    times = dict(content.get("global") or {})
-    rendered["global"] = {**times, **_times(times, {}, speed, "global")}
-    rendered["global"]["evaluation_interval"] = _divided(times.get("evaluation_interval", "1m"), speed)
-    jobs = content.get("scrape_configs") or ()
-    rendered["scrape_configs"] = [_job(job, times, addresses, speed) for job in jobs]
-    if "alerting" in content:
-        rendered["alerting"] = _alerting(content["alerting"] or {}, addresses)
-    for pattern in content.get("rule_files") or ():
-        if PurePosixPath(pattern).is_absolute() and not str(pattern).startswith(tuple(f"{root}/" for root in roots)):
+    inside = tuple(f"{root}/" for root in roots)
+    for pattern in map(str, items(content.get("rule_files"))):
+        if PurePosixPath(pattern).is_absolute() and not pattern.startswith(inside):
             raise StackError(
                 f"{_FILE} loads rules from {pattern}, which lies outside the stack folder.",
                 hint="Name that folder in stack.yaml's paths.",
             )
-    return rendered
 
 
-def _divided(text: Any, speed: float) -> str:
-    return format_duration(max(parse_duration(str(text)) / speed, 0.001))
-
-
-def _times(own: Mapping[str, Any], default: Mapping[str, Any], speed: float, where: str) -> dict[str, str]:
-    """The divided scrape interval and the timeout, which guards a real latency and is only capped."""
-    interval_text = str(own.get("scrape_interval", default.get("scrape_interval", "1m")))
+def _times(
+    declared: Mapping[str, object], default: Mapping[str, object], speed: float, where: str
+) -> dict[str, object]:
+    """Return the divided scrape interval, and the timeout: it guards a real latency and is only capped."""
+    interval_text = str(declared.get("scrape_interval", default.get("scrape_interval", "1m")))
     interval_s = parse_duration(interval_text)
     if interval_s / speed < SHORTEST_SCRAPE_S:
-        largest = interval_s / SHORTEST_SCRAPE_S
-        raise UsageError(
-            [
-                Mistake(
-                    file=_FILE,
-                    line=0,
-                    where=f"scrape_interval of {where}",
-                    value=f"{interval_text} at speed {speed:g}",
-                    expected=f"at least {SHORTEST_SCRAPE_S:g} s between scrapes",
-                    hint=f"The largest speed for it is {largest:g}.",
-                )
-            ]
+        mistake = Mistake(
+            file=_FILE,
+            line=0,
+            where=f"scrape_interval of {where}",
+            value=f"{interval_text} at speed {speed:g}",
+            expected=f"at least {SHORTEST_SCRAPE_S:g} s between scrapes",
+            hint=f"The largest speed for it is {interval_s / SHORTEST_SCRAPE_S:g}.",
         )
-    timeout_s = parse_duration(str(own.get("scrape_timeout", default.get("scrape_timeout", "10s"))))
+        raise UsageError([mistake])
+    timeout_s = parse_duration(str(declared.get("scrape_timeout", default.get("scrape_timeout", "10s"))))
     return {
         "scrape_interval": format_duration(interval_s / speed),
         "scrape_timeout": format_duration(min(timeout_s, interval_s / speed)),
@@ -77,33 +79,35 @@ def _times(own: Mapping[str, Any], default: Mapping[str, Any], speed: float, whe
 
 
 def _job(
-    job: Mapping[str, Any], default: Mapping[str, Any], addresses: Mapping[str, str], speed: float
-) -> dict[str, Any]:
+    job: Mapping[str, object], default: Mapping[str, object], addresses: Mapping[str, str], speed: float
+) -> dict[str, object]:
     where = f"job {job.get('job_name')!r}"
     _check_targets(job, where, addresses)
-    rendered = {**job, **_times(job, default, speed, where)}
     keep_instance = {
         "source_labels": ["instance", "__address__"],
         "regex": ";(.+)",
         "target_label": "instance",
         "replacement": "$1",
     }
-    used = [address for address in addresses if address in _targets(job) or _relabelled(job)]
-    rendered["relabel_configs"] = [*(job.get("relabel_configs") or ()), keep_instance, *_led_to(used, addresses)]
-    return rendered
+    steps = mappings(job.get("relabel_configs"))
+    used = list(addresses)
+    if not any(step.get("target_label") == "__address__" for step in steps):
+        used = [address for address in addresses if address in _targets(job)]
+    steps += [keep_instance, *_led_to(used, addresses)]
+    return {**job, **_times(job, default, speed, where), "relabel_configs": steps}
 
 
-def _alerting(alerting: Mapping[str, Any], addresses: Mapping[str, str]) -> dict[str, Any]:
+def _alerting(alerting: Mapping[str, object], addresses: Mapping[str, str]) -> dict[str, object]:
     managers = []
-    for manager in alerting.get("alertmanagers") or ():
+    for manager in mappings(alerting.get("alertmanagers")):
         _check_targets(manager, "alerting", addresses)
         used = [address for address in addresses if address in _targets(manager)]
-        steps = [*(manager.get("relabel_configs") or ()), *_led_to(used, addresses)]
+        steps = [*mappings(manager.get("relabel_configs")), *_led_to(used, addresses)]
         managers.append({**manager, "relabel_configs": steps})
     return {**alerting, "alertmanagers": managers}
 
 
-def _led_to(used: list[str], addresses: Mapping[str, str]) -> list[dict[str, Any]]:
+def _led_to(used: list[str], addresses: Mapping[str, str]) -> list[dict[str, object]]:
     return [
         {
             "source_labels": ["__address__"],
@@ -116,15 +120,12 @@ def _led_to(used: list[str], addresses: Mapping[str, str]) -> list[dict[str, Any
     ]
 
 
-def _relabelled(job: Mapping[str, Any]) -> bool:
-    return any(step.get("target_label") == "__address__" for step in job.get("relabel_configs") or ())
+def _targets(job: Mapping[str, object]) -> list[str]:
+    groups = mappings(job.get("static_configs"))
+    return [str(target) for group in groups for target in items(group.get("targets"))]
 
 
-def _targets(job: Mapping[str, Any]) -> list[str]:
-    return [str(target) for group in job.get("static_configs") or () for target in group.get("targets") or ()]
-
-
-def _check_targets(job: Mapping[str, Any], where: str, addresses: Mapping[str, str]) -> None:
+def _check_targets(job: Mapping[str, object], where: str, addresses: Mapping[str, str]) -> None:
     for key in job:
         if key.endswith("_sd_configs"):
             raise StackError(

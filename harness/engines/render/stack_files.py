@@ -11,17 +11,18 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from tocsin.harness.core.errors import StackError
-from tocsin.harness.declarations.stack import Stack
 from tocsin.harness.engines.common.placeholders import Places
 from tocsin.harness.engines.render.alertmanager import render_alertmanager
 from tocsin.harness.engines.render.prometheus import render_prometheus
+from tocsin.harness.monitoring.monitoring_files import read_scales
+from tocsin.harness.monitoring.promql.compress import compress_rules
 
 PAGER = "pager"
 """The role that receives every notification."""
@@ -44,7 +45,7 @@ def render(places: Places) -> None:
             raise StackError(
                 f"stack.yaml's render names {name}, but {source} is not a folder.", hint="Correct the name."
             )
-        for path in sorted(path for path in source.rglob("*") if path.is_file()):
+        for path in _files_below(source):
             relative = path.relative_to(stack.folder)
             _render_file(path, places.config / relative, _rendering(relative, places, addresses, paths, caller))
     _open_up(places.config)
@@ -55,15 +56,19 @@ def keep_copy(config: Path, folder: Path, paths: Mapping[str, str] | None = None
 
     `paths` is what containers call a place -> where it lies here, so that tools of this machine find it.
     """
-    for path in sorted(path for path in config.rglob("*") if path.is_file()):
-        secret = path.suffix in (".yml", ".yaml")
-        change = _without_secrets if secret else str
-        led = (lambda text, change=change: replace_paths(change(text), paths)) if paths else change
-        _render_file(path, folder / path.relative_to(config), led)
+    for path in _files_below(config):
+        change = partial(_kept, path.suffix, paths or {})
+        _render_file(path, folder / path.relative_to(config), change)
 
 
-def _without_secrets(text: str) -> str:
-    return _SECRET.sub(r"\1 <secret>", text)
+def _kept(suffix: str, paths: Mapping[str, str], text: str) -> str:
+    if suffix in (".yml", ".yaml"):
+        text = _SECRET.sub(r"\1 <secret>", text)
+    return replace_paths(text, paths)
+
+
+def _files_below(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
 def declared_addresses(places: Places, caller: str | None = None) -> dict[str, str]:
@@ -100,43 +105,42 @@ def _replace(text: str, table: Mapping[str, str], *, before: str, after: str) ->
 def _rendering(
     relative: Path, places: Places, addresses: Mapping[str, str], paths: Mapping[str, str], caller: str | None
 ) -> Callable[[str], str]:
-    stack, speed = places.stack, places.speed
-    if _same(relative, stack.prometheus):
-        return lambda text: _structured(
-            replace_paths(text, paths),
-            relative,
-            lambda content: render_prometheus(content, addresses=addresses, speed=speed, roots=places.rule_roots()),
-        )
-    if _same(relative, stack.alertmanager):
-        pager = _pager(stack, places, caller)
-        return lambda text: _structured(
-            replace_paths(text, paths), relative, lambda content: render_alertmanager(content, pager=pager, speed=speed)
-        )
-    home = PurePosixPath(stack.prometheus).parent if stack.prometheus else None
-    in_prometheus = home in PurePosixPath(relative).parents
-    if in_prometheus and relative.suffix in (".yml", ".yaml", ".rules"):
-        return lambda text: _rules(text, places) if _RULES.search(text) else replace_text(text, addresses, paths)
-    return lambda text: replace_text(text, addresses, paths)
+    stack, speed, name = places.stack, places.speed, relative.as_posix()
 
+    def prometheus(content: Mapping[str, object]) -> object:
+        return render_prometheus(content, addresses=addresses, speed=speed, roots=places.rule_roots())
 
-def _same(relative: Path, declared: str | None) -> bool:
-    return declared is not None and PurePosixPath(relative) == PurePosixPath(declared)
+    def alertmanager(content: Mapping[str, object]) -> object:
+        return render_alertmanager(content, pager=_pager(places, caller), speed=speed)
 
+    def plain_or_rules(text: str) -> str:
+        if in_prometheus and _RULES.search(text):
+            return _rules(text, places)
+        return replace_text(text, addresses, paths)
 
-def _pager(stack: Stack, places: Places, caller: str | None) -> str:
-    if PAGER not in stack.roles:
-        raise StackError(f"Stack {stack.name!r} has no role {PAGER!r} to receive notifications.", hint="Declare it.")
-    return places.address(PAGER, caller=caller)
+    for declared, change in ((stack.prometheus, prometheus), (stack.alertmanager, alertmanager)):
+        if declared is not None and PurePosixPath(declared) == PurePosixPath(name):
+            return lambda text: _structured(replace_paths(text, paths), relative, change)
+    beside = stack.prometheus is not None and PurePosixPath(stack.prometheus).parent in PurePosixPath(name).parents
+    in_prometheus = beside and relative.suffix in (".yml", ".yaml", ".rules")
+    return plain_or_rules
 
 
 def _rules(text: str, places: Places) -> str:
-    from tocsin.harness.monitoring.monitoring_files import read_scales
-    from tocsin.harness.monitoring.promql.compress import compress_rules
+    if places.speed == 1:
+        return text
+    return compress_rules(text, places.speed, read_scales(places.stack))
 
-    return text if places.speed == 1 else compress_rules(text, places.speed, read_scales(places.stack))
+
+def _pager(places: Places, caller: str | None) -> str:
+    if PAGER not in places.stack.roles:
+        raise StackError(
+            f"Stack {places.stack.name!r} has no role {PAGER!r} to receive notifications.", hint="Declare it."
+        )
+    return places.address(PAGER, caller=caller)
 
 
-def _structured(text: str, name: Path, change: Callable[[Any], Any]) -> str:
+def _structured(text: str, name: Path, change: Callable[[Mapping[str, object]], object]) -> str:
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = False
     yaml.width = 1_000_000
