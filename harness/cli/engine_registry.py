@@ -53,8 +53,8 @@ def folder_named(name: str) -> Path:
 
 
 def scenario_files(folder: Path) -> list[Path]:
-    """Return the scenario files that lie directly in a folder, by name, without suite.yaml."""
-    files = (path for path in folder.iterdir() if path.suffix in (".yaml", ".yml") and path.is_file())
+    """Return the scenario files that lie directly in a folder, by name, without suite.yaml; none if it is no folder."""
+    files = (path for path in folder.glob("*.y*ml") if path.suffix in (".yaml", ".yml") and path.is_file())
     return sorted(path for path in files if path.name != "suite.yaml")
 
 

@@ -40,7 +40,7 @@ def sentence() -> str:
     from tocsin.harness.engines.guardian.takedown import ENGINE_S
 
     engine = _engine(run.work)
-    within_s = WITHIN_S + ENGINE_S if engine == "compose" else WITHIN_S
+    within_s = WITHIN_S + {"compose": ENGINE_S}.get(engine, 0.0)
     if not engine:
         state, work_left = "No stack is up yet.", f"removes the folder {run.work}"
     elif engine == "external":

@@ -50,8 +50,9 @@ def judge(
             say(_compared(verdicts_json.differences(summary, summary.folder / "verdicts.json")))
     if suite is not None or len(evidences) > 1:
         alerts = (str(rule["name"]) for evidence in evidences for rule in evidence.run["alerts"])
-        together = show_together(read(suite, alerts) if suite else None, evidences, (), only, quiet=json)
-        summaries += [together] if together else []
+        together = show_together(read(suite, alerts), evidences, (), only, quiet=json)
+        if together is not None:
+            summaries.append(together)
     if junit is not None:
         junit.write_text(junit_xml.document(summaries), encoding="utf-8")
     return worst([summary.code for summary in summaries])

@@ -46,7 +46,7 @@ def sections() -> list[tuple[str, str, list[tuple[str, str]]]]:
     from tocsin.harness.traffic.payloads import CATALOGUE as PAYLOADS
 
     folder = engine_registry.folder_named("scenarios")
-    files = engine_registry.scenario_files(folder) if folder.is_dir() else []
+    files = engine_registry.scenario_files(folder)
     users = [(name, "Tocsin's own client, which sends the payload to the service.") for name in USERS]
     users.append(("FILE.py:CLASS", "A Locust User class of your own, in a file beside the scenario."))
     stacks = engine_registry.known_stacks()

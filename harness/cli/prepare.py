@@ -95,8 +95,7 @@ def _suggest(path: Path) -> str:
     folder = folder_named("scenarios")
     if len(path.parts) > 1:
         folder = path.parent
-    names = [file.stem for file in scenario_files(folder)] if folder.is_dir() else []
-    return did_you_mean(path.stem, names) or "`tocsin ls scenarios` lists all."
+    return did_you_mean(path.stem, (file.stem for file in scenario_files(folder))) or "`tocsin ls scenarios` lists all."
 
 
 def refuse(

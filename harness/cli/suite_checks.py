@@ -19,17 +19,16 @@ def suite_of(paths: Iterable[Path], alerts: Iterable[str]) -> Suite | None:
     """Return the suite of the first folder that holds a suite.yaml; None without one."""
     from tocsin.harness.judging.suite import FILE
 
-    for path in paths:
-        if (path / FILE).is_file():
-            return read(path / FILE, alerts)
-    return None
+    return read(next((path / FILE for path in paths if (path / FILE).is_file()), None), alerts)
 
 
-def read(file: Path, alerts: Iterable[str]) -> Suite:
-    """Read a suite file; UsageError holds its mistakes."""
+def read(file: Path | None, alerts: Iterable[str]) -> Suite | None:
+    """Read a suite file, if there is one; UsageError holds its mistakes."""
     from tocsin.assertions import SUITE
     from tocsin.harness.judging.suite import read_suite
 
+    if file is None:
+        return None
     return read_suite(file, {check.id: check for check in SUITE}, alerts)
 
 
@@ -56,7 +55,7 @@ def show_together(
     if suite is not None:
         judged = judge_suite(suite, drills, checks)
         verdicts = [verdict for verdict in judged if only is None or fnmatchcase(verdict.check, only)]
-    summary = _summary(verdicts, played) if verdicts else None
+    summary = _summary(verdicts, played)
     sentence = coverage(drills, checks)
     if quiet:
         say(f"Rules: {sentence}")
@@ -67,9 +66,11 @@ def show_together(
     return summary
 
 
-def _summary(verdicts: Sequence[Verdict], played: Sequence[Evidence]) -> Summary:
+def _summary(verdicts: Sequence[Verdict], played: Sequence[Evidence]) -> Summary | None:
     from tocsin.harness.report.summary import Summary
 
+    if not verdicts:
+        return None
     folder, speed = Path("runs"), 1.0
     if played:
         folder, speed = played[-1].folder.resolve().parent.parent, played[-1].speed
