@@ -8,7 +8,7 @@ LINKED := $(VENV)/.linked
 PROVIDED := $(VENV)/.provided
 UPGRADE ?=
 
-.PHONY: help setup run drills test unit e2e soak coverage bench-proxy bench-traffic docker-up docker-down docker-clean check corpus lock clean
+.PHONY: help setup run drills test unit mutants-unit e2e soak coverage bench-proxy bench-traffic docker-up docker-down docker-clean check corpus lock clean
 .NOTPARALLEL:
 
 help:
@@ -16,6 +16,7 @@ help:
 	@echo "make run      the tour: one short drill of everything, at 30 times the speed"
 	@echo "make drills   every drill of scenarios/, at 30 times the speed"
 	@echo "make test     unit tests, then drills of real servers;  make unit, make e2e: one half"
+	@echo "make mutants-unit   do the unit tests notice a changed line of the checks, or of the evidence readers?"
 	@echo "make soak     the tests that take many minutes"
 	@echo "make coverage which lines the unit tests run, per package and in all"
 	@echo "make bench-proxy    the proxy on an edge, beside toxiproxy"
@@ -40,6 +41,11 @@ test: unit e2e
 
 unit: $(LINKED)
 	@$(BIN)/pytest -q -n 2 -m "not e2e and not soak"
+
+mutants-unit: $(LINKED)
+	@$(BIN)/pip install -q --target build/code_mutants -r tests/code_mutants/requirements.txt
+	@PYTHONPATH=build/code_mutants $(BIN)/python -m tests.code_mutants.run assertions
+	@PYTHONPATH=build/code_mutants $(BIN)/python -m tests.code_mutants.run evidence
 
 e2e: $(PROVIDED)
 	@$(BIN)/pytest -m "e2e and not soak"

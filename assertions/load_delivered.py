@@ -39,7 +39,7 @@ LATE_S = 1.0
 """Wall seconds by which one request in a hundred may be later than it was due: healthy are milliseconds."""
 
 
-class Delivered(Args):
+class LoadDelivered(Args):
     """How far the sent count may be from the asked one, as a share (0.05 is 5 %)."""
 
     tolerance: float = Field(default=0.05, ge=0, lt=1)
@@ -61,7 +61,7 @@ class Part:
         return abs(self.sent - self.asked) > self.allowed
 
 
-def judge(evidence: Evidence, args: Delivered) -> Finding:
+def judge(evidence: Evidence, args: LoadDelivered) -> Finding:
     """Look for lost workers, then compare what was asked, due and sent: in all, per phase, per second, gap by gap."""
     window, cut, until = scope_interval(evidence, args), cut_off(evidence), math.inf
     if cut is not None:
@@ -85,8 +85,8 @@ def judge(evidence: Evidence, args: Delivered) -> Finding:
 
 def _compare(evidence: Evidence, phases: Sequence[PhaseLoad], tolerance: float) -> Finding:
     begun = np.concatenate([phase.load.begun for phase in phases])
-    open_loops = [phase for phase in phases if phase.asked.gaps != "closed"]
-    closed_loops = [phase for phase in phases if phase.asked.gaps == "closed"]
+    open_loops = [phase for phase in phases if phase.offered.gaps != "closed"]
+    closed_loops = [phase for phase in phases if phase.offered.gaps == "closed"]
     parts = {phase.name: _part(phase, begun, tolerance) for phase in open_loops}
     total = _total(list(parts.values()), tolerance)
     lateness_ms = _lateness_ms(np.concatenate([phase.load.late_s for phase in phases]))
@@ -105,7 +105,7 @@ def _compare(evidence: Evidence, phases: Sequence[PhaseLoad], tolerance: float) 
         "asked": total.asked, "sent": len(begun), "dropped": dropped, "late_ms": late_ms or None,
         "late_ms_p99": late_ms.get("p99"), "cpu_share": [round(share, 3) for share in shares],
         "phases": {name: asdict(part) for name, part in parts.items()}, "limits": [limit for limit, _ in reached],
-        "gap_distance": {phase.name: _distances(phase) for phase in open_loops if phase.asked.gaps == "poisson"},
+        "gap_distance": {phase.name: _distances(phase) for phase in open_loops if phase.offered.gaps == "poisson"},
     }  # fmt: skip
     lateness = f"({dropped} never sent, {_lateness(lateness_ms)})"
     if problems:
@@ -131,7 +131,7 @@ def _lost(evidence: Evidence, window: Interval) -> Iterator[str]:
             yield f"worker {worker}, which sends {share:.0f} % of it, was lost {after_s:.1f} wall s into play: {reason}"
 
 
-def _never_played(evidence: Evidence, args: Delivered) -> list[str]:
+def _never_played(evidence: Evidence, args: LoadDelivered) -> list[str]:
     names = [str(phase["name"]) for phase in evidence.run["phases"] if args.phase in (None, phase["name"])]
     return [name for name in names if name not in evidence.phases]
 
@@ -139,7 +139,7 @@ def _never_played(evidence: Evidence, args: Delivered) -> list[str]:
 def _part(phase: PhaseLoad, begun: np.ndarray, tolerance: float) -> Part:
     """Return what was asked and sent in one phase, over the wall seconds it was really played."""
     asked, span, noise = phase.total, phase.window, FEWEST_OFF
-    if phase.asked.gaps == "poisson":
+    if phase.offered.gaps == "poisson":
         noise = NOISE_SIGMAS * math.sqrt(asked)
     sent = int(np.count_nonzero((begun >= span.start) & (begun < span.end)))
     return Part(asked=asked, sent=sent, seconds=span.seconds, noise=noise, allowed=max(tolerance * asked, noise))
@@ -168,7 +168,7 @@ def _seconds(phases: Sequence[PhaseLoad], begun: np.ndarray, tolerance: float) -
             first = np.arange(0, len(asked), length)
             due, made = np.add.reduceat(asked, first), np.add.reduceat(sent, first)
             off = np.abs(made - due) > np.maximum(tolerance * due, FEWEST_OFF)
-            if phase.asked.gaps == "poisson":
+            if phase.offered.gaps == "poisson":
                 off &= poisson_surprise(made, due) > limit
             if off.any():
                 worst = int(np.argmax(np.where(off, np.abs(made - due), -1.0)))
@@ -180,10 +180,10 @@ def _seconds(phases: Sequence[PhaseLoad], begun: np.ndarray, tolerance: float) -
 
 def _spacing(phase: PhaseLoad) -> str:
     """Return how the requests that were due were spaced otherwise than asked; empty if they were not."""
-    gaps, tick = phase.gaps(phase.load.intended), TICK_S * phase.asked.peak_per_s
-    if not phase.declared or len(gaps) < FEWEST_GAPS or phase.asked.gaps not in ("poisson", "constant"):
+    gaps, tick = phase.gaps(phase.load.intended), TICK_S * phase.offered.peak_per_s
+    if not phase.declared or len(gaps) < FEWEST_GAPS or phase.offered.gaps not in ("poisson", "constant"):
         return ""
-    if phase.asked.gaps == "poisson":
+    if phase.offered.gaps == "poisson":
         law, far = "exponential ones", distance(-np.expm1(-gaps))
         allowed = distance_allowed(len(gaps), CHANCE) + tick
     else:
@@ -203,7 +203,7 @@ def _distances(phase: PhaseLoad) -> dict[str, float]:
 
 def _closed_loop(phase: PhaseLoad) -> str:
     """Return what a closed loop did. It has no asked rate."""
-    users, sent, per_s = phase.asked.users, len(phase.load), len(phase.load) / max(phase.window.seconds, 1e-9)
+    users, sent, per_s = phase.offered.users, len(phase.load), len(phase.load) / max(phase.window.seconds, 1e-9)
     story = f"{phase.name}: {users} users in a closed loop sent {sent} requests ({per_s:.1f}/s, no rate asked)"
     return f"{story}, busy or thinking {100 * phase.busy_share():.1f} % of their time"
 
@@ -242,7 +242,7 @@ def _advice(reached: Sequence[tuple[str, str]]) -> str:
 
 CHECK = Check(
     summary="The traffic sent what its arrivals ask for, in each phase and second, in time and spaced as asked.",
-    args=Delivered,
+    args=LoadDelivered,
     judge=judge,
     streams=(),  # blind records are looked at by the check itself: a lost worker is a failure, not a question
     needs_load=False,

@@ -9,9 +9,9 @@ from typing import Any
 from tocsin.harness.declarations.references import Args, ReceiverName
 from tocsin.harness.evidence.check_bounds import phase_interval
 from tocsin.harness.evidence.rendered_config import LoadedRule, declared_metrics, tool_output
+from tocsin.harness.judging.alert_checks import NotPromql, metrics_read
 from tocsin.harness.judging.check import Check, Evidence, Finding, Interval, failed, passed, unknown
 from tocsin.harness.judging.wording import first_few
-from tocsin.harness.monitoring.promql.expression import NotPromql, needed_metrics, parse
 
 TOOLS = ("promtool_rules.txt", "promtool_config.txt", "amtool_config.txt")
 NOBODY = "none"
@@ -100,7 +100,7 @@ def _unknown_metrics(evidence: Evidence, args: Valid) -> Iterator[str]:
     known = set(evidence.metrics.names()) | declared_metrics(evidence.folder)
     for rule in evidence.configuration.rules:
         try:
-            names = needed_metrics(parse(rule.expr))
+            names = metrics_read(rule.expr)
         except NotPromql as error:
             yield f"{rule.name} is not PromQL ({error.problem[:120]})"
             continue

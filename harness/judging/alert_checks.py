@@ -11,6 +11,8 @@ from tocsin.harness.evidence.firings import firings, notices_while_muted, time_i
 from tocsin.harness.evidence.interval import Interval
 from tocsin.harness.evidence.metrics import Series
 from tocsin.harness.judging.check import Finding, failed, passed, unknown
+from tocsin.harness.monitoring.promql.expression import NotPromql as NotPromql
+from tocsin.harness.monitoring.promql.expression import needed_metrics, parse
 
 _OF_ALERTS = ("__name__", "alertname", "alertstate")
 
@@ -23,6 +25,11 @@ def watchdog_alert(evidence: Evidence) -> str:
 def alert_labels(series: Series) -> dict[str, str]:
     """Return the labels that an alert has from its rule: a series of ALERTS without its name and state."""
     return {name: value for name, value in series.labels.items() if name not in _OF_ALERTS}
+
+
+def metrics_read(expr: str) -> set[str]:
+    """Return the metrics that a rule reads, without those inside `absent()`; NotPromql if it is not an expression."""
+    return needed_metrics(parse(expr))
 
 
 def firing_window(evidence: Evidence, args: AlertArgs) -> Interval:

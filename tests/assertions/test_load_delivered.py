@@ -6,7 +6,7 @@ import pytest
 from tests.assertions.asking import KINDS, ask, says
 from tests.evidence.build import START, asked, build, fault
 from tocsin.assertions.load_delivered import CHECK
-from tocsin.harness.declarations.offered_load import Asked
+from tocsin.harness.declarations.offered_load import OfferedLoad
 
 
 def sent(count: int, start: float, end: float, **more) -> list[dict]:
@@ -27,7 +27,7 @@ def phases(rate: float, arrivals: str = "constant", names: tuple[str, ...] = ("b
     return {"phases": plans}
 
 
-def declared(*curves: Asked) -> dict:
+def declared(*curves: OfferedLoad) -> dict:
     """Phases with what they ask for."""
     plans, start_s = [], 0.0
     for name, curve in zip(("baseline", "trouble"), curves, strict=True):
@@ -39,10 +39,10 @@ def declared(*curves: Asked) -> dict:
     return {"phases": plans}
 
 
-EVEN = Asked.constant(10, 60, "constant")
-FREE = Asked.constant(10, 60, "poisson")
-RAMP = Asked(t_s=(0, 60), rate_per_s=(0, 20), gaps="constant")
-LOOP = Asked(t_s=(0, 60), rate_per_s=(0, 0), gaps="closed", users=10, think_s=0.5)
+EVEN = OfferedLoad.constant(10, 60, "constant")
+FREE = OfferedLoad.constant(10, 60, "poisson")
+RAMP = OfferedLoad(t_s=(0, 60), rate_per_s=(0, 20), gaps="constant")
+LOOP = OfferedLoad(t_s=(0, 60), rate_per_s=(0, 0), gaps="closed", users=10, think_s=0.5)
 
 
 @pytest.mark.parametrize(
@@ -194,14 +194,14 @@ def test_what_was_asked_second_by_second_and_gap_by_gap(tmp_path, first, second,
 
 @pytest.mark.parametrize("seed", range(4))
 def test_good_poisson_arrivals_raise_no_false_alarm(tmp_path, seed):
-    busy = Asked.constant(50, 60, "poisson")
+    busy = OfferedLoad.constant(50, 60, "poisson")
     requests = spread(seed, 50, 0, 60) + spread(100 + seed, 10, 60, 120)
     says(ask("load/delivered", tmp_path, {}, requests=requests, run=declared(busy, FREE)), "pass", "")
 
 
 @pytest.mark.parametrize(("missing_s", "answer"), [(0.0, "pass"), (1.0, "fail"), (3.0, "fail")])
 def test_a_second_without_a_request_is_seen_at_a_rate_that_tells(tmp_path, missing_s, answer):
-    busy = Asked.constant(100, 60, "poisson")
+    busy = OfferedLoad.constant(100, 60, "poisson")
     rows = [one for one in spread(3, 100, 0, 60) if not 20 <= one["at"] < 20 + missing_s]
     found = ask("load/delivered", tmp_path, {}, requests=rows + spread(4, 10, 60, 120), run=declared(busy, FREE))
     says(found, answer, "" if answer == "pass" else "seconds were off, second 2")
@@ -210,7 +210,7 @@ def test_a_second_without_a_request_is_seen_at_a_rate_that_tells(tmp_path, missi
 @pytest.mark.parametrize(("stall_s", "answer"), [(0.4, "pass"), (2.5, "fail")])
 def test_a_stall_counts_where_it_was_made_up_for(tmp_path, stall_s, answer):
     """From 20 s on nothing is sent for a while, then all of it at once."""
-    busy = Asked.constant(100, 60, "poisson")
+    busy = OfferedLoad.constant(100, 60, "poisson")
     rows = spread(3, 100, 0, 60)
     for one in rows:
         if 20 <= one["at"] < 20 + stall_s:
@@ -222,7 +222,7 @@ def test_a_stall_counts_where_it_was_made_up_for(tmp_path, stall_s, answer):
 def test_a_recording_is_counted_in_its_own_bins(tmp_path):
     counts = np.random.default_rng(0).integers(5, 15, 60)
     edges = tuple(float(at) for second in range(60) for at in (second, second + 1))
-    recorded = Asked(t_s=edges, rate_per_s=tuple(float(c) for c in counts for _ in range(2)), gaps="recorded")
+    recorded = OfferedLoad(t_s=edges, rate_per_s=tuple(float(c) for c in counts for _ in range(2)), gaps="recorded")
     rows = [asked(second + (i + 0.5) / count) for second, count in enumerate(counts) for i in range(count)]
     more = sent(600, 60, 120)
     says(ask("load/delivered", tmp_path, {}, requests=rows + more, run=declared(recorded, EVEN)), "pass", "")

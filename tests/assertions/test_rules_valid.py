@@ -47,8 +47,7 @@ def test_all_is_well(tmp_path):
     ],
 )
 def test_what_the_tools_said(tmp_path, outputs, answer, words):
-    routes = outputs.pop("routes", ROUTES)
-    says(valid(tmp_path, routes=routes, **outputs), answer, words)
+    says(valid(tmp_path, **{"routes": ROUTES, **outputs}), answer, words)
 
 
 @pytest.mark.parametrize(

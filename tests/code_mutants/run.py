@@ -1,0 +1,163 @@
+"""Mutation testing: changes the code of the checks, or of the evidence readers, and counts the changes no test notices.
+
+    make mutants-unit                                        the checks, then the readers of evidence
+    python -m tests.code_mutants.run assertions [-k WORDS]   some of the tests, options as of pytest
+
+The mutants are mutmut's (comparisons, operators, numbers, arguments that are left out, ...) without those of strings:
+texts of messages are no part of the score. mutmut's own runner starts pytest anew for each mutant, which takes hours;
+here tests are collected and run once, and each mutant is a fork that repeats the tests which reach it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import os
+import signal
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from _pytest.runner import runtestprotocol
+from mutmut.mutation import file_mutation, mutators, pragma_handling, trampoline
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = {"assertions": "tocsin.assertions", "evidence": "tocsin.harness.evidence"}
+TESTS = {"assertions": ["tests/assertions", "tests/judging/test_judge.py"], "evidence": ["tests/evidence"]}
+LEAST = {"assertions": 85, "evidence": 0}
+"""What is mutated -> the smallest share of mutants, in percent, that tests must notice."""
+LONGEST_S = 20
+"""Processor seconds after which a mutant counts as noticed: it does not end."""
+_ACTIVE = "MUTANT_UNDER_TEST"
+
+
+class Mutants(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Loads the modules of a package with all their mutants inside; the one that a variable names is active."""
+
+    def __init__(self, package: str) -> None:
+        self.package = package
+        self.names: list[str] = []
+        mutators.mutation_operators[:] = [
+            one for one in mutators.mutation_operators if one[1] is not mutators.operator_string
+        ]
+        pragma_handling.get_lines_ignored_by_pattern = lambda source: set()
+
+    def find_spec(self, fullname: str, path: Any, target: Any = None) -> importlib.machinery.ModuleSpec | None:
+        """Return where a module of the package is loaded from."""
+        if not fullname.startswith(f"{self.package}."):
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(fullname, path)
+        return spec and importlib.util.spec_from_file_location(fullname, spec.origin, loader=self)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Run the module's code with its mutants."""
+        source = Path(str(module.__file__)).read_text(encoding="utf-8")
+        mutated = file_mutation.mutate_file_contents(str(module.__file__), source)
+        self.names += [f"{module.__name__}.{name}" for name in mutated.mutant_names]
+        exec(compile(mutated.code, str(module.__file__), "exec"), module.__dict__)
+
+
+class Runner:
+    """Runs the tests once, then those that reach a function again for each mutant of it."""
+
+    def __init__(self, mutants: Mutants, fresh: bool) -> None:
+        self.mutants = mutants
+        self.unnoticed: list[str] = []
+        self._reached: set[str] = set()
+        self._folders: dict[str, Path] = {}
+        self._built: dict[tuple[str, int], Any] = {}
+        self._calls: Counter[str] = Counter()
+        trampoline.record_trampoline_hit = lambda name, **more: self._reached.add(name)
+        building: Any = importlib.import_module("tests.evidence.build")
+        building.build = self._remembering(building.build, building.read_evidence, fresh)
+
+    def _remembering(self, build: Callable[..., Any], read: Callable[[Path], Any], fresh: bool) -> Callable[..., Any]:
+        """Return evidence as a test built it the first time; `fresh`: read again, for mutants of the readers."""
+
+        def remembered(*args: Any, **more: Any) -> Any:
+            test = os.environ["PYTEST_CURRENT_TEST"].rpartition(" ")[0]
+            self._calls[test] += 1
+            key = (test, self._calls[test])
+            if key not in self._built:
+                self._built[key] = build(*args, **more)
+            return read(self._built[key].folder) if fresh else self._built[key]
+
+        return remembered
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Stand in for pytest's own loop."""
+        tests: dict[str, list[pytest.Item]] = defaultdict(list)
+        took_s: dict[str, float] = {}
+        os.environ[_ACTIVE] = "stats"
+        for item in session.items:
+            self._reached.clear()
+            start = time.process_time()
+            if not self._passes([item]):
+                sys.exit(f"{item.nodeid} fails without a mutant.")
+            took_s[item.nodeid] = time.process_time() - start
+            for name in self._reached:
+                tests[name].append(item)
+        for items in tests.values():
+            items.sort(key=lambda item: took_s[item.nodeid])
+        for number, name in enumerate(self.mutants.names):
+            if number % 100 == 0:
+                print(f"{number} of {len(self.mutants.names)} mutants", file=sys.stderr)
+            items = tests[name.partition("__mutmut_")[0]]
+            if not items or self._survives(name, items):
+                self.unnoticed.append(name)
+        return True
+
+    def _survives(self, name: str, items: Sequence[pytest.Item]) -> bool:
+        child = os.fork()
+        if child:
+            return os.waitpid(child, 0)[1] == 0
+        os.environ[_ACTIVE] = name
+        signal.setitimer(signal.ITIMER_PROF, LONGEST_S)
+        os._exit(0 if self._passes(items) else 1)
+
+    def _passes(self, items: Sequence[pytest.Item]) -> bool:
+        self._calls.clear()
+        for item in items:
+            reports = runtestprotocol(item, log=False, nextitem=None)
+            if any(report.failed for report in reports):
+                return False
+        return True
+
+    @pytest.fixture
+    def tmp_path(self, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+        """Give each test the same folder every time, with what it wrote there the first time."""
+        name = request.node.nodeid
+        if name not in self._folders:
+            self._folders[name] = tmp_path_factory.mktemp("mutants")
+        yield self._folders[name]
+
+
+def main(part: str, *options: str) -> int:
+    """Mutate, print a table, and return 1 if too few mutants were noticed."""
+    mutants = Mutants(PACKAGES[part])
+    sys.meta_path.insert(0, mutants)
+    runner = Runner(mutants, fresh=part == "evidence")
+    arguments = ["-q", "-p", "no:cacheprovider", *TESTS[part], *options]
+    code = pytest.main(arguments, plugins=[runner])
+    every = Counter(name.rpartition(".")[0] for name in mutants.names)
+    unnoticed = Counter(name.rpartition(".")[0] for name in runner.unnoticed)
+    for module in sorted(every):
+        print(_row(module.rpartition(".")[2], every[module] - unnoticed[module], every[module]))
+    noticed = every.total() - unnoticed.total()
+    print(_row(part, noticed, every.total()), *runner.unnoticed, sep="\n")
+    return int(code) or int(100 * noticed < LEAST[part] * every.total())
+
+
+def _row(name: str, noticed: int, every: int) -> str:
+    return f"{name:<26}{noticed:>6} of {every:>5} mutants noticed, {100 * noticed / max(every, 1):.0f} %"
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
