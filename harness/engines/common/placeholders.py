@@ -48,14 +48,29 @@ class Places:
 
         With `caller`: where that role (or `clients`) reaches it, since a proxy may stand before its primary port.
         """
+        name = self.port_name(role, port)
+        return f"127.0.0.1:{self.proxy_port(role, name, caller) or self.ports[role][name]}"
+
+    def port_name(self, role: str, port: str | None) -> str:
+        """Return the name of a role's port, None standing for the primary one; StackError if there is none."""
         ports = self.ports.get(role)
         if ports is None:
             raise StackError(f"Role {role!r} does not run here; those that do: {', '.join(self.ports)}.")
-        name = self.stack.roles[role].primary if port is None else port
+        name = port or self.stack.roles[role].primary
         if name not in ports:
             raise StackError(f"Role {role!r} has no port {name!r}; it has {', '.join(ports)}.")
-        between = self.edges.get((caller, role)) if caller and name == self.stack.roles[role].primary else None
-        return f"127.0.0.1:{ports[name] if between is None else between}"
+        return name
+
+    def proxy_port(self, role: str, port: str, caller: str | None) -> int | None:
+        """Return the port of the proxy between a caller and a role's port; None where none stands."""
+        if caller is None or port != self.stack.roles[role].primary:
+            return None
+        return self.edges.get((caller, role))
+
+    def program(self, role: str) -> Program | None:
+        """Return the program that a role runs, None for one of ours."""
+        local = self.stack.roles[role].local
+        return self.programs.get(local.program) if local and local.program else None
 
     def addresses(self) -> Mapping[str, Mapping[str, str]]:
         """Return role -> port name -> address, for every role that runs here."""
@@ -72,8 +87,9 @@ class Places:
     def reader(self, folder: str) -> str | None:
         """Return the role that is started with files of a rendered folder: it is the caller of what they name."""
         for name, role in self.stack.roles.items():
-            told = (*role.local.argv, *role.local.copy_files) if role.local else ()
-            if any(f"{{config}}/{folder}/" in text for text in told):
+            if role.local is None:
+                continue
+            if any(f"{{config}}/{folder}/" in text for text in (*role.local.argv, *role.local.copy_files)):
                 return name
         return None
 
@@ -86,9 +102,12 @@ class Places:
 
     def _value(self, match: re.Match[str], role: str | None) -> str:
         name, argument = match.group(1), match.group(2)
-        value = self._of_run(name) if argument is None else self._with_argument(name, argument, role)
-        if value is None and role is not None and argument is None:
-            value = self._of_role(name, role)
+        if argument is not None:
+            value = self._with_argument(name, argument, role)
+        elif role is None:
+            value = self._of_run(name)
+        else:
+            value = self._of_run(name) or self._of_role(name, role)
         if value is None:
             where = f" of role {role!r}" if role else ""
             raise StackError(f"stack.yaml{where} says {match.group(0)}; expected one of {KNOWN}.", hint="Correct it.")
@@ -108,8 +127,7 @@ class Places:
             return str(self.data(role))
         if name == "port":
             return self.address(role).rpartition(":")[2]
-        local = self.stack.roles[role].local
-        program = self.programs.get(local.program) if local and local.program else None
+        program = self.program(role)
         if name == "program" and program:
             return str(program.path)
         if name == "modules" and program and program.modules:
@@ -128,4 +146,6 @@ class Places:
             seconds = parse_duration(argument) / self.speed
         except ValueError as error:
             raise StackError(f"stack.yaml says {{{name}:{argument}}}: {error}.") from None
-        return format_duration(max(seconds, 0.001)) if name == "duration" else f"{seconds:.6g}"
+        if name == "seconds":
+            return f"{seconds:.6g}"
+        return format_duration(max(seconds, 0.001))

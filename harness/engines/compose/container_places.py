@@ -23,16 +23,14 @@ class ContainerPlaces(Places):
     @classmethod
     def of(cls, places: Places, readers: Mapping[str, str]) -> ContainerPlaces:
         """Return `places`, the view of this machine, as containers see it."""
-        return cls(**{name: getattr(places, name) for name in Places.__dataclass_fields__}, readers=readers)
+        return cls(**vars(places), readers=readers)
 
     def address(self, role: str, port: str | None = None, *, caller: str | None = None) -> str:
         """Return `role:declared port`, or the proxy between `caller` and the role's primary port."""
-        super().address(role, port)  # raises for an unknown role or port
-        declared = self.stack.roles[role]
-        name = port or declared.primary
-        if caller and name == declared.primary and (caller, role) in self.edges:
-            return f"{PROXY}:{self.edges[caller, role]}"
-        return f"{role}:{declared.ports[name]}"
+        name = self.port_name(role, port)
+        if proxy_port := self.proxy_port(role, name, caller):
+            return f"{PROXY}:{proxy_port}"
+        return f"{role}:{self.stack.roles[role].ports[name]}"
 
     def paths(self) -> dict[str, str]:
         """Return nothing: mounts bring the run's files to where containers expect them."""

@@ -48,19 +48,14 @@ class RoleProcess(RoleDriver):
         return self.child is not None and self.child.alive
 
     @property
-    def pid(self) -> int | None:
-        """The pid of its process, None while it does not run."""
-        child = self.child
-        return child.process.pid if child and child.alive else None
-
-    @property
     def owner(self) -> Owner:
         """The user that it runs as: a third-party server has no privileges."""
         return unprivileged() if self._local.program else Owner()
 
     def host_pid(self) -> int | None:
-        """Return the pid of its process."""
-        return self.pid
+        """Return the pid of its process, None while it does not run."""
+        child = self.child
+        return child.process.pid if child and child.alive else None
 
     def adopt(self, pid: int, since: str) -> None:
         """Take over a process that another one started; `since` is when it began, as the kernel reports."""
@@ -92,7 +87,7 @@ class RoleProcess(RoleDriver):
     def start(self) -> None:
         """Start its process; does not wait for it."""
         self._written_before = stamp(self._health_file())
-        local, program = self._local, self._program()
+        local, program = self._local, self._places.program(self.name)
         argv = [self._fill(text) for text in local.argv]
         if local.modules_flag and program and program.modules:
             argv.append(self._fill(local.modules_flag))
@@ -108,9 +103,6 @@ class RoleProcess(RoleDriver):
         for group in (self.group, self.writes):
             if group:
                 group.add(self.child.process.pid)
-
-    def _program(self) -> Program | None:
-        return self._places.programs.get(self._local.program) if self._local.program else None
 
     def _environment(self, program: Program | None) -> dict[str, str]:
         environment = dict(program.environment) if program else {}
@@ -165,11 +157,11 @@ class RoleProcess(RoleDriver):
 
     def signal(self, number: int) -> int:
         """Send a signal to all of its processes; return how many got it."""
-        return process_tree.signal_all(self.pid, number)
+        return process_tree.signal_all(self.host_pid(), number)
 
     def frozen(self) -> tuple[int, int]:
         """Return (frozen, all) of its processes, as the kernel reports."""
-        return process_tree.frozen(self.pid)
+        return process_tree.frozen(self.host_pid())
 
     def limit(self, limits: Mapping[str, float]) -> None:
         """Set limits, or lift all; StackError for one that cannot be set here."""
@@ -178,7 +170,7 @@ class RoleProcess(RoleDriver):
             return
         self.expect_end()
         if "open_files" in limits:
-            open_files.lower(self._run.work, self.name, self.pid, int(limits["open_files"]))
+            open_files.lower(self._run.work, self.name, self.host_pid(), int(limits["open_files"]))
         if "memory_mib" in limits:
             if self.group is None:
                 raise StackError(f"Role {self.name!r} has no memory group: no fault of the plan asked for one.")
@@ -189,7 +181,7 @@ class RoleProcess(RoleDriver):
             self.writes.limit(limits["writes_per_s"])
 
     def _lift(self) -> None:
-        open_files.restore(self._run.work, self.name, self.pid)
+        open_files.restore(self._run.work, self.name, self.host_pid())
         for group in (self.group, self.writes):
             if group:
                 group.lift()
@@ -197,7 +189,7 @@ class RoleProcess(RoleDriver):
     def usage(self) -> dict[str, float]:
         """Return what the kernel reports of its processes, and of its memory group if it has one."""
         of_group = self.group.usage() if self.group else {}
-        return {**process_tree.tree_usage(self.pid), **open_files.lowest_limit(self.pid), **of_group}
+        return {**process_tree.tree_usage(self.host_pid()), **open_files.lowest_limit(self.host_pid()), **of_group}
 
     def run_in(self, argv: Sequence[str], *, within_s: float) -> tuple[int, str]:
         """Run a short command in its folder as its user, in its group for writes; killed when it takes longer."""
