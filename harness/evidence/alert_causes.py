@@ -36,11 +36,11 @@ class Cause:
 def cause_of(evidence: Evidence, episode: Episode) -> Cause:
     """Return what the drill says is the cause; else the faults and shifted phases active then; else the last one.
 
-    Where it says several, the one that was active then and began last is meant, else the one that began last.
+    Of several declared causes, it is the last to begin of those active then, else the last to begin of all.
     """
     seen = episode.pending_at or episode.start
     fires = [fire for fire in evidence.expected_alerts if fire.alert == episode.alert]
-    declared = [named_cause(evidence, fire) for fire in fires if fire.labels.items() <= episode.labels.items()]
+    declared = [named_cause(evidence, fire) for fire in fires if episode.has(fire.labels)]
     declared = [cause for cause in declared if cause.began_by(episode.start)]
     if declared:
         return max(declared, key=lambda cause: (cause.active(seen), cause.begun or 0.0))

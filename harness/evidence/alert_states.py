@@ -12,9 +12,9 @@ from tocsin.harness.core.journal import read_json_lines
 
 @dataclass(frozen=True, kw_only=True)
 class AlertState:
-    """An alert as Alertmanager held it when it was asked `at`; times are epoch seconds.
+    """An alert as Alertmanager held it when polled `at`; times are epoch seconds.
 
-    `gone`: it is held no more. `received_at` is when it was first seen there, `updated_at` when Alertmanager had
+    `gone`: it is no longer held. `received_at` is when it was first seen there, `updated_at` when Alertmanager had
     received it by then, as it says; None if it does not say.
     """
 

@@ -37,6 +37,10 @@ class Episode:
     inhibited_by: tuple[str, ...] = ()
     """The names of the alerts that inhibited it, sorted."""
 
+    def has(self, labels: Mapping[str, str]) -> bool:
+        """Tell whether it carries these labels; others are free."""
+        return labels.items() <= self.labels.items()
+
 
 @dataclass(frozen=True, kw_only=True)
 class Alerts:
@@ -72,8 +76,7 @@ class Alerts:
 
     def episodes(self, alert: str | None = None, labels: Mapping[str, str] | None = None) -> tuple[Episode, ...]:
         """Return the episodes of an alert (None: of all) whose labels include the given ones."""
-        wanted = (labels or {}).items()
-        return tuple(one for one in self.all if alert in (None, one.alert) and wanted <= one.labels.items())
+        return tuple(one for one in self.all if alert in (None, one.alert) and one.has(labels or {}))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +133,7 @@ class _AlertSamples:
     def _gone(self, last: float) -> float | None:
         """Return the first evaluation after the last sample, None when there was none.
 
-        Groups are evaluated at offsets of their own but at an exact step: when others went on, this one's was due then.
+        Each group is evaluated at its own offset but at an exact step: if others went on, this one was due one step on.
         """
         due, late = last + self.step, last + _GAP * self.step
         later = self.evaluations[self.evaluations > last + self.step / 2]

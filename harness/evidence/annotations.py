@@ -1,4 +1,4 @@
-"""Annotations: were the templates of a rule rendered, and does the text hold what they ask for?"""
+"""Annotations: were the templates of a rule rendered, and does the text hold their values and labels?"""
 
 from __future__ import annotations
 

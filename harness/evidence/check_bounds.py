@@ -12,7 +12,7 @@ from tocsin.harness.evidence.interval import Interval
 from tocsin.harness.evidence.role_restarts import restart_allowance
 
 _CUT_OFF = {"running": "the run was cut off"}
-"""Outcomes of run.json that are told in other words."""
+"""Outcomes of run.json that are reported in other words."""
 
 
 class ScopeArgs(Protocol):
@@ -59,8 +59,10 @@ class Bound:
         return self.since + self.total_s / self.speed + self.slack_s
 
     def when(self, at: float) -> str:
-        """Return in words how long after `event` a moment (epoch seconds) lies."""
-        return relative_time(self.after_s(at), self.event)
+        """Return when something was (epoch seconds), against `event`: `19.5 s after outage took effect`."""
+        after_s = self.after_s(at)
+        direction = "before" if after_s < 0 else "after"
+        return f"{rounded(abs(after_s))} s {direction} {self.event}"
 
     def after_s(self, at: float) -> float:
         """Return how many production seconds after `since` a moment (epoch seconds) lies."""
@@ -159,8 +161,8 @@ def cut_off(evidence: Evidence) -> tuple[float, str] | None:
 def clock_slack_s(evidence: Evidence) -> float:
     """Return by how many wall seconds the processes of a run disagree about the time.
 
-    That is what their `clock` facts show on one machine, plus by how much the clocks of workers elsewhere, which were
-    set to the master's, may still be off (`worker_clock`).
+    That is what their `clock` facts show on one machine, plus by how much the clocks of remote workers, which were set
+    to the master's, may still be off (`worker_clock`).
     """
     offsets = [float(fact.more["wall"]) - fact.monotonic for fact in evidence.facts("clock") if "wall" in fact.more]
     remote = [float(fact.more["uncertainty_s"]) for fact in evidence.facts("worker_clock")]
@@ -170,12 +172,6 @@ def clock_slack_s(evidence: Evidence) -> float:
 def missed_evaluation_s(evidence: Evidence, alert: str | None = None) -> float:
     """Return the wall seconds without an evaluation (of this alert) after which one was missed: 1.6 intervals."""
     return 1.6 * evidence.evaluation_s(alert)
-
-
-def relative_time(after_s: float, event: str) -> str:
-    """Return when something was, against an event: `19.5 s after outage took effect`, `1 s before play began`."""
-    direction = "before" if after_s < 0 else "after"
-    return f"{rounded(abs(after_s))} s {direction} {event}"
 
 
 def rounded(number: float) -> str:

@@ -1,4 +1,4 @@
-"""The load of a run as it was asked for, due and sent, phase by phase; and what limited its generator."""
+"""The load of a run as it was offered, due and sent, phase by phase; and what limited its generator."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from tocsin.harness.evidence.evidence import Evidence
 from tocsin.harness.evidence.interval import Interval
 from tocsin.harness.evidence.requests import DROPPED, FAILED, KINDS
 
-BESIDE = ("feedback", "user_more")
-"""Kinds that come beside the rate: delayed truth, and what a user's own task asks for after its first request."""
+NOT_IN_RATE = ("feedback", "user_more")
+"""Kinds that do not count towards the rate: delayed feedback, and further requests of a user's own task."""
 
 IN_TIME_S = 0.5
-"""A request that is sent so many wall seconds after it was due, or sooner, counts in the second when it was due."""
+"""A request sent at most this many wall seconds after it was due counts in the second in which it was due."""
 
 MOST_GAPS = 1_000_000
-"""Of each phase so many gaps are looked at."""
+"""Most gaps of a phase that are looked at."""
 
 NEXT_TRY_S = 0.01
-"""A user of a closed loop whose request failed waits at least so long before the next one, wall seconds."""
+"""Shortest wait of a closed loop's user after a failed request, wall seconds."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Load:
-    """The requests that were asked for, ascending by `intended`; columns as in evidence.requests.RECORD."""
+    """The requests of the load, ascending by `intended`; columns as in evidence.requests.RECORD."""
 
     kind: np.ndarray
     outcome: np.ndarray
@@ -39,11 +39,11 @@ class Load:
 
     @classmethod
     def of(cls, evidence: Evidence) -> Load:
-        """Return the load of a run: neither canaries nor what comes beside the rate."""
-        beside = [KINDS.index(name) for name in BESIDE if name in KINDS]
+        """Return the load of a run: without canaries and what does not count towards the rate."""
+        beside = [KINDS.index(name) for name in NOT_IN_RATE if name in KINDS]
         rows = evidence.requests
-        asked = (rows["worker"] > 0) & ~np.isin(rows["kind"], beside)
-        return cls(**{one.name: rows[one.name][asked] for one in fields(cls)})
+        load = rows[(rows["worker"] > 0) & ~np.isin(rows["kind"], beside)]
+        return cls(**{column.name: load[column.name] for column in fields(cls)})
 
     def due(self, start: float, end: float) -> Load:
         """Return what was due from one time to another (epoch seconds)."""
@@ -52,7 +52,7 @@ class Load:
 
     def only(self, chosen: np.ndarray | slice) -> Load:
         """Return a part: a slice, or a mask."""
-        return Load(**{one.name: getattr(self, one.name)[chosen] for one in fields(self)})
+        return Load(**{column.name: getattr(self, column.name)[chosen] for column in fields(self)})
 
     def __len__(self) -> int:
         return len(self.intended)
@@ -85,57 +85,57 @@ class PhaseLoad:
     name: str
     start: float
     window: Interval
-    asked: OfferedLoad
+    offered: OfferedLoad
     declared: bool
     load: Load
 
     @property
     def total(self) -> float:
-        """Requests asked for in the window."""
-        return self.asked.between(self.window.start - self.start, self.window.end - self.start)
+        """Requests offered in the window."""
+        return self.offered.between(self.window.start - self.start, self.window.end - self.start)
 
     def gaps(self, times: np.ndarray) -> np.ndarray:
         """Return the gaps between times (epoch seconds) on the clock on which one request is due each tick.
 
         Of the first MOST_GAPS: no more are needed to know their law.
         """
-        gaps: np.ndarray = np.diff(self.asked.upto(np.sort(times[:MOST_GAPS]) - self.start))
+        gaps: np.ndarray = np.diff(self.offered.upto(np.sort(times[:MOST_GAPS]) - self.start))
         return gaps
 
     def seconds(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the bounds (epoch seconds) of the window's seconds and how many requests each asks for.
+        """Return the bounds (epoch seconds) of the window's seconds and how many requests each offers.
 
-        The last one is as short as the window leaves it. A recording is counted in the bins that it is declared in.
+        The last one may be shorter. A recording is counted in the bins in which it is declared.
         """
         start, end = self.window.start, self.window.end
-        if self.asked.gaps == "recorded":
-            knots = np.unique(np.array(self.asked.t_s)) + self.start
+        if self.offered.gaps == "recorded":
+            knots = np.unique(np.array(self.offered.t_s)) + self.start
             bounds = np.concatenate([[start], knots[(knots > start) & (knots < end)], [end]])
         else:
             bounds = np.append(np.arange(start, end - 1e-6, 1.0), end)
-        return bounds, np.diff(self.asked.upto(bounds - self.start))
+        return bounds, np.diff(self.offered.upto(bounds - self.start))
 
     def busy_share(self) -> float:
-        """Return the part of their time that the users of a closed loop waited for an answer or thought.
+        """Return the share of their time in which the users of a closed loop waited for an answer or thought.
 
         Less than 1: users were missing. A user's first request comes up to one think time after the start.
         """
-        low, high, think_s = self.window.start, self.window.end, self.asked.think_s
+        low, high, think_s = self.window.start, self.window.end, self.offered.think_s
         due = self.load.intended
         done = np.where(np.isnan(self.load.done), self.load.sent, self.load.done)
         done = np.fmax(done, due)
         pause_s = np.where(self.load.outcome == FAILED, max(think_s, NEXT_TRY_S), think_s)
         spent_s = (np.clip(done + pause_s, low, high) - np.clip(due, low, high)).sum()
-        available_s = self.asked.users * (high - low)
+        available_s = self.offered.users * (high - low)
         if low <= self.start:
-            available_s -= min(think_s * (self.asked.users - 1) / 2, available_s / 2)
+            available_s -= min(think_s * (self.offered.users - 1) / 2, available_s / 2)
         if available_s <= 0:
             return 0.0
         return float(spent_s / available_s)
 
 
 def phase_loads(evidence: Evidence, window: Interval, until: float) -> Iterator[PhaseLoad]:
-    """Yield what of each played phase lies in `window` and before `until` (epoch seconds), in order."""
+    """Yield the part of each played phase in `window` and before `until` (epoch seconds), in order."""
     load = Load.of(evidence)
     for phase in evidence.run["phases"]:
         played = evidence.phases.get(phase["name"])
@@ -144,19 +144,19 @@ def phase_loads(evidence: Evidence, window: Interval, until: float) -> Iterator[
         start = played.start
         if evidence.traffic_start is not None:
             start = evidence.traffic_start + phase["start_s"] / evidence.speed
-        asked = load_offered_in(phase, played.seconds)
+        offered = load_offered_in(phase, played.seconds)
         # the journal notes a moment later that a phase began: a phase that lies in the window is taken as planned
-        low, high = window.start, min(window.end, until, start + asked.length_s)
+        low, high = window.start, min(window.end, until, start + offered.length_s)
         if window.start <= played.start:
             low = start
         if window.end >= played.end:
-            high = min(until, start + asked.length_s)
+            high = min(until, start + offered.length_s)
         if low < high:
             yield PhaseLoad(
                 name=phase["name"],
                 start=start,
                 window=Interval(start=low, end=high),
-                asked=asked,
+                offered=offered,
                 declared=bool(phase.get("asked")),
                 load=load.due(low, high),
             )

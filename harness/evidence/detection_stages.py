@@ -1,16 +1,16 @@
 """Detection, stage by stage: how the time from a fault to a page was spent, and the way back. Pure in the evidence.
 
     effective   the fault's witness first saw it; for a shift of the traffic, its phase began
-    sampled     the first scrape after that which brought a bad sample of what the expression reads: a series that had
-                stood still changed. When all of them moved anyway, the first scrape after the effect: not sooner
+    sampled     the first scrape after that in which a series that the expression reads, and that had stood still,
+                changed. When all of them were already changing, the first scrape after the effect: a lower bound
     true        the first evaluation at which the expression held
     pending     the same evaluation, if the rule waits
     firing      the first evaluation at which the alert fired
     received    Alertmanager held it
-    notified    a receiver was told and answered 2xx
+    notified    a receiver was notified and answered 2xx
 
 and back: healed (the witness saw it gone; the phase ended), sampled, false, ended (in ALERTS), left (Alertmanager),
-notified (of the end). A stage that cannot be told has no time.
+notified (of the end). A stage that is not known has no time.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from functools import cached_property
 from itertools import pairwise
 from math import inf
 
+from tocsin.harness.declarations.alert_plan import Fire
 from tocsin.harness.evidence.alert_causes import Cause, cause_of, named_cause
 from tocsin.harness.evidence.alert_states import AlertState
 from tocsin.harness.evidence.alerts import Episode
@@ -93,12 +94,8 @@ def detections(evidence: Evidence) -> tuple[Detection, ...]:
     """Return every alert that fired, by its onset, then those that were expected and never did."""
     watchdog = evidence.signals.watchdog
     episodes = [one for one in evidence.alerts.all if watchdog is None or one.alert != watchdog.alert]
-    found = [_detected(evidence, episode) for episode in episodes]
-    for fire in evidence.expected_alerts:
-        if not evidence.alerts.episodes(fire.alert, fire.labels):
-            cause = named_cause(evidence, fire)
-            found.append(_missed(_Subject(evidence=evidence, alert=fire.alert, labels=fire.labels, cause=cause)))
-    return tuple(found)
+    missed = [fire for fire in evidence.expected_alerts if not evidence.alerts.episodes(fire.alert, fire.labels)]
+    return (*(_detected(evidence, episode) for episode in episodes), *(_missed(evidence, fire) for fire in missed))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,24 +119,14 @@ class _Subject:
         """The rule's expression."""
         return self.rule.get("expr", "")
 
-    @property
-    def step_s(self) -> float:
-        """Production seconds between two evaluations of the rule's group."""
-        return self.evidence.evaluation_s(self.alert) * self.evidence.speed
-
-    @property
-    def poll_s(self) -> float:
-        """Production seconds between two looks at what Alertmanager holds."""
-        return POLL_S * self.evidence.speed
-
     def sampled(self, since: float | None, until: float | None) -> Stage:
         """Return the first scrape that brought a changed sample."""
         at, note = first_change(self.evidence.metrics, self.expr, self.labels, since, until)
         return Stage(name="sampled", at=at, resolution_s=self.evidence.run["scrape_interval_s"], note=note)
 
     def evaluated(self, name: str, at: float | None) -> Stage:
-        """Return a stage that is exact to an evaluation."""
-        return Stage(name=name, at=at, resolution_s=self.step_s)
+        """Return a stage that is exact to an evaluation of the rule's group."""
+        return Stage(name=name, at=at, resolution_s=self.evidence.evaluation_s(self.alert) * self.evidence.speed)
 
     def detection(self, onset: tuple[Stage, ...], relief: tuple[Stage, ...]) -> Detection:
         """Return the detection with these stages."""
@@ -191,20 +178,18 @@ def _relief(subject: _Subject, episode: Episode) -> tuple[Stage, ...]:
         subject.sampled(over, episode.end),
         subject.evaluated("false", false_at),
         subject.evaluated("ended", episode.end),
-        Stage(name="left", at=_left(subject.evidence, episode), resolution_s=subject.poll_s),
+        Stage(name="left", at=_left(subject.evidence, episode), resolution_s=POLL_S * subject.evidence.speed),
         Stage(name="notified", at=notified_at, resolution_s=0.0),
     )
 
 
-def _missed(subject: _Subject) -> Detection:
+def _missed(evidence: Evidence, fire: Fire) -> Detection:
     """Return the stages of an alert that was expected and never fired: how far it came."""
-    begun = subject.cause.begun
-    pending = [
-        one.start
-        for one in subject.evidence.alerts.never_fired
-        if one.alert == subject.alert and subject.labels.items() <= one.labels.items()
-    ]
-    true_at = next((at for at in pending if begun is None or at >= begun), None)
+    cause = named_cause(evidence, fire)
+    subject = _Subject(evidence=evidence, alert=fire.alert, labels=fire.labels, cause=cause)
+    pending = [one for one in evidence.alerts.never_fired if one.alert == fire.alert and one.has(fire.labels)]
+    begun = cause.begun
+    true_at = next((one.start for one in pending if begun is None or one.start >= begun), None)
     onset = (
         Stage(name="effective", at=begun, resolution_s=0.0),
         subject.sampled(begun, true_at),
@@ -223,8 +208,8 @@ def _received(subject: _Subject, episode: Episode) -> Stage:
         if state.updated_at is not None and state.updated_at >= episode.start:
             return Stage(name="received", at=state.updated_at, resolution_s=0.0)
         seen_at = next(at for at in (state.received_at, state.at) if at >= episode.start)
-        return Stage(name="received", at=seen_at, resolution_s=subject.poll_s)
-    return Stage(name="received", at=None, resolution_s=subject.poll_s)
+        return Stage(name="received", at=seen_at, resolution_s=POLL_S * subject.evidence.speed)
+    return Stage(name="received", at=None, resolution_s=POLL_S * subject.evidence.speed)
 
 
 def _left(evidence: Evidence, episode: Episode) -> float | None:

@@ -6,19 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from tocsin.harness.evidence.alerts import Episode
-from tocsin.harness.evidence.check_bounds import (
-    ScopeArgs,
-    clock_slack_s,
-    missed_evaluation_s,
-    rounded,
-    scope_interval,
-)
+from tocsin.harness.evidence.check_bounds import ScopeArgs, clock_slack_s, missed_evaluation_s, rounded, scope_interval
 from tocsin.harness.evidence.evidence import Evidence
 from tocsin.harness.evidence.interval import Interval
 from tocsin.harness.evidence.notifications import Notification
 
 SEEN_LATE_S = 1.0
-"""Wall seconds after which a change inside Alertmanager, asked each half second, has certainly been seen."""
+"""Wall seconds after which a change inside Alertmanager, polled each half second, has certainly been seen."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,8 +65,7 @@ def notices_while_muted(
 ) -> list[Notification] | None:
     """Return the delivered firing messages about an alert while Alertmanager certainly held it back.
 
-    That it was let go is seen up to a poll later, so the last second of each stretch proves nothing; None if no stretch
-    was longer.
+    The end of a stretch is seen up to a poll later, so its last second proves nothing. None if no stretch was longer.
     """
     certain = [Interval(start=when.start, end=when.end - SEEN_LATE_S) for when in muted if when.seconds > SEEN_LATE_S]
     if not certain:

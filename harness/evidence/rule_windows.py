@@ -32,7 +32,7 @@ class ShortHistory:
     """What a short history does to an alert. Production seconds.
 
     `optimistic_s` is how much sooner it is seen than with full windows; `exact` is false where it is only the most it
-    can be. `warm_s` and `cold_s` are how long the fault must last for the expression to become true; None: not told.
+    can be. `warm_s` and `cold_s` are how long the fault must last for the expression to become true; None: not known.
     """
 
     window_s: float

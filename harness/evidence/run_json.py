@@ -24,7 +24,7 @@ class PhaseJson(TypedDict, total=False):
 
 
 class FaultJson(TypedDict):
-    """A fault of the timeline. `blinds` are pairs of a stream and the role whose fault it is that nothing is seen."""
+    """A fault of the timeline. `blinds` are pairs: a stream that the fault blinds, and the role that must restart."""
 
     name: str
     kind: str

@@ -14,12 +14,12 @@ from tocsin.harness.judging.check import Answer, Verdict
 
 _CODES = {Answer.PASS: PASS, Answer.FAIL: FAIL, Answer.UNKNOWN: UNKNOWN}
 _OUTCOMES = {"running": "The run was killed before it could record its end"}
-"""Outcomes of run.json that are told in other words."""
+"""Outcomes of run.json that are reported in other words."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """A judged drill. `outcome` is run.json's: `completed`, or a sentence that tells why it was not.
+    """A judged drill. `outcome` is run.json's: `completed`, or a sentence that says why it was not.
 
     `ended` is the exit code that the way it ended would mean alone. `production_s` is the planned length, `wall_s` what
     the drill took, from the first server to the last.
