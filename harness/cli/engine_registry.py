@@ -22,12 +22,12 @@ ENGINES = {
 
 def engine(name: str) -> Engine:
     """Return the engine of that name, `compose:VARIANT` with its variant; UsageError if there is none."""
-    from tocsin.harness.cli.mistakes import usage_error
-    from tocsin.harness.planning.diagnostics import did_you_mean
+    from tocsin.harness.core.errors import UsageError
+    from tocsin.harness.planning.diagnostics import unknown_name
 
     kind, _, variant = name.partition(":")
     if kind not in ENGINES or (variant and kind != "compose"):
-        raise usage_error("--engine", name, f"one of: {', '.join(ENGINES)}", did_you_mean(name, ENGINES))
+        raise UsageError([unknown_name("command line", "engine", name, ENGINES)])
     if kind == "compose":
         from tocsin.harness.cli.console import say
         from tocsin.harness.engines.compose.engine import ComposeEngine

@@ -24,14 +24,15 @@ class Mistakes:
 
     def add(self, where: str, value: object, expected: str, hint: str = "", *, place: object = COMMAND_LINE) -> None:
         """Add one mistake, described as in `usage_error`."""
-        self._keep(usage_error(where, value, expected, hint, place=place))
+        self.keep(usage_error(where, value, expected, hint, place=place))
 
     def refuse(self) -> None:
         """Raise one UsageError with all mistakes, if there are any."""
         if self._all:
             raise UsageError(self._all)
 
-    def _keep(self, error: UsageError) -> None:
+    def keep(self, error: UsageError) -> None:
+        """Add the mistakes of an error, each once."""
         self._all += [mistake for mistake in error.mistakes if mistake not in self._all]
 
     def __enter__(self) -> Mistakes:
@@ -39,6 +40,6 @@ class Mistakes:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> bool:
         if isinstance(error, UsageError):
-            self._keep(error)
+            self.keep(error)
             return True
         return False

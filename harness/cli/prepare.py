@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tocsin.harness.cli.engine_registry import folder_named, scenario_files
-from tocsin.harness.cli.mistakes import Mistakes
+from tocsin.harness.cli.mistakes import COMMAND_LINE, Mistakes, usage_error
+from tocsin.harness.core.errors import UsageError
 from tocsin.harness.declarations.scenario import Catalogue
 from tocsin.harness.declarations.timeline import Timeline
-from tocsin.harness.planning.diagnostics import did_you_mean
+from tocsin.harness.planning.diagnostics import did_you_mean, unknown_name
 from tocsin.harness.planning.loader import load
 from tocsin.harness.planning.planner import plan
 
@@ -76,9 +77,17 @@ def _files(paths: Iterable[Path], mistakes: Mistakes) -> dict[Path, bool]:
         elif named is not None:
             files[named] = False
         else:
-            expected = "a scenario file, a folder of them, or a name"
-            mistakes.add("scenario", "nothing there", expected, _suggest(path), place=path)
+            mistakes.keep(_no_scenario(path))
     return files
+
+
+def _no_scenario(path: Path) -> UsageError:
+    """Return the mistake of a path that is not there; a bare name gets the nearest one as a suggestion."""
+    if len(path.parts) > 1 or path.suffix:
+        hint = did_you_mean(path.stem, (file.stem for file in scenario_files(path.parent)))
+        return usage_error("scenario", "no such file", "a scenario file or a folder of them", hint, place=path)
+    names = (file.stem for file in scenario_files(folder_named("scenarios")))
+    return UsageError([unknown_name(COMMAND_LINE, "scenario", path.name, names)])
 
 
 def _by_name(path: Path) -> Path | None:
@@ -89,13 +98,6 @@ def _by_name(path: Path) -> Path | None:
     if len(path.parts) == 1 and not path.suffix and file.is_file():
         return file
     return None
-
-
-def _suggest(path: Path) -> str:
-    folder = folder_named("scenarios")
-    if len(path.parts) > 1:
-        folder = path.parent
-    return did_you_mean(path.stem, (file.stem for file in scenario_files(folder))) or "`tocsin ls scenarios` lists all."
 
 
 def refuse(
@@ -128,10 +130,10 @@ def _refuse_elsewhere(drill: PlannedDrill, allow_faults: bool, allow_pages: bool
     for fault, sentence in forbidden(broken, stack.allow_faults, owns_stack=False, allow_faults=allow_faults):
         mistakes.add("faults", fault.kind, expected, sentence, place=drill.path)
     if drill.timeline.speed != 1:
-        mistakes.add("--speed", f"{drill.timeline.speed:g}", "1, since nobody divides the times of an external stack")
+        mistakes.add("--speed", f"{drill.timeline.speed:g}", "1: the times of an external stack cannot be divided")
     if (stack.alertmanager is not None or "alertmanager" in stack.roles) and not allow_pages:
-        expected = "--allow-pages, since this drill may page the people who are on call"
-        mistakes.add("pages", "no leave", expected, place=drill.path)
+        expected = "this option, because the drill may page the people on call"
+        mistakes.add("--allow-pages", "nothing", expected, place=drill.path)
 
 
 def make_folders(folders: Iterable[Path]) -> None:

@@ -259,8 +259,8 @@ def test_a_stack_that_is_not_ours_is_broken_and_pages_with_leave_only(fakes, sce
     for words in (
         "sample.yaml: faults: got kill; expected harmless faults",
         "allow_faults does not list kill (for model) and --allow-faults was not given.",
-        "--speed: got 30; expected 1, since nobody divides the times of an external stack",
-        "pages: got no leave; expected --allow-pages",
+        "--speed: got 30; expected 1: the times of an external stack cannot be divided",
+        "--allow-pages: got nothing; expected this option",
         "tocsin: 3 mistakes; nothing was started.",
     ):
         assert words in said
