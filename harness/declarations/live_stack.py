@@ -87,7 +87,7 @@ class Roles(Protocol):
         """Mark the end of this role's present process as expected: a fault is about to bring it about."""
 
 
-class Signals(Protocol):
+class RoleSignals(Protocol):
     """Sends signals to roles."""
 
     def signal(self, role: str, number: int) -> int:
@@ -179,7 +179,7 @@ class Canary(Protocol):
 
 
 class LiveStack(
-    StackFacts, Addresses, Roles, Signals, ResourceLimits, Networks, Commands, BackgroundLoops, FaultRecord, Canary,
+    StackFacts, Addresses, Roles, RoleSignals, ResourceLimits, Networks, Commands, BackgroundLoops, FaultRecord, Canary,
     Protocol,
 ):  # fmt: skip
     """A stack that is up. Faults, the guardian, recorders and stages need nothing else."""
