@@ -100,9 +100,10 @@ class Fault(ABC):
             cls.kind = cls.__module__.rpartition(".")[2]
         if "summary" not in given and cls.__doc__:
             cls.summary = cls.__doc__.splitlines()[0]
-        model = given.get("__annotations__", {}).get("params")
-        if model is not None:
-            cls.params_model = vars(sys.modules[cls.__module__])[model]
+        model = given.get("__annotations__", {}).get("params", cls.params_model)
+        if isinstance(model, str):  # as `from __future__ import annotations` leaves it
+            model = vars(sys.modules[cls.__module__])[model]
+        cls.params_model = model
 
     def __init__(self, params: Params) -> None:
         """Take validated parameters: an instance of `params_model`."""

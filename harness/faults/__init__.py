@@ -10,13 +10,13 @@ from functools import cache
 from tocsin.harness.declarations.fault import Fault
 from tocsin.harness.declarations.stack import Stack
 
-WHY = {
-    "disk": " (it takes the right to mount, and containers that run on this machine)",
-    "slow": " (it takes the right to mount, loop devices, mkfs.ext4, and control groups that we may write to)",
-    "limit": " (it takes a kernel with control groups or prlimit, and write access to them)",
-    "disconnect": " (it takes containers: `--engine compose`)",
+REQUIREMENTS = {
+    "disk": "the right to mount; containers must run on this machine",
+    "slow": "the right to mount, loop devices, mkfs.ext4, and write access to control groups",
+    "limit": "a kernel with control groups or prlimit, and write access to them",
+    "disconnect": "containers: `--engine compose`",
 }
-"""What it usually takes to have a capability, by the first part of its name."""
+"""What an engine usually needs for a capability, by the first part of its name."""
 
 
 @cache
@@ -70,4 +70,5 @@ def _missing_capability(name: str, stack: Stack, capabilities: frozenset[str] | 
         return f"disk {disk!r}; stack {stack.name!r} has {', '.join(stack.disks) or 'none'}."
     if capabilities is None or name in capabilities:
         return ""
-    return f"{name!r}, which cannot be had here{WHY.get(part, '')}."
+    requirement = f" (that requires {REQUIREMENTS[part]})" if part in REQUIREMENTS else ""
+    return f"{name!r}, which this engine cannot do here{requirement}."

@@ -75,9 +75,17 @@ def test_healing_what_was_never_injected_is_fine(kind: str, tmp_path: Path) -> N
 LACKING = [
     ("kill", {"role": "cat"}, "needs role 'cat'; stack 'faulty' has model"),
     ("disk_full", {"disk": "attic"}, "needs disk 'attic'; stack 'faulty' has request-log, shipper-spool."),
-    ("disk_full", {"disk": "request-log"}, "needs 'disk:request-log', which cannot be had here (it takes the right to"),
-    ("out_of_memory", {"role": "model"}, "needs 'limit:memory', which cannot be had here (it takes a kernel with"),
-    ("fd_exhaustion", {"role": "model"}, "needs 'limit:open_files', which cannot be had here (it takes a kernel"),
+    (
+        "disk_full",
+        {"disk": "request-log"},
+        "needs 'disk:request-log', which this engine cannot do here (that req",
+    ),
+    ("out_of_memory", {"role": "model"}, "needs 'limit:memory', which this engine cannot do here (that requires a"),
+    (
+        "fd_exhaustion",
+        {"role": "model"},
+        "needs 'limit:open_files', which this engine cannot do here (that requires a",
+    ),
     ("net_cut", {"edge": "a -> b", "after_bytes": 9}, "needs edge 'a -> b'; stack 'faulty' has prometheus -> model, "),
 ]
 

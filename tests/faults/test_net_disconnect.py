@@ -40,4 +40,4 @@ def test_it_blinds_what_kill_blinds() -> None:
 
 def test_an_engine_without_networks_of_its_own_says_so() -> None:
     (said,) = lacking(FAULT, fault_stack(), ABLE - {"disconnect"})
-    assert "needs 'disconnect', which cannot be had here (it takes containers: `--engine compose`)" in said
+    assert "needs 'disconnect', which this engine cannot do here (that requires containers: `--engine compose`)" in said
