@@ -26,8 +26,7 @@ _ANSWERS = {0: "faithful", 1: "different", 2: "unknown"}
 
 
 def fidelity(
-    run_dirs: RunDirs,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    run_dirs: RunDirs, as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False
 ) -> int:
     """Check that alerts fired as they would have in production.
 

@@ -24,11 +24,11 @@ def init(
     from tocsin.harness.planning.stack_draft import draft
 
     target = compose.parent / "stack.yaml"
-    made = draft(compose)
+    stack = draft(compose)
     if target.exists() and not force:
         raise usage_error("stack.yaml", "a file that is there", "none", "--force replaces it.", place=target)
-    target.write_text(made.text, encoding="utf-8")
-    show(f"Wrote {target}.", "", "Found:", *(f"  {line}" for line in made.found))
-    show("", "Not found:", *(f"  {line}" for line in made.missing))
+    target.write_text(stack.text, encoding="utf-8")
+    show(f"Wrote {target}.", "", "Found:", *(f"  {line}" for line in stack.found))
+    show("", "Not found:", *(f"  {line}" for line in stack.missing))
     show("", f"Next: fill in {target}. Then: tocsin plan SCENARIO --stack {target.parent} --engine compose")
     return PASS

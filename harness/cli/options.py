@@ -14,8 +14,7 @@ Scenarios = Annotated[
 RunDirs = Annotated[list[Path], typer.Argument(metavar="RUN_DIR", help="Run directories, such as runs/tour/latest.")]
 StackFolder = Annotated[str, typer.Option("--stack", metavar="NAME|DIR", help="The stack to use.")]
 StackName = Annotated[
-    str | None,
-    typer.Option("--stack", metavar="NAME|DIR", help="Stack to use instead of the one the scenario names."),
+    str | None, typer.Option("--stack", metavar="NAME|DIR", help="Stack to use instead of the one the scenario names.")
 ]
 EngineName = Annotated[
     str, typer.Option("--engine", metavar="NAME", help="What the stack runs on; see `tocsin ls engines`.")
@@ -66,7 +65,6 @@ Workers = Annotated[
     typer.Option("--workers", metavar="N", min=1, max=64, help="Send the load from N processes of this machine."),
 ]
 RemoteWorkerCount = Annotated[
-    int,
-    typer.Option("--remote-workers", metavar="N", min=0, max=64, help="Also wait for N `tocsin worker` elsewhere."),
+    int, typer.Option("--remote-workers", metavar="N", min=0, max=64, help="Also wait for N `tocsin worker` elsewhere.")
 ]
 Bind = Annotated[str, typer.Option("--bind", metavar="HOST[:PORT]", help="Where to listen for workers elsewhere.")]

@@ -17,11 +17,7 @@ if TYPE_CHECKING:
 
 
 def plan(
-    scenarios: Scenarios,
-    stack: StackName = None,
-    engine: EngineName = "local",
-    speed: Speed = 1.0,
-    seed: Seed = None,
+    scenarios: Scenarios, stack: StackName = None, engine: EngineName = "local", speed: Speed = 1.0, seed: Seed = None
 ) -> int:
     """Print what a run would do: steps, detection times, limits.
 
@@ -77,7 +73,7 @@ def _guardrails(timeline: Timeline) -> Iterator[str]:
         held = f" for {format_duration(abort.lasts)}" if abort.lasts else ""
         yield f"\nAborts when this holds{held}: {abort.when}"
         if expression != abort.when:
-            yield f"  asked as {expression}"
+            yield f"  at this speed: {expression}"
 
 
 def _head(timeline: Timeline, engine: Engine) -> str:

@@ -18,10 +18,7 @@ LOOK_S = 1.0
 
 
 def up(
-    stack: StackFolder = "reference",
-    engine: EngineName = "local",
-    speed: Speed = 1.0,
-    runs: Runs = Path("runs"),
+    stack: StackFolder = "reference", engine: EngineName = "local", speed: Speed = 1.0, runs: Runs = Path("runs")
 ) -> int:
     """Bring a stack up and print its addresses; play nothing.
 

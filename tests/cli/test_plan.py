@@ -81,6 +81,6 @@ def test_it_shows_what_is_drawn_and_what_guards_the_drill(fakes, tmp_path, capsy
     told = capsys.readouterr().out
     for words in (
         "inject random-1-kill", "heal random-2-kill", "At most 1 broken at once, for 2m.",
-        "Aborts when this holds for 1m: rate(e_total[5m]) > 1\n  asked as rate(e_total[10s]) > 1",
+        "Aborts when this holds for 1m: rate(e_total[5m]) > 1\n  at this speed: rate(e_total[10s]) > 1",
     ):  # fmt: skip
         assert words in told

@@ -100,7 +100,7 @@ def test_without_leave_or_at_a_speed_nothing_is_started(system: System) -> None:
     played = system.play("--speed", "2")
     assert (played.code, played.folder) == (64, None), played.output
     assert "--allow-faults was not given" in played.output
-    assert "expected 1 on a stack that is not ours" in played.output
+    assert "expected 1: the times of an external stack cannot be divided" in played.output
 
 
 def test_after_a_sigkill_the_guardian_heals_what_is_not_ours(system: System) -> None:

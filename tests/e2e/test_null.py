@@ -98,7 +98,7 @@ def test_ctrl_c_heals_first_and_a_second_one_says_what_would_be_left(tmp_path: P
     played = finished(process, tmp_path / "runs", "tiny", within_s=30)
     assert played.code == 130, played.output
     said = " ".join(played.output.split())
-    assert "A third signal would leave behind the stack null, which is up, and not yet healed: failing" in said
+    assert "The stack null is up; not yet healed: failing" in said
     assert "by the guardian (pid " in said
     facts = [json.loads(line)["fact"] for line in (folder / "journal.jsonl").read_text().splitlines()]
     assert facts.index("interrupted") < facts.index("heal") < facts.index("healed") < facts.index("stack_down")
