@@ -99,7 +99,7 @@ def test_ctrl_c_heals_first_and_a_second_one_says_what_would_be_left(tmp_path: P
     assert played.code == 130, played.output
     said = " ".join(played.output.split())
     assert "The stack null is up; not yet healed: failing" in said
-    assert "by the guardian (pid " in said
+    assert "After a third signal, the guardian (pid " in said
     facts = [json.loads(line)["fact"] for line in (folder / "journal.jsonl").read_text().splitlines()]
     assert facts.index("interrupted") < facts.index("heal") < facts.index("healed") < facts.index("stack_down")
     assert not carriers(folder.name)
