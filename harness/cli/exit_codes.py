@@ -31,7 +31,7 @@ from tocsin.harness.core import errors
 _WrongCommand: type[Exception] = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
 
 
-class Signals:
+class SignalHandlers:
     """While entered, SIGINT raises KeyboardInterrupt, SIGTERM and SIGHUP Terminated; a second signal is answered.
 
     A third one is raised again. A signal that the caller ignores (nohup, a background job) stays ignored.
@@ -41,7 +41,7 @@ class Signals:
         self._count = 0
         self._before: dict[int, object] = {}
 
-    def __enter__(self) -> Signals:
+    def __enter__(self) -> SignalHandlers:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             if signal.getsignal(number) is not signal.SIG_IGN:
                 self._before[number] = signal.signal(number, self._received)
@@ -64,7 +64,7 @@ class Signals:
 def guarded(action: Callable[[], object]) -> int:
     """Call `action` and return the exit code of whatever happens. No traceback reaches the terminal."""
     try:
-        with Signals():
+        with SignalHandlers():
             returned = action()
     except typer.Exit as ended:
         return ended.exit_code
