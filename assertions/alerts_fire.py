@@ -103,8 +103,12 @@ def _first_episode(evidence: Evidence, args: Fire, bound: Bound) -> Episode | No
 def _attempts(evidence: Evidence, args: Fire, episode: Episode) -> list[Notification]:
     """Return what Alertmanager sent of the alert to the named receiver, answered well or not."""
     earliest = episode.start - clock_slack_s(evidence)
-    sent = [one for one in evidence.notifications if one.receiver == args.delivered_to and one.at >= earliest]
-    return [one for one in sent if one.names(args.alert, args.labels, "firing")]
+    sent = [notice for notice in evidence.notifications if notice.at >= earliest]
+    return [
+        notice
+        for notice in sent
+        if notice.receiver == args.delivered_to and notice.names(args.alert, args.labels, "firing")
+    ]
 
 
 def _recorded(evidence: Evidence, args: Fire, bound: Bound) -> bool:

@@ -45,10 +45,10 @@ def _mute_time(evidence: Evidence, args: Muted, fired: Firings) -> Finding:
     name, place = format_alert(args.alert, args.labels), fired.place
     if not _mutes(evidence.configuration.alertmanager.get("route") or {}):
         return failed(f"{name} cannot be muted: no route of Alertmanager names a mute time.")
-    told = notices(evidence, args.alert, args.labels, with_next_evaluation(evidence, place, args.alert))
-    if told:
-        where = f"{told[0].receiver} {time_in_play(evidence, told[0].at)}"
-        return failed(f"{name} was not muted: {where} was told.", notices=len(told))
+    paged = notices(evidence, args.alert, args.labels, with_next_evaluation(evidence, place, args.alert))
+    if paged:
+        where = f"{paged[0].receiver} {time_in_play(evidence, paged[0].at)}"
+        return failed(f"{name} was not muted: {where} was told.", notices=len(paged))
     if any(episode.inhibited or episode.silenced for episode in fired.episodes):
         return unknown(f"{name} was also inhibited or silenced, so nothing shows what the mute time did.")
     until = min(place.end, max(episode.end or fired.reach.end for episode in fired.episodes))

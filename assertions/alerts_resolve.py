@@ -65,8 +65,8 @@ def window(evidence: Evidence, args: Resolve) -> Interval:
     ends = [end for end in map(_end, _episodes(evidence, args, bound)) if end <= bound.deadline]
     until = bound.deadline
     if args.delivered_to is not None and ends:
-        told = _told(evidence, args, max(ends))
-        until = max(until, [*told, _due(evidence, args, max(ends))][0])
+        resolved = _resolved_at(evidence, args, max(ends))
+        until = max(until, [*resolved, _due(evidence, args, max(ends))][0])
     return Interval(start=bound.since, end=until)
 
 
@@ -96,12 +96,12 @@ def _not_in_time(evidence: Evidence, args: Resolve, bound: Bound, episodes: list
 def _notice(evidence: Evidence, args: Resolve, last: Episode) -> Finding:
     """Say when the resolved notice arrived. It comes on a group_interval tick after the end in ALERTS."""
     end, due_s = _end(last), _tick_s(evidence, args) * evidence.speed
-    told, held = _told(evidence, args, end), _held_at_end(evidence, args, last)
+    resolved, held = _resolved_at(evidence, args, end), _held_at_end(evidence, args, last)
     receiver = f" to {args.delivered_to}" if args.delivered_to else ""
-    if told:
-        lag_s = (told[0] - end) * evidence.speed
+    if resolved:
+        lag_s = (resolved[0] - end) * evidence.speed
         expected = "held back when it ended" if held else f"due within {rounded(due_s)} s"
-        if held or told[0] <= _due(evidence, args, end):
+        if held or resolved[0] <= _due(evidence, args, end):
             answer, lag = Answer.PASS, f"{rounded(lag_s)} s later ({expected})"
         else:
             answer, lag = Answer.FAIL, f"only {rounded(lag_s)} s later ({expected})"
@@ -123,11 +123,11 @@ def _held_at_end(evidence: Evidence, args: Resolve, last: Episode) -> bool:
     return any(interval.end >= since for interval in (*last.inhibited, *last.silenced))
 
 
-def _told(evidence: Evidence, args: Resolve, end: float) -> list[float]:
+def _resolved_at(evidence: Evidence, args: Resolve, end: float) -> list[float]:
     """Return when the named receiver (none: anybody) was told of the end."""
     after = Interval(start=end, end=inf)
-    resolved = notices(evidence, args.alert, args.labels, after, status="resolved", receiver=args.delivered_to)
-    return [notice.at for notice in resolved]
+    messages = notices(evidence, args.alert, args.labels, after, status="resolved", receiver=args.delivered_to)
+    return [notice.at for notice in messages]
 
 
 def _ever_told(evidence: Evidence, args: Resolve, end: float) -> bool:

@@ -84,28 +84,34 @@ def judge(evidence: Evidence, args: Alive) -> Finding:
     boards = evidence.panels
     if not boards:
         return unknown("No panel was recorded: the stack names no dashboards, or it went down before they were asked.")
-    told = _Sentences(open=[board.unreadable for board in boards if board.unreadable])
+    sentences = _Sentences(open=[board.unreadable for board in boards if board.unreadable])
     boards = tuple(board for board in boards if not args.dashboards or board.name in args.dashboards)
     panels = [panel for board in boards for panel in board.panels]
     healthy, name = _healthy(evidence, args), args.phase or next(iter(evidence.phases))
     for panel in panels:
         for query in panel.queries:
-            _look(panel, query, healthy, name, _may_be_empty(panel, args), told)
+            _look(panel, query, healthy, name, _may_be_empty(panel, args), sentences)
     for move in args.moves:
-        _look_for_movement(evidence, panels, move, healthy, told)
+        _look_for_movement(evidence, panels, move, healthy, sentences)
     queries = sum(len(panel.queries) for panel in panels)
-    figures = {"panels": len(panels), "queries": queries, "dead": told.dead, "moved": told.moved, "still": told.still}
-    wrong = [*told.dead, *told.still]
+    figures = {
+        "panels": len(panels),
+        "queries": queries,
+        "dead": sentences.dead,
+        "moved": sentences.moved,
+        "still": sentences.still,
+    }
+    wrong = [*sentences.dead, *sentences.still]
     if wrong:
         return failed(f"{first_few(wrong, _MOST_NAMED, '. ')}.", **figures)
-    if told.open:
-        return unknown(f"{first_few(told.open, _MOST_NAMED, '. ')}.", **figures)
+    if sentences.open:
+        return unknown(f"{first_few(sentences.open, _MOST_NAMED, '. ')}.", **figures)
     if not queries:
         return unknown("No panel of these dashboards asks anything.", **figures)
     story = f"All {queries} queries of {len(panels)} panels"
     if args.may_be_empty:
         story += " but those that may be empty"
-    return passed(". ".join([f"{story} have data in {name}", *told.moved]) + ".", **figures)
+    return passed(". ".join([f"{story} have data in {name}", *sentences.moved]) + ".", **figures)
 
 
 def window(evidence: Evidence, args: Alive) -> Interval:
@@ -119,23 +125,23 @@ def _healthy(evidence: Evidence, args: Alive) -> Interval:
 
 
 def _look(
-    panel: RecordedPanel, query: PanelQuery, healthy: Interval, name: str, may_be_empty: bool, told: _Sentences
+    panel: RecordedPanel, query: PanelQuery, healthy: Interval, name: str, may_be_empty: bool, sentences: _Sentences
 ) -> None:
     """Tell of a query without data in the healthy phase, one that is refused, and one that nobody could ask."""
     if query.failed in ("refused", "empty"):
         if query.failed == "refused" or not may_be_empty:
-            told.dead.append(_failed(panel, query))
+            sentences.dead.append(_failed(panel, query))
     elif query.failed:
-        told.open.append(_failed(panel, query))
+        sentences.open.append(_failed(panel, query))
     elif not may_be_empty:
         filled = _filled(panel, query, healthy)
         if filled is None:
-            told.open.append(f"{name} is too short to tell whether {panel.name} has data")
+            sentences.open.append(f"{name} is too short to tell whether {panel.name} has data")
         elif filled < 0.5:
-            told.dead.append(f"{panel.name} has no data in {name}: {one_line(query.text) or 'its query'}")
+            sentences.dead.append(f"{panel.name} has no data in {name}: {one_line(query.text) or 'its query'}")
         elif query.missing_labels:
             names = ", ".join(query.missing_labels)
-            told.dead.append(f"No series of {panel.name} has the label {names} that its legend shows")
+            sentences.dead.append(f"No series of {panel.name} has the label {names} that its legend shows")
 
 
 def _filled(panel: RecordedPanel, query: PanelQuery, healthy: Interval) -> float | None:
@@ -153,30 +159,32 @@ def _filled(panel: RecordedPanel, query: PanelQuery, healthy: Interval) -> float
 
 
 def _look_for_movement(
-    evidence: Evidence, panels: Sequence[RecordedPanel], move: Move, healthy: Interval, told: _Sentences
+    evidence: Evidence, panels: Sequence[RecordedPanel], move: Move, healthy: Interval, sentences: _Sentences
 ) -> None:
     """Tell whether the panel moved, stood still, or may have moved by chance."""
     named = [panel for panel in panels if move.names(panel)]
     if not named:
-        told.open.append(f"The panel {move.panel} is in no dashboard")
+        sentences.open.append(f"The panel {move.panel} is in no dashboard")
         return
     if len(named) > 1:
         boards = ", ".join(sorted({panel.dashboard for panel in named}))
-        told.open.append(f"The panel {move.panel} is in {boards}: name one")
+        sentences.open.append(f"The panel {move.panel} is in {boards}: name one")
         return
     panel, place = named[0], move.phase or move.during
     movements = list(_movements(evidence, panel, move, healthy))
     if not movements:
-        told.still.append(f"{panel.name} did not move in {place}: it has no data")
+        sentences.still.append(f"{panel.name} did not move in {place}: it has no data")
         return
-    best = max(movements, key=lambda one: (one.moved, one.share))
+    best = max(movements, key=lambda movement: (movement.moved, movement.share))
     if best.share < move.share:
         story = f"{panel.name} did not move in {place}: {best.share:.0%} of {best.sentence}"
-        told.still.append(f"{story}, {move.share:.0%} are needed")
+        sentences.still.append(f"{story}, {move.share:.0%} are needed")
     elif not best.moved:
-        told.open.append(f"{panel.name} may have moved in {place} by chance: {best.sentence}, too few values to tell")
+        sentences.open.append(
+            f"{panel.name} may have moved in {place} by chance: {best.sentence}, too few values to tell"
+        )
     else:
-        told.moved.append(f"{panel.name} moved in {place}: {best.share:.0%} of {best.sentence}")
+        sentences.moved.append(f"{panel.name} moved in {place}: {best.share:.0%} of {best.sentence}")
 
 
 def _movements(evidence: Evidence, panel: RecordedPanel, move: Move, healthy: Interval) -> Iterator[Movement]:

@@ -105,7 +105,7 @@ def _story(load: Load, over: int, args: Within) -> str:
         "without an answer": np.count_nonzero(~answered),
         "answered 5xx": np.count_nonzero(answered & (load.status >= _ERRORS)),
     }
-    among = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+    among = ", ".join(f"{count} {fate}" for fate, count in counts.items() if count)
     if among:
         among = f" ({among})"
     return f"seen {seen}, {over} of {len(load)} requests over it{among}, at {100 * args.confidence:g} % confidence"

@@ -120,8 +120,8 @@ def _changed(evidence: Evidence, logs: Logs) -> np.ndarray:
     return np.unique(logs.documents["id"][known & (statuses[at] != logs.documents["status"])])
 
 
-def _count(count: int, allowed: int, what: str) -> str:
-    return f"{count} {what} (allowed {allowed})" if allowed else f"{count} {what}"
+def _count(count: int, allowed: int, fate: str) -> str:
+    return f"{count} {fate} (allowed {allowed})" if allowed else f"{count} {fate}"
 
 
 def _where_lost(evidence: Evidence, lost: np.ndarray) -> str:

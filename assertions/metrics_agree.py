@@ -41,8 +41,8 @@ def judge(evidence: Evidence, args: Agree) -> Finding:
     if not len(rows):
         return unknown("No request is recorded, so there is nothing to count.")
     values = {"answered": signal.answered, "failed": signal.failed, "refused": signal.refused}
-    series = {what: evidence.metrics.select(signal.metric, **{signal.label: value}) for what, value in values.items()}
-    absent = [f'{signal.metric}{{{signal.label}="{values[what]}"}}' for what in values if not series[what]]
+    series = {name: evidence.metrics.select(signal.metric, **{signal.label: value}) for name, value in values.items()}
+    absent = [f'{signal.metric}{{{signal.label}="{values[name]}"}}' for name in values if not series[name]]
     if absent:
         return unknown(f"No series {', '.join(absent)}.")
     last = min(max(float(one.t[-1]) for one in some) for some in series.values())
@@ -51,10 +51,10 @@ def judge(evidence: Evidence, args: Agree) -> Finding:
     start = float(np.nanmin(rows["sent"]))
     restarts = restart_intervals(evidence, series["answered"])
     fell, counted = 0, {}
-    for what, some in series.items():
+    for name, some in series.items():
         growths = [measure_growth(one, start, float(one.t[-1]), restarts) for one in some]
         fell += sum(growth.falls for growth in growths)
-        counted[what] = round(sum(growth.amount for growth in growths), 6)
+        counted[name] = round(sum(growth.amount for growth in growths), 6)
     kills = restarting_faults(evidence, series["answered"])
     gap = _unscraped(rows, series["answered"], kills)
     return _compare(values, counted, _ranges(evidence, rows, gap), fell, _why(rows, gap, kills))
@@ -63,10 +63,10 @@ def judge(evidence: Evidence, args: Agree) -> Finding:
 def _compare(
     values: Mapping[str, str], counted: Mapping[str, float], ranges: Mapping[str, _Range], fell: int, why: str
 ) -> Finding:
-    figures = {values[what]: {"counted": counted[what], **asdict(ranges[what])} for what in values}
-    off = [what for what in values if not ranges[what].low <= counted[what] <= ranges[what].high]
-    clients = {what: between(ranges[what].low, ranges[what].high) for what in values}
-    counts = [f"{values[what]}: counted {counted[what]:g}, clients {clients[what]}" for what in off or values]
+    figures = {values[name]: {"counted": counted[name], **asdict(ranges[name])} for name in values}
+    off = [name for name in values if not ranges[name].low <= counted[name] <= ranges[name].high]
+    clients = {name: between(ranges[name].low, ranges[name].high) for name in values}
+    counts = [f"{values[name]}: counted {counted[name]:g}, clients {clients[name]}" for name in off or values]
     story = ", ".join(counts) + why
     if fell:
         return failed(f"A counter fell {fell} times without a planned restart; {story}.", **figures)
@@ -85,13 +85,13 @@ def _ranges(evidence: Evidence, rows: np.ndarray, gap: np.ndarray) -> dict[str, 
     answered = (rows["outcome"] == ANSWERED) & (counted != "no")
     unknowns = (rows["outcome"] == UNKNOWN) & (counted != "no")
     ranges = {}
-    for what, hundreds in _HUNDREDS.items():
+    for name, hundreds in _HUNDREDS.items():
         mine = answered & (rows["status"] // 100 == hundreds)
-        possible = unknowns & np.isin(counted, [what, "by_status", "maybe"])
-        if what == "failed":
+        possible = unknowns & np.isin(counted, [name, "by_status", "maybe"])
+        if name == "failed":
             possible = unknowns
         low = int(np.count_nonzero(mine & (counted != "maybe") & ~gap))
-        ranges[what] = _Range(low=low, high=int(np.count_nonzero(mine) + np.count_nonzero(possible)))
+        ranges[name] = _Range(low=low, high=int(np.count_nonzero(mine) + np.count_nonzero(possible)))
     return ranges
 
 

@@ -50,13 +50,13 @@ def held_back(
     `figures` are added to those of a pass.
     """
     name = format_alert(args.alert, args.labels)
-    told = notices_while_muted(evidence, args.alert, args.labels, held)
-    if told is None:
+    paged = notices_while_muted(evidence, args.alert, args.labels, held)
+    if paged is None:
         longest_s = max(interval.seconds for interval in held) * evidence.speed
         return unknown(f"{name} was {how} for {rounded(longest_s)} s only, too short to show that nobody is told.")
-    if told:
-        where = f"{told[0].receiver} {time_in_play(evidence, told[0].at)}"
-        return failed(f"{name} was {how}, and yet {where} was told.", notices=len(told))
+    if paged:
+        where = f"{paged[0].receiver} {time_in_play(evidence, paged[0].at)}"
+        return failed(f"{name} was {how}, and yet {where} was told.", notices=len(paged))
     held_s = total_s(evidence, held)
     story = f"{name} was {how} for {rounded(held_s)} s and nobody was told{around}."
     return passed(story, held_s=round(held_s, 3), **figures)

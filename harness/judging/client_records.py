@@ -15,9 +15,9 @@ RACE_S = 0.1
 """Wall seconds that may lie between a scrape, or a client's answer, and what was counted for it, in either order."""
 
 
-def declared(evidence: Evidence, rows: np.ndarray, what: str) -> np.ndarray:
+def declared(evidence: Evidence, rows: np.ndarray, declaration: str) -> np.ndarray:
     """Return per request whether its kind is `counted` or `logged`, as declared; `maybe` where nothing is."""
-    by_kind = np.array([evidence.run["kinds"].get(kind, {}).get(what, "maybe") for kind in KINDS])
+    by_kind = np.array([evidence.run["kinds"].get(kind, {}).get(declaration, "maybe") for kind in KINDS])
     by_row: np.ndarray = by_kind[rows["kind"]]
     return by_row
 

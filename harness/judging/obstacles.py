@@ -95,10 +95,10 @@ def _unwitnessed(evidence: Evidence, window: Interval, args: Args) -> str:
     """Return which fault, not seen to take effect or to go away, leaves open what the window shows."""
     within_s = args.within if isinstance(args, Bounded) else 0.0
     for fault in evidence.faults.values():
-        for reach, what in _unseen(evidence, fault, within_s):
+        for reach, effect in _unseen(evidence, fault, within_s):
             if window.overlaps(reach):
                 state = fault.last_state.replace("_", " ") or "nothing"
-                return f"The fault {fault.name} was never seen to {what} (last seen: {state})."
+                return f"The fault {fault.name} was never seen to {effect} (last seen: {state})."
     return ""
 
 

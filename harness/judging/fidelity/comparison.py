@@ -68,7 +68,7 @@ def stretches(states: np.ndarray, interval_s: float) -> list[Stretch]:
     breaks = np.flatnonzero(np.diff(firing) > 1)
     firsts = firing[[0, *(breaks + 1)]].tolist()
     lasts = firing[[*breaks, len(firing) - 1]].tolist()
-    found = []
+    every = []
     for first, last in zip(firsts, lasts, strict=True):
         waiting, pending, end = first, None, None
         while waiting and states[waiting - 1] == PENDING:
@@ -76,8 +76,8 @@ def stretches(states: np.ndarray, interval_s: float) -> list[Stretch]:
             pending = waiting * interval_s
         if last + 1 < len(states):
             end = (last + 1) * interval_s
-        found.append(Stretch(pending=pending, start=first * interval_s, end=end))
-    return found
+        every.append(Stretch(pending=pending, start=first * interval_s, end=end))
+    return every
 
 
 def filled(states: np.ndarray, seen: np.ndarray) -> np.ndarray:
@@ -101,9 +101,9 @@ def compare(live: np.ndarray, oracle: np.ndarray, *, interval_s: float, toleranc
     return [_judged(*pair, last=last, tolerance_s=tolerance_s) for pair in _paired(lives, oracles, tolerance_s)]
 
 
-def _closed(found: Sequence[Stretch], tolerance_s: float) -> list[Stretch]:
+def _closed(stretches: Sequence[Stretch], tolerance_s: float) -> list[Stretch]:
     kept: list[Stretch] = []
-    for stretch in found:
+    for stretch in stretches:
         before = kept[-1:]
         if before and before[0].end is not None and stretch.start - before[0].end <= tolerance_s:
             kept[-1] = replace(before[0], end=stretch.end)
@@ -119,13 +119,13 @@ def _paired(
         return list(zip(lives, oracles, strict=True))
     left = list(oracles)
     pairs: list[tuple[Stretch | None, Stretch | None]] = []
-    for one in lives:
-        near = min(left, key=lambda other: abs(other.start - one.start), default=None)
-        if near is not None and (abs(near.start - one.start) <= tolerance_s or len(left) >= len(lives) - len(pairs)):
+    for live in lives:
+        near = min(left, key=lambda other: abs(other.start - live.start), default=None)
+        if near is not None and (abs(near.start - live.start) <= tolerance_s or len(left) >= len(lives) - len(pairs)):
             left.remove(near)
-            pairs.append((one, near))
+            pairs.append((live, near))
         else:
-            pairs.append((one, None))
+            pairs.append((live, None))
     return pairs + [(None, other) for other in left]
 
 
@@ -133,12 +133,12 @@ def _judged(live: Stretch | None, oracle: Stretch | None, *, last: float, tolera
     if live is None or oracle is None:
         return _lone(live, oracle, last=last, tolerance_s=tolerance_s)
     late_s = {"onset": live.start - oracle.start, "end": live.end_by(last) - oracle.end_by(last)}
-    for what, seconds in late_s.items():
+    for edge, seconds in late_s.items():
         if seconds > tolerance_s + _SAME_S:
-            reason = f"its {what} is {seconds:g} s later than in production"
+            reason = f"its {edge} is {seconds:g} s later than in production"
             return Pair(live=live, oracle=oracle, verdict="different", reason=reason)
         if -seconds > tolerance_s + _SAME_S:
-            reason = f"its {what} is {-seconds:g} s earlier than in production"
+            reason = f"its {edge} is {-seconds:g} s earlier than in production"
             return Pair(live=live, oracle=oracle, verdict="different", reason=reason)
     return Pair(live=live, oracle=oracle, verdict="same")
 

@@ -54,7 +54,7 @@ class Promtool:
         Rules that need more samples than promtool allows are left out and named.
         """
         over: frozenset[str] = frozenset()
-        for _ in range(1 + sum(len(one.rules) for one in needed)):
+        for _ in range(1 + sum(len(each.rules) for each in needed)):
             output = self._run(group, needed, series, evaluations, over)
             more = frozenset(_TOO_MANY.findall(output)) - over
             if not more:
@@ -71,7 +71,7 @@ class Promtool:
         without: Collection[str],
     ) -> str:
         rules, test = self.work / "rules.json", self.work / "test.json"
-        rules.write_text(json.dumps({"groups": [_content(one, without) for one in needed]}), encoding="utf-8")
+        rules.write_text(json.dumps({"groups": [_content(each, without) for each in needed]}), encoding="utf-8")
         test.write_text(json.dumps(_test(group, needed, series, evaluations)), encoding="utf-8")
         argv = [str(self.program), "test", "rules", str(test)]
         try:
@@ -92,15 +92,15 @@ def _test(
     group: Group, needed: Sequence[Group], series: Sequence[Stretched], evaluations: int, step_s: float = 1.0
 ) -> dict[str, object]:
     times = [format_duration(at * group.interval_s) for at in range(evaluations)]
-    written = [{"series": selector(one.labels), "values": notation(one, step_s)} for one in series]
+    written = [{"series": selector(each.labels), "values": notation(each, step_s)} for each in series]
     return {
         "rule_files": ["rules.json"],
         "evaluation_interval": format_duration(group.interval_s),
-        "group_eval_order": [one.name for one in needed],
+        "group_eval_order": [each.name for each in needed],
         "tests": [
             {
                 "interval": format_duration(step_s),
-                "input_series": [one for one in written if one["values"]],
+                "input_series": [samples for samples in written if samples["values"]],
                 "promql_expr_test": [{"expr": "ALERTS", "eval_time": at, "exp_samples": _WRONG} for at in times],
             }
         ],

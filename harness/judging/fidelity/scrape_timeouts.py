@@ -26,15 +26,15 @@ _NEAR = 0.9
 
 def doubts(evidence: Evidence, group: Group, rows: Sequence[Row]) -> list[str]:
     """Return a sentence for every alert that fired on scrapes for which production has more time."""
-    found = []
+    sentences = []
     for row in rows:
         live = row.pair.live
         if live is not None:
             span = (row.origin + live.start / evidence.speed, row.origin + live.end_by(math.inf) / evidence.speed)
             reason = doubtful(evidence, group, row.alert, row.labels, span)
             if reason:
-                found.append(f"{row.alert}: {reason}.")
-    return list(dict.fromkeys(found))
+                sentences.append(f"{row.alert}: {reason}.")
+    return list(dict.fromkeys(sentences))
 
 
 def given_up(evidence: Evidence) -> Iterator[tuple[Mapping[str, str], np.ndarray]]:

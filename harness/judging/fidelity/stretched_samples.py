@@ -139,8 +139,8 @@ def notation(series: Stretched, step_s: float = 1.0) -> str:
 
 
 def _places(t: np.ndarray, step_s: float) -> list[int]:
-    found: list[int] = np.ceil(t / step_s - 1e-6).astype(np.int64).tolist()
-    return found
+    places: list[int] = np.ceil(t / step_s - 1e-6).astype(np.int64).tolist()
+    return places
 
 
 def _number(value: float) -> str:
