@@ -82,6 +82,8 @@ class Fault(ABC):
     params_model: ClassVar[type[Params]] = Params
     """The class that `params` is annotated with; it validates them."""
     params: Params
+    capabilities: ClassVar[tuple[str, ...]] = ()
+    """What the engine must be able to do, by the names in `CAPABILITIES`."""
     outlives: ClassVar[bool] = False
     """Whether the breakage survives the end of the stack's processes. The guardian heals it then, in another process,
     from parameters and stack alone."""
@@ -121,11 +123,11 @@ class Fault(ABC):
         return cls(cls.params_model.model_validate(dict(params)))
 
     def needs(self) -> tuple[str, ...]:
-        """Return what the stack or the engine must have.
+        """Return what the stack or the engine must have: its capabilities, and what a subclass adds.
 
-        `hook:<name>`, `role:<name>`, `edge:<caller> -> <role>`, or `capability:<name>` of `CAPABILITIES`.
+        `hook:<name>`, `role:<name>`, `edge:<caller> -> <role>`, or `capability:<name>`.
         """
-        return ()
+        return tuple(f"capability:{name}" for name in self.capabilities)
 
     def blinds(self, stack: Stack) -> tuple[tuple[str, str], ...]:
         """Return the signals that cannot be seen while it lasts, as pairs (signal, role)."""

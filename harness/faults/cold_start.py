@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from pydantic import Field
 
 from tocsin.harness.declarations.fault import Params, Witness
@@ -27,11 +25,8 @@ class ColdStart(HookFault):
     """The service restarts, and its first requests are slow."""
 
     params: ColdStartParams
+    capabilities = ("start",)
     restarts_role = "at_once"
-
-    def needs(self) -> tuple[str, ...]:
-        """Return the hook, and that its role can be started."""
-        return (*super().needs(), "capability:start")
 
     def blinds(self, stack: Stack) -> tuple[tuple[str, str], ...]:
         """Return what a restart of the role blinds."""
@@ -40,14 +35,14 @@ class ColdStart(HookFault):
     def inject(self, live: LiveStack) -> None:
         """Restart the role, then let it be cold."""
         role = self.role(live.stack)
-        self._record(live).touch()
+        self.record(live).touch()
         live.stop(role, kill=True)
         live.restart(role)
         super().inject(live)
 
     def heal(self, live: LiveStack) -> None:
         """Let the role be warm; start it if it was ended here and does not run."""
-        record = self._record(live)
+        record = self.record(live)
         if record.exists():
             start_again(live, self.role(live.stack))
         record.unlink(missing_ok=True)
@@ -56,6 +51,3 @@ class ColdStart(HookFault):
     def witness(self, live: LiveStack) -> Witness:
         """Time three requests: one that takes four fifths of the delay shows the fault."""
         return time_answers(live, _PROBES, self.params.delay_ms)
-
-    def _record(self, live: LiveStack) -> Path:
-        return live.work / f"cold_start-{self.role(live.stack)}"

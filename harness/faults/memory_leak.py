@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 from pydantic import Field
 
@@ -30,7 +29,7 @@ class MemoryLeak(HookFault):
     def inject(self, live: LiveStack) -> None:
         """Write down how much it uses, then let it grow."""
         self.heal(live)
-        self._record(live).write_text(repr(self._used_mib(live)), encoding="ascii")
+        self.record(live).write_text(repr(self._used_mib(live)), encoding="ascii")
         super().inject(live)
 
     def witness(self, live: LiveStack) -> Witness:
@@ -39,7 +38,7 @@ class MemoryLeak(HookFault):
         What it used before is written down before anything is done, so without that nothing was.
         """
         try:
-            before_mib = float(self._record(live).read_text(encoding="ascii"))
+            before_mib = float(self.record(live).read_text(encoding="ascii"))
         except (OSError, ValueError):
             return absent("never injected: nobody wrote down how much memory it used before")
         more_mib = self._used_mib(live) - before_mib
@@ -51,6 +50,3 @@ class MemoryLeak(HookFault):
     def _used_mib(self, live: LiveStack) -> float:
         """Return how much memory the role uses, NaN where it is not known."""
         return live.usage(self.role(live.stack)).get("memory_mib", math.nan)
-
-    def _record(self, live: LiveStack) -> Path:
-        return live.work / f"memory_leak-{self.role(live.stack)}"

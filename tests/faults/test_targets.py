@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tocsin.harness.declarations.fault import reach
-from tocsin.harness.faults import by_kind, make
+from tocsin.harness.faults import make
 from tocsin.harness.planning.loader import load_stack
 
 TARGETS = [
@@ -32,6 +32,7 @@ def test_a_hook_that_the_stack_does_not_have_reaches_nothing() -> None:
     assert found.targets == ()
 
 
-def test_no_fault_is_harmless_unless_it_says_so() -> None:
-    assert [fault.kind for fault in by_kind().values() if fault.harmless] == []
-    assert [fault.kind for fault in by_kind().values() if fault.separate] == ["silence"]
+@pytest.mark.parametrize(("kind", "params", "separate"), [("silence", {"alert": "A"}, True), ("cpu_hog", {}, False)])
+def test_what_a_fault_declares_of_itself(kind: str, params: dict[str, Any], separate: bool) -> None:
+    found = reach(make(kind, params), load_stack("reference"))
+    assert (found.separate, found.harmless) == (separate, False)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from tocsin.harness.declarations.fault import Fault, Params
 from tocsin.harness.declarations.live_stack import LiveStack
 from tocsin.harness.declarations.stack import Stack
@@ -22,12 +20,11 @@ class DiskFault(Fault):
     """A fault of a role's disk: what comes out of the role, or through it, may not be seen meanwhile."""
 
     params: DiskParams
-    capabilities: ClassVar[tuple[str, ...]] = ("run_in",)
-    """What the engine must be able to do, besides mounting the disk."""
+    capabilities = ("run_in",)
 
     def needs(self) -> tuple[str, ...]:
         """Return the disk as a file system of its own, and what must be possible with its role."""
-        return (f"capability:disk:{self.params.disk}", *(f"capability:{name}" for name in self.capabilities))
+        return (f"capability:disk:{self.params.disk}", *super().needs())
 
     def blinds(self, stack: Stack) -> tuple[tuple[str, str], ...]:
         """Return the signals that come out of the role, or through it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
+from pathlib import Path
 
 from pydantic import Field
 
@@ -34,8 +35,8 @@ class HookFault(Fault):
         return self.kind
 
     def needs(self) -> tuple[str, ...]:
-        """Return the hook."""
-        return (f"hook:{self.hook_name}",)
+        """Return the hook, and what must be possible with its role."""
+        return (f"hook:{self.hook_name}", *super().needs())
 
     def role(self, stack: Stack) -> str:
         """Return the role that has the hook, or the serving role if the stack has no such hook."""
@@ -69,6 +70,10 @@ class HookFault(Fault):
             raise HealError(f"{name} cannot be turned off: {error}.") from None
         if not (200 <= status < 300 or status == 404):
             raise HealError(f"{name} answered {status} to DELETE: {text[:200]}")
+
+    def record(self, live: LiveStack) -> Path:
+        """Return a file of the work folder for what was before, for faults that write it down."""
+        return live.work / f"{self.kind}-{self.role(live.stack)}"
 
     def _hook(self, live: LiveStack) -> tuple[Hook, str]:
         """Return the hook and the address of its port."""

@@ -67,19 +67,19 @@ class LogFileFault(LogFault):
 
     def inject(self, live: LiveStack) -> None:
         """Write down how the files are, then do it."""
-        record = self._record(live)
+        record = self.record(live)
         if not record.exists():
             record.write_text(json.dumps(self.fingerprints(live)), encoding="utf-8")
         super().inject(live)
 
     def heal(self, live: LiveStack) -> None:
         """Forget how the files were; there is nothing to mend."""
-        self._record(live).unlink(missing_ok=True)
+        self.record(live).unlink(missing_ok=True)
         super().heal(live)
 
     def witness(self, live: LiveStack) -> Witness:
         """A file differs from before: present; none does: absent. After the heal: lines are written."""
-        record = self._record(live)
+        record = self.record(live)
         if not record.exists():
             seen = self.appended(live, _PROBES)
             detail = f"{len(seen.lines)} lines were written for {seen.sent} requests"
@@ -90,9 +90,6 @@ class LogFileFault(LogFault):
             return present(", ".join(changed))
         detail = f"{len(before)} files are as before"
         return absent_if(any(before.values()), detail)
-
-    def _record(self, live: LiveStack) -> Path:
-        return live.work / f"{self.kind}-{self.role(live.stack)}"
 
 
 def logs_signal(live: StackFacts) -> LogsSignal:

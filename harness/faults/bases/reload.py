@@ -20,6 +20,7 @@ KEPT = ".before-the-drill"
 class ReloadFault(Fault):
     """Breaks a file and has it reloaded: the server refuses it and goes on with what it had, so nothing is blind."""
 
+    capabilities = ("signal",)
     role: ClassVar[str]
     metric: ClassVar[str]
     """The server's metric of its last reload: 1 if it went well, else 0."""
@@ -32,7 +33,7 @@ class ReloadFault(Fault):
 
     def needs(self) -> tuple[str, ...]:
         """Return the role, and that it can be sent a signal."""
-        return (f"role:{self.role}", "capability:signal")
+        return (f"role:{self.role}", *super().needs())
 
     def inject(self, live: LiveStack) -> None:
         """Replace the file's content and reload; StackError if the server does not run."""

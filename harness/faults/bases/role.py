@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from tocsin.harness.core.http import call
 from tocsin.harness.declarations.fault import Fault, Params, Witness, absent, absent_if, cannot_tell, present
@@ -33,12 +33,11 @@ class RoleFault(Fault):
     """A fault of a whole role: what comes out of the role, or through it, is not seen meanwhile."""
 
     params: RoleParams
-    capabilities: ClassVar[tuple[str, ...]] = ("start",)
-    """What the engine must be able to do (`tocsin.harness.declarations.fault.CAPABILITIES`)."""
+    capabilities = ("start",)
 
     def needs(self) -> tuple[str, ...]:
         """Return the role, and what must be possible with it."""
-        return (f"role:{self.params.role}", *(f"capability:{name}" for name in self.capabilities))
+        return (f"role:{self.params.role}", *super().needs())
 
     def blinds(self, stack: Stack) -> tuple[tuple[str, str], ...]:
         """Return the signals that come out of the role, or through it."""
