@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from tocsin.harness.declarations.fault import Fault, Params
 from tocsin.harness.declarations.live_stack import LiveStack
 from tocsin.harness.declarations.stack import Stack
@@ -20,7 +22,7 @@ class DiskFault(Fault):
     """A fault of a role's disk: what comes out of the role, or through it, may not be seen meanwhile."""
 
     params: DiskParams
-    capabilities = ("run_in",)
+    capabilities: ClassVar[tuple[str, ...]] = ("run_in",)
 
     def needs(self) -> tuple[str, ...]:
         """Return the disk as a file system of its own, and what must be possible with its role."""

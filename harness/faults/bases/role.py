@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from tocsin.harness.core.http import call
 from tocsin.harness.declarations.fault import Fault, Params, Witness, absent, absent_if, cannot_tell, present
@@ -33,7 +33,7 @@ class RoleFault(Fault):
     """A fault of a whole role: what comes out of the role, or through it, is not seen meanwhile."""
 
     params: RoleParams
-    capabilities = ("start",)
+    capabilities: ClassVar[tuple[str, ...]] = ("start",)
 
     def needs(self) -> tuple[str, ...]:
         """Return the role, and what must be possible with it."""
