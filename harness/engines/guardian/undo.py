@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from tocsin.harness.declarations.fault import reach
 from tocsin.harness.declarations.live_stack import LiveStack
 from tocsin.harness.declarations.stack import Stack, ends_of
 from tocsin.harness.engines.common.attach import attach
@@ -72,20 +73,10 @@ def bound_s(live: LiveStack, faults: Sequence[RecordedFault]) -> float:
 
 def _roles_named(stack: Stack, fault: RecordedFault) -> list[str]:
     try:
-        needs = make(fault.kind, fault.params).needs()
+        targets = reach(make(fault.kind, fault.params), stack).targets
     except (KeyError, ValueError):  # its heal will say so
         return []
-    names: list[str] = []
-    for need in needs:
-        kind, _, name = need.partition(":")
-        hook = stack.hook(name)
-        if kind == "hook" and hook is not None:
-            names.append(hook.role)
-        elif kind == "edge":
-            names += ends_of(name)
-        else:
-            names.append(name)
-    return names
+    return [role for target in targets for role in ends_of(target)]
 
 
 def main(argv: Sequence[str]) -> int:
