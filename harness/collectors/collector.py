@@ -43,13 +43,9 @@ class Collector(Protocol):
     """Roles it asks; a stack that lacks one of them does not have this stream."""
 
     def start(self, live: LiveStack, run: CollectedRun, journal: Journal) -> None: ...  # noqa: D102
-
     def stop(self) -> None: ...  # noqa: D102
-
     def seen_canary(self, live: LiveStack, run: CollectedRun) -> tuple[bool, str]: ...  # noqa: D102
-
     def caught_up(self, live: LiveStack, run: CollectedRun, at: float) -> tuple[bool, str]: ...  # noqa: D102
-
     def collect(self, live: LiveStack, window: Window, run: CollectedRun, journal: Journal) -> int: ...  # noqa: D102
 
 

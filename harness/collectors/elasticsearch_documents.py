@@ -110,10 +110,8 @@ def _keep(hits: list[JsonObject], logs: LogsSignal, into: Documents) -> None:
         place = places.setdefault(hit["_index"], len(places))
         row["id"] = str(_first(fields, logs.id) or "").encode()
         row["status"] = as_status(_first(fields, logs.status))
-        row["time"] = np.nan
         time = _first(fields, logs.time)
-        if time is not None:
-            row["time"] = float(time) / 1000
+        row["time"] = np.nan if time is None else float(time) / 1000
         row["index"] = place
     into.indices[:] = list(places)
     into.pages.append(rows)
@@ -121,6 +119,4 @@ def _keep(hits: list[JsonObject], logs: LogsSignal, into: Documents) -> None:
 
 def _first(fields: Mapping[str, list[str]], name: str) -> str | None:
     values = fields.get(name)
-    if not values:
-        return None
-    return values[0]
+    return values[0] if values else None

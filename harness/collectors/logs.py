@@ -38,9 +38,7 @@ class LogsCollector:
     def start(self, live: LiveStack, run: CollectedRun, journal: Journal) -> None:
         """Open the client; nothing runs meanwhile."""
         logs = live.stack.signals.logs
-        self._client: Elasticsearch | None = None
-        if logs is not None:
-            self._client = far.connect(live.address(logs.role))
+        self._client = None if logs is None else far.connect(live.address(logs.role))
 
     def stop(self) -> None:
         """Do nothing: nothing runs."""
@@ -95,9 +93,7 @@ class LogsCollector:
 def _source(folder: Path, logs: LogsSignal, work: Path) -> tuple[JsonObject, list[str]]:
     """Write source.npy; return its part of the summary and what went wrong."""
     files = log_files(logs.files, work)
-    wrong = []
-    if not files:
-        wrong.append(f"no file matches {logs.files}")
+    wrong = [] if files else [f"no file matches {logs.files}"]
     try:
         lines = read_lines(files, id=logs.id, status=logs.status)
     except OSError as error:

@@ -77,17 +77,13 @@ class NotificationsCollector:
                 if alert["status"]["state"] == "active" and delivered.get(key) != "firing":
                     awaited.append(f"{alert['labels'].get('alertname')} at {receiver['name']}")
         gone = [key for key, status in delivered.items() if status == "firing" and key not in held]
-        awaited += [f"a resolved notice at {receiver}" for _, receiver in self._not_overdue(gone, run.clock.now())]
+        within_s = self._alertmanager.group_interval_s() + _SLACK_S if gone else 0.0
+        now = run.clock.now()
+        late = [key for key in gone if now - self._left.setdefault(key, now) < within_s]
+        awaited += [f"a resolved notice at {receiver}" for _, receiver in late]
         if awaited:
             return False, f"awaited: {', '.join(awaited)}"
         return True, "every notification was delivered"
-
-    def _not_overdue(self, gone: list[_AlertAtReceiver], now: float) -> list[_AlertAtReceiver]:
-        """Return the alerts that left less than a group interval ago: their resolved notice may still come."""
-        if not gone:
-            return []
-        within_s = self._alertmanager.group_interval_s() + _SLACK_S
-        return [key for key in gone if now - self._left.setdefault(key, now) < within_s]
 
     def collect(self, live: LiveStack, window: Window, run: CollectedRun, journal: Journal) -> int:
         """Copy what is left and return how many lines there are."""

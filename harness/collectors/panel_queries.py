@@ -101,9 +101,7 @@ def ask_prometheus(live: LiveStack, grid: Grid) -> AskServer:
 
 def _factor(text: str, speed: float, scales: Scales) -> float:
     scale = analyse(text, scales).scale
-    if scale.known and scale.power:
-        return float(speed**-scale.power)
-    return 1.0
+    return float(speed**-scale.power) if scale.known and scale.power else 1.0
 
 
 def _not_compressible(prometheus: Prometheus, text: str, grid: Grid, error: NotCompressible) -> QueryResult:
@@ -169,9 +167,7 @@ def ask_elasticsearch(live: LiveStack, grid: Grid) -> AskServer:
         except Exception as error:
             return _failed(text, error)
         series = tuple(_buckets(query, answer.get("aggregations") or {}, metric, {}, grid))
-        factor = 1.0
-        if metric in (*_COUNTED, "sum"):  # a bucket is as much shorter as the drill
-            factor = grid.speed
+        factor = grid.speed if metric in (*_COUNTED, "sum") else 1.0  # a bucket is as much shorter as the drill
         return QueryResult(sent=text, factor=factor, series=series)
 
     return ask
@@ -232,9 +228,5 @@ def _buckets(
 
 
 def _value(bucket: JsonObject, metric: str) -> float | None:
-    if metric in _COUNTED:
-        return float(bucket["doc_count"])
-    value = bucket["value"]["value"]
-    if value is None:
-        return None
-    return float(value)
+    value = bucket["doc_count"] if metric in _COUNTED else bucket["value"]["value"]
+    return None if value is None else float(value)

@@ -34,9 +34,7 @@ def record_panels(live: LiveStack, run: CollectedRun, journal: Journal) -> int:
     sentence.
     """
     begun = [fact.at for fact in read_journal(run.folder / "journal.jsonl") if fact.fact == "phase_started"]
-    if not begun:
-        return 0
-    dashboards = read_dashboards(live.stack)
+    dashboards = read_dashboards(live.stack) if begun else ()
     if not dashboards:
         return 0
     grid = _grid(live, begun[0], run.clock.now())
@@ -52,9 +50,7 @@ def record_panels(live: LiveStack, run: CollectedRun, journal: Journal) -> int:
 
 def _grid(live: LiveStack, start: float, end: float) -> Grid:
     """Return the points of time: a scrape apart, or as many scrapes as keep them within POINTS."""
-    scrape_s = 15.0
-    if live.stack.prometheus:
-        scrape_s = read_monitoring(live.stack).scrape_interval_s
+    scrape_s = read_monitoring(live.stack).scrape_interval_s if live.stack.prometheus else 15.0
     scrapes = max(1, math.ceil((end - start) * live.speed / scrape_s / POINTS))
     step_s = scrapes * scrape_s / live.speed
     return Grid(start=start, step_s=step_s, count=int((end - start) / step_s) + 1, speed=live.speed, scrape_s=scrape_s)
@@ -125,9 +121,7 @@ class _Recorder:
         try:
             text = fill(query.text, chosen, self._built_in)
         except Unresolved as error:
-            failed = wrong
-            if not wrong.failed:
-                failed = QueryResult(failed="unasked", says=str(error))
+            failed = wrong if wrong.failed else QueryResult(failed="unasked", says=str(error))
             return {**head, "text": query.text, **_kept(failed)}
         server = self._servers.get(query.source.type)
         if server is None:

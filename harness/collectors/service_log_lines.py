@@ -72,9 +72,7 @@ def as_status(value: object) -> int:
         code = int(value)  # type: ignore[call-overload]
     except (TypeError, ValueError):
         return 0
-    if 0 <= code <= 999:
-        return int(code)
-    return 0
+    return int(code) if 0 <= code <= 999 else 0
 
 
 @dataclass

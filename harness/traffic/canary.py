@@ -16,17 +16,17 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 
 from tocsin.harness.core.clock import RunClock
-from tocsin.harness.core.errors import BROKEN, StackError
-from tocsin.harness.evidence.requests import KINDS, RECORD, UNKNOWN, RequestWriter
+from tocsin.harness.core.errors import BROKEN
+from tocsin.harness.evidence.requests import KINDS, UNKNOWN, RequestWriter
 from tocsin.harness.traffic.clients.keepalive import Exchange, KeepAlive
+from tocsin.harness.traffic.clients.record_writer import RecordWriter
 from tocsin.harness.traffic.clients.response_reader import BodyReader
 from tocsin.harness.traffic.events import both_clocks, emit
-from tocsin.harness.traffic.load_plan import CanaryPlan, read_plan
+from tocsin.harness.traffic.load_plan import CanaryPlan, load_or_report
 from tocsin.harness.traffic.payloads import CANARY, load_sample
 from tocsin.harness.traffic.payloads.response_shape import missing_fields
 
@@ -47,6 +47,7 @@ class CanarySender:
         self._seq = itertools.count()
         self._now = RunClock().now
         self._writer = RequestWriter(plan.records / f"{_WORKER}.npy")
+        self._records = RecordWriter(plan.run_id, _WORKER, self._writer)
         self._stopped = threading.Event()
         self._probes: queue.SimpleQueue[tuple[int, bool]] = queue.SimpleQueue()
         self._clients = [
@@ -80,7 +81,8 @@ class CanarySender:
             client.abort()
         for thread in self._threads:
             thread.join(self._plan.timeout_s + _PATIENCE_S)
-        self._writer.close()
+        with self._lock:
+            self._writer.close()
 
     def _guarded(self, run: Callable[[], None]) -> None:
         try:
@@ -138,10 +140,9 @@ class CanarySender:
                 self.lacking.append(f"{request_id} has no {', '.join(lacking)}")
 
     def _record(self, request_id: str, intended: float, exchange: Exchange) -> None:
-        outcome, status, sent, first_byte, done = exchange
-        row = (request_id.encode(), _KIND, outcome, status, _WORKER, intended, sent, first_byte, done)
-        self._writer.append(np.array([row], RECORD))
         with self._lock:
+            self._records.record_as(request_id, _KIND, exchange, intended)
+            self._writer.flush()
             self.sent += 1
 
 
@@ -168,15 +169,9 @@ def _follow_commands(canary: CanarySender) -> None:
 
 def main(argv: list[str]) -> int:
     """Run until told to stop; return 0, or an exit code after an `error` event."""
-    if len(argv) != 1:
-        emit("error", message="usage: python -m tocsin.harness.traffic.canary PLAN.json")
-        return BROKEN
-    try:
-        canary = CanarySender(read_plan(CanaryPlan, Path(argv[0])))
-    except StackError as error:
-        emit("error", message=str(error))
-        return error.exit_code
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; our parent decides
+    canary = load_or_report("tocsin.harness.traffic.canary PLAN.json", argv, CanaryPlan, CanarySender)
+    if isinstance(canary, int):
+        return canary
     signal.signal(signal.SIGTERM, _terminate)
     canary.start()
     emit("ready", **both_clocks())

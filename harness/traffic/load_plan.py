@@ -43,9 +43,7 @@ class Sending(Frozen):
     @property
     def tls_context(self) -> ssl.SSLContext | None:
         """How to speak https, None for plain http."""
-        if self.tls is None:
-            return None
-        return self.tls.context()
+        return None if self.tls is None else self.tls.context()
 
 
 class CanaryPlan(Sending):

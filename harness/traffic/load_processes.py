@@ -87,9 +87,7 @@ class _EventProcess:
     def recorded(self) -> int | None:
         """How many requests it reports to have recorded; None if it ended without a report."""
         done = self.done
-        if done is None:
-            return None
-        return sum(int(done.get(name, 0)) for name in self._counts)
+        return None if done is None else sum(int(done.get(name, 0)) for name in self._counts)
 
     @property
     def parts(self) -> tuple[WorkerReport, ...]:
@@ -150,9 +148,8 @@ class _EventProcess:
             code = str(self._process.wait(_EXIT_S))
         except subprocess.TimeoutExpired:
             code = "none yet"
-        errors, words = self.events("error"), "."
-        if errors:
-            words = f": {errors[-1].get('message')}"
+        errors = self.events("error")
+        words = f": {errors[-1].get('message')}" if errors else "."
         hint = f"Read stack-logs/{self.name}.log."
         return StackError(f"The {self.name} process ended (exit code {code}){words}", hint=hint)
 

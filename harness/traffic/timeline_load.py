@@ -21,9 +21,8 @@ def traffic_plan(timeline: Timeline, sending: Mapping[str, object]) -> dict[str,
 
 def _users(timeline: Timeline) -> dict[str, str]:
     traffic, folder = timeline.scenario.traffic, timeline.scenario.folder
-    users, custom = traffic.users, locust_user_file.split(traffic.users, folder)
-    if custom is not None:
-        users = f"{custom[0]}:{custom[1]}"
+    custom = locust_user_file.split(traffic.users, folder)
+    users = traffic.users if custom is None else f"{custom[0]}:{custom[1]}"
     return {"users": users, "client": traffic.client}
 
 

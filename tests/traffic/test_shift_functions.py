@@ -11,8 +11,9 @@ from pydantic import ValidationError
 from tocsin.harness.core.errors import StackError
 from tocsin.harness.declarations.payload_spec import FeedbackShape, Shape
 from tocsin.harness.evidence.requests import KINDS
-from tocsin.harness.traffic.payloads import Sample, ShiftArgs, load_sample, parse_payload
+from tocsin.harness.traffic.payloads import Sample, load_sample, parse_payload
 from tocsin.harness.traffic.payloads.phase_content import BLOCK, content
+from tocsin.harness.traffic.payloads.shifted import ShiftArgs
 
 NAMES = tuple(f"f{number}" for number in range(1, 10))
 SHAPE = Shape(path="/predict", body='{"features": $row}', features=NAMES, integers=True, feedback={})

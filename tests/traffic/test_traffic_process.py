@@ -285,7 +285,8 @@ def test_special_manners_leave_beside_the_plain_requests(serve, traffic, plan):
 
 def test_a_failure_of_our_own_in_the_loop_ends_the_process_with_a_sentence(serve, traffic, plan):
     code = (
-        "import locust, sys; from tocsin.harness.traffic.locust import record_writer, traffic_process\n"
+        "import locust, sys; from tocsin.harness.traffic.clients import record_writer\n"
+        "from tocsin.harness.traffic.locust import traffic_process\n"
         "def broken(*arguments): raise RuntimeError('a bug of ours')\n"
         "record_writer.RecordWriter.record = broken\n"
         "sys.exit(traffic_process.main(sys.argv[1:]))"

@@ -6,7 +6,7 @@ import errno
 import math
 import socket
 from collections.abc import Callable, Container
-from typing import Protocol
+from typing import Any, Protocol
 
 from gevent import get_hub
 from gevent.monkey import get_original
@@ -23,18 +23,6 @@ _Socket = get_original("socket", "socket")
 
 Place = tuple[int, tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]]
 """An address family, and a socket address of it."""
-
-
-class _Watcher(Protocol):
-    """What gevent's loop gives to wait for a socket."""
-
-    def start(self, callback: Callable[[], None]) -> None: ...
-
-    def stop(self) -> None: ...
-
-    def close(self) -> None: ...
-
-
 _READABLE, _WRITABLE = 1, 2
 _READ_BYTES = 65536
 _FIRST = 2
@@ -52,11 +40,8 @@ class Owner(Protocol):
 
     @property
     def checked_heads(self) -> Container[bytes]: ...  # noqa: D102
-
     def connect(self, due: Due, head: bytes) -> None: ...  # noqa: D102
-
     def finished(self, connection: Connection, due: Due, exchange: Exchange, keep: bool) -> None: ...  # noqa: D102
-
     def lost(self, connection: Connection) -> None: ...  # noqa: D102
 
 
@@ -84,8 +69,8 @@ class Connection:
         self._answers = BodyReader() if pool.checks else ResponseReader()
         self._rest: memoryview | None = None
         self._fresh = True
-        self._reading: _Watcher | None = None
-        self._writing: _Watcher | None = None
+        self._reading: Any = None
+        self._writing: Any = None
         self._socket: socket.socket | None = None
         self._first_byte = math.nan
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import socket
-from collections import deque
 from collections.abc import Callable
 
 from gevent import get_hub
@@ -13,7 +12,7 @@ from tocsin.harness.core.errors import StackError
 from tocsin.harness.traffic.clients.exchange import NEVER_SENT, Exchange
 from tocsin.harness.traffic.clients.request_encoder import head_of
 from tocsin.harness.traffic.locust.connection import Connection, Place
-from tocsin.harness.traffic.locust.request_outlet import Ended, Lane
+from tocsin.harness.traffic.locust.request_outlet import Ended, Lane, RequestOutlet
 from tocsin.harness.traffic.locust.response_check import ResponseCheck
 from tocsin.harness.traffic.payloads.request_protocol import Form
 from tocsin.harness.traffic.request_schedule import Due
@@ -21,10 +20,10 @@ from tocsin.harness.traffic.request_schedule import Due
 _SWEEPS_PER_TIMEOUT = 20
 _SWEEP_MAX_S = 0.1
 _PUMPED = 64
-"""ConnectionPool opened for waiting requests in one turn of the loop."""
+"""Connections opened for waiting requests in one turn of the loop."""
 
 
-class ConnectionPool:
+class ConnectionPool(RequestOutlet[bytes]):
     """Gives each request to the connection that became idle last; opens another when none is idle.
 
     So the load stays open: a server that hangs is met by new connections, up to `users_max`, as it is by real callers;
@@ -43,31 +42,21 @@ class ConnectionPool:
         queue_max: int,
         checks: ResponseCheck | None = None,
     ) -> None:
+        super().__init__(ended, users_max=users_max, queue_max=queue_max)
         self.now = now
         self.id_of = id_of
         self.checks = checks
         self.checked_heads: set[bytes] = set()
-        self.waiting_max = 0
-        self.in_flight_max = 0
         self._address = address
         self._place = _resolve(address)
-        self._ended = ended
         self._timeout_s = timeout_s
-        self._users_max = users_max
-        self._queue_max = queue_max
         self._idle: dict[Connection, None] = {}  # in the order in which they became idle
         self._open: set[Connection] = set()
-        self._waiting: deque[tuple[Due, bytes]] = deque()
         self._over = False
         self._pumping = False
         sweep_s = min(timeout_s / _SWEEPS_PER_TIMEOUT, _SWEEP_MAX_S)
         self._sweeper = get_hub().loop.timer(sweep_s, sweep_s)
         self._sweeper.start(self._sweep)
-
-    @property
-    def waiting(self) -> int:
-        """Requests that wait for a connection."""
-        return len(self._waiting)
 
     @property
     def in_flight(self) -> int:
@@ -117,11 +106,6 @@ class ConnectionPool:
         self._idle.pop(connection, None)
         if self._waiting:
             self._pump_soon()
-
-    def drop_waiting(self) -> None:
-        """Record what waits as dropped."""
-        while self._waiting:
-            self._ended(self._waiting.popleft()[0], NEVER_SENT)
 
     def end(self) -> None:
         """Give up what is under way, drop what waits, and close everything."""

@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any
 
 import gevent
 from locust import HttpUser, User
@@ -36,7 +36,6 @@ from tocsin.harness.traffic.clients.exchange import NEVER_SENT, Exchange
 from tocsin.harness.traffic.clients.request_encoder import traceparent
 from tocsin.harness.traffic.load_plan import TrafficPlan
 from tocsin.harness.traffic.locust.locust_clients import host_of, outcome_of, status_of, verify_of
-from tocsin.harness.traffic.locust.request_queue import RequestQueue
 from tocsin.harness.traffic.payloads.request_protocol import Form
 from tocsin.harness.traffic.request_schedule import Due
 
@@ -47,20 +46,6 @@ _LOGGED_ERRORS = 20
 """Errors of tasks that are logged; those after them are alike."""
 _LISTENING: weakref.WeakSet[Environment] = weakref.WeakSet()
 _log = logging.getLogger(__name__)
-
-
-class Sender(Protocol):
-    """What a custom user needs of the sender of its worker."""
-
-    queue: RequestQueue
-    now: Callable[[], float]
-
-    @property
-    def start(self) -> float: ...  # noqa: D102
-
-    def record(self, request_id: str, kind: int, exchange: Exchange, intended: float) -> None: ...  # noqa: D102
-
-    def finished(self, due: Due, exchange: Exchange) -> None: ...  # noqa: D102
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +111,7 @@ class CustomUserRunner:
     _errors = 0
 
     def __init__(self, user: User, custom: type[User], plan: TrafficPlan) -> None:
-        self.sender: Sender = user.environment.sender
+        self.sender: Any = user.environment.sender
         self._user: Any = user
         self._custom = custom
         self._plan = plan

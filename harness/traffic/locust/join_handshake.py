@@ -8,12 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 from gevent.event import Event as Signal
 from locust.env import Environment
 from locust.rpc import Message
 
-from tocsin.harness.evidence.requests import OUTCOMES, RECORD, RequestWriter
+from tocsin.harness.evidence.requests import OUTCOMES, RequestBuffer, RequestWriter
 from tocsin.harness.traffic.events import Event, clocks_of, emit
 from tocsin.harness.traffic.locust import master_protocol
 from tocsin.harness.traffic.locust.authenticated_master import AuthenticatedMaster
@@ -36,7 +35,7 @@ class JoinedWorker:
     host: str
     pid: int
     clock: ClockProbe
-    writer: RequestWriter | None = None
+    writer: RequestBuffer = field(default_factory=RequestBuffer)
     heard_at: float = math.nan
     silence: SilenceTimer = field(default_factory=lambda: SilenceTimer(_TICK_S, master_protocol.SILENT_S))
     ready: Event = field(default_factory=dict)
@@ -50,28 +49,9 @@ class JoinedWorker:
         """Whether it has neither ended nor been lost."""
         return not self.done and not self.lost
 
-    def keep(self, rows: bytes) -> None:
-        """Keep rows of a remote worker."""
-        if self.writer is not None:
-            self.writer.append(np.frombuffer(rows, RECORD))
-
-    def flush(self) -> None:
-        """Write what was kept, so that a crash finds it."""
-        if self.writer is not None:
-            self.writer.flush()
-
-    def close(self) -> None:
-        """Write the rest."""
-        if self.writer is not None:
-            self.writer.close()
-
     def about(self) -> Event:
         """Return what the engine's side is told of it: `recorded` is None if it never reported that it had ended."""
-        recorded, clocks = None, list[dict[str, float]]()
-        if self.done:
-            recorded = sum(int(self.done.get(name, 0)) for name in OUTCOMES)
-        if self.local:
-            clocks = clocks_of(self.ready, self.done)
+        recorded = sum(int(self.done.get(name, 0)) for name in OUTCOMES) if self.done else None
         return {
             "worker": self.number,
             "local": self.local,
@@ -80,7 +60,7 @@ class JoinedWorker:
             "offset_s": self.clock.offset_s,
             "uncertainty_s": self.clock.uncertainty_s,
             "recorded": recorded,
-            "clocks": clocks,
+            "clocks": clocks_of(self.ready, self.done) if self.local else [],
             "done": self.done,
             "lost": self.lost,
         }

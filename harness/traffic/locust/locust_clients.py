@@ -28,9 +28,7 @@ def outcome_of(error: BaseException | None, status: int) -> int:
     taken_for_error = getattr(error, "response", None) is not None  # an answer whose status the client does not like
     if status and (taken_for_error or not isinstance(error, FAILURE_EXCEPTIONS)):
         return ANSWERED
-    if _never_connected(error):
-        return FAILED
-    return UNKNOWN
+    return FAILED if _never_connected(error) else UNKNOWN
 
 
 def _never_connected(error: BaseException | None) -> bool:
@@ -43,9 +41,7 @@ def _never_connected(error: BaseException | None) -> bool:
 def status_of(response: object) -> int:
     """Return the HTTP status of a Locust client's response, 0 if there was none."""
     status = getattr(response, "status_code", 0)
-    if isinstance(status, int) and 0 < status < 65536:
-        return status
-    return 0
+    return status if isinstance(status, int) and 0 < status < 65536 else 0
 
 
 class Session:
@@ -133,6 +129,4 @@ def verify_of(plan: TrafficPlan) -> bool | str:
     """Return what `requests` takes as `verify`."""
     if plan.tls is None or not plan.tls.verify:
         return False
-    if plan.tls.ca is None:
-        return True
-    return str(plan.tls.ca)
+    return True if plan.tls.ca is None else str(plan.tls.ca)

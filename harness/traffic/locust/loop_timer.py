@@ -11,7 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any
 
 from gevent import get_hub
 
@@ -19,16 +19,6 @@ _MONOTONIC = 1
 _ABSOLUTE = 1
 _FLAGS = os.O_NONBLOCK | os.O_CLOEXEC if sys.platform == "linux" else 0
 _READABLE = 1
-
-
-class Timer(Protocol):
-    """A timer of gevent's loop."""
-
-    def start(self, callback: Callable[[], None]) -> None: ...  # noqa: D102
-
-    def stop(self) -> None: ...  # noqa: D102
-
-    def close(self) -> None: ...  # noqa: D102
 
 
 class _Setting(ctypes.Structure):
@@ -39,9 +29,7 @@ class _Setting(ctypes.Structure):
 
 def wake_up(call: Callable[[], None]) -> FileTimer | LoopTimer:
     """Return the best timer of this system; it calls `call` in the loop, where nothing may wait."""
-    if sys.platform == "linux":
-        return FileTimer(call)
-    return LoopTimer(call)
+    return FileTimer(call) if sys.platform == "linux" else LoopTimer(call)
 
 
 class FileTimer:
@@ -93,7 +81,7 @@ class LoopTimer:
 
     def __init__(self, call: Callable[[], None]) -> None:
         self._call = call
-        self._timer: Timer | None = None
+        self._timer: Any = None
 
     def arm(self, at: float) -> None:
         """Call at `at`, or at once if that is past."""

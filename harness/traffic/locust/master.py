@@ -11,21 +11,22 @@ import math
 import os
 import signal
 import sys
-from pathlib import Path
 
 import gevent
+import numpy as np
 from gevent.event import Event as Signal
-from gevent.fileobject import FileObject
 from locust.env import Environment
 from locust.rpc import Message
 
 from tocsin.harness.core.clock import RunClock
-from tocsin.harness.core.errors import BROKEN, StackError, TocsinError
+from tocsin.harness.core.errors import UNKNOWN
+from tocsin.harness.evidence.requests import RECORD
 from tocsin.harness.traffic.events import Event, both_clocks, emit
-from tocsin.harness.traffic.load_plan import read_plan
+from tocsin.harness.traffic.load_plan import load_or_report
 from tocsin.harness.traffic.locust.authenticated_master import AuthenticatedMaster
 from tocsin.harness.traffic.locust.join_handshake import JoinedWorker, JoinHandshake
 from tocsin.harness.traffic.locust.master_protocol import BYE, EVENT, ROWS, START, STOP, TOKEN, summed
+from tocsin.harness.traffic.locust.stdin_commands import follow_commands
 from tocsin.harness.traffic.worker_pool import WorkerPoolPlan
 
 _TICK_S = 0.5
@@ -50,7 +51,7 @@ class Master:
     def run(self) -> int:
         """Play the plan; return the exit code."""
         emit("listening", port=self._master.port)
-        gevent.spawn(self._listen)
+        gevent.spawn(follow_commands, self.start, self.stop)
         gevent.wait([self._joining.complete, self._stopped], count=1)
         if self._joining.failure:
             return self._fail(self._joining.failure)
@@ -58,7 +59,7 @@ class Master:
         gevent.wait([self._started, self._stopped], count=1)
         self._play()
         for member in self._members:
-            member.close()
+            member.writer.close()
         self._tell_all(BYE)
         self._done()
         gevent.sleep(0.1)  # the farewell is sent from a queue
@@ -77,7 +78,7 @@ class Master:
         self._tell_all(BYE)
         emit("error", message=message)
         gevent.sleep(0.1)
-        return StackError("").exit_code
+        return UNKNOWN
 
     def _play(self) -> None:
         """Follow the workers until each has ended or is lost; report their rates each second."""
@@ -102,7 +103,7 @@ class Master:
 
     def _watch(self, ticks: int) -> None:
         for member in self._members:
-            member.flush()
+            member.writer.flush()  # so that a crash finds the records
             if member.plays and member.silence.tick():
                 self._lose(member, f"nothing was heard of it for {member.silence.seconds:.1f} s")
         if ticks % 2 == 0:
@@ -147,7 +148,7 @@ class Master:
                 self._joining.fail(f"Worker {member.number} cannot play: {event.get('message')}")
 
     def _rows(self, environment: Environment, msg: Message) -> None:
-        self._joining.admitted[msg.node_id].keep(msg.data["rows"])
+        self._joining.admitted[msg.node_id].writer.append(np.frombuffer(msg.data["rows"], RECORD))
 
     def _done(self) -> None:
         sums = summed(member.done or member.rate for member in self._members)
@@ -155,15 +156,11 @@ class Master:
         totals |= {**both_clocks(), "stopped": self._stopped.is_set()}
         emit("done", **totals, workers=[member.about() for member in self._members])
 
-    def _listen(self) -> None:
-        for raw in FileObject(sys.stdin.fileno(), "rb", closefd=False):
-            words = raw.decode("utf-8", "replace").split()
-            if words[:1] == ["start"] and len(words) == 2 and not self._started.is_set():
-                self._start = float(words[1])
-                self._started.set()
-            elif words == ["stop"]:
-                break
-        self._stopped.set()
+    def start(self, at: float) -> None:
+        """Let every worker begin at `at`, epoch seconds. A second start changes nothing."""
+        if not self._started.is_set():
+            self._start = at
+            self._started.set()
 
     def stop(self) -> None:
         """End the run."""
@@ -181,17 +178,15 @@ def _of_now(name: str) -> bool:
 
 def main(argv: list[str]) -> int:
     """Play the pool file named in `argv`; return 0, or an exit code after an `error` event."""
-    if len(argv) != 1:
-        emit("error", message="usage: python -m tocsin.harness.traffic.locust.master POOL.json")
-        return BROKEN
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; our parent decides
-    try:
-        master = Master(read_plan(WorkerPoolPlan, Path(argv[0])), os.environ.get(TOKEN, ""))
-    except TocsinError as error:
-        emit("error", message=str(error))
-        return error.exit_code
+    master = load_or_report("tocsin.harness.traffic.locust.master POOL.json", argv, WorkerPoolPlan, _master)
+    if isinstance(master, int):
+        return master
     gevent.signal_handler(signal.SIGTERM, master.stop)
     return master.run()
+
+
+def _master(plan: WorkerPoolPlan) -> Master:
+    return Master(plan, os.environ.get(TOKEN, ""))
 
 
 if __name__ == "__main__":

@@ -77,8 +77,6 @@ class ClosedPhase:
         if due.index not in self._asking:
             return False
         self._asking.discard(due.index)
-        think_s = self._think_s
-        if exchange.outcome != ANSWERED:
-            think_s = max(think_s, _PAUSE_S)
+        think_s = self._think_s if exchange.outcome == ANSWERED else max(self._think_s, _PAUSE_S)
         heapq.heappush(self._ready, elapsed_s + think_s)
         return True

@@ -3,40 +3,29 @@
 from __future__ import annotations
 
 import functools
-from collections import deque
 from collections.abc import Callable
 
 from gevent.event import AsyncResult
 
 from tocsin.harness.traffic.clients.exchange import NEVER_SENT
-from tocsin.harness.traffic.locust.request_outlet import Ended, Lane
+from tocsin.harness.traffic.locust.request_outlet import Ended, Lane, RequestOutlet
 from tocsin.harness.traffic.payloads.request_protocol import Form
 from tocsin.harness.traffic.request_schedule import Due
 
 
-class RequestQueue:
+class RequestQueue(RequestOutlet[Form]):
     """Gives each request to the user that became idle last; asks for one more user when none is idle.
 
-    A user is a greenlet with a client of its own: `take`, send, `done`. `users_max` and `queue_max` mean what they mean
-    for `ConnectionPool`.
+    A user is a greenlet with a client of its own: `take`, send, `done`. At the end Locust kills the users, which ends
+    what is under way.
     """
 
     def __init__(self, spawn: Callable[[int], None], ended: Ended, *, users_max: int, queue_max: int) -> None:
-        self.waiting_max = 0
-        self.in_flight_max = 0
+        super().__init__(ended, users_max=users_max, queue_max=queue_max)
         self.in_flight = 0
         self._spawn = spawn
-        self._ended = ended
         self._users = 0
-        self._users_max = users_max
-        self._queue_max = queue_max
         self._idle: list[AsyncResult] = []
-        self._waiting: deque[tuple[Due, Form]] = deque()
-
-    @property
-    def waiting(self) -> int:
-        """Requests that wait for a user."""
-        return len(self._waiting)
 
     def lane(self, form: Form) -> Lane:
         """Return where the requests of this form are put."""
@@ -75,12 +64,3 @@ class RequestQueue:
     def done(self) -> None:
         """A user has ended the request it took."""
         self.in_flight -= 1
-
-    def drop_waiting(self) -> None:
-        """Record what waits as dropped."""
-        while self._waiting:
-            self._ended(self._waiting.popleft()[0], NEVER_SENT)
-
-    def end(self) -> None:
-        """Drop what waits. What is under way ends with the users, which Locust kills."""
-        self.drop_waiting()

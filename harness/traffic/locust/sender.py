@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import resource
 from collections.abc import Callable, Iterable, Sequence
@@ -16,12 +17,12 @@ from locust.env import Environment
 from tocsin.harness.evidence.requests import UNKNOWN, RequestBuffer
 from tocsin.harness.traffic.clients.exchange import Exchange
 from tocsin.harness.traffic.clients.keepalive import KeepAlive
+from tocsin.harness.traffic.clients.record_writer import RecordWriter
 from tocsin.harness.traffic.clients.response_reader import BodyReader
 from tocsin.harness.traffic.load_plan import TrafficPlan
 from tocsin.harness.traffic.locust.connection_pool import ConnectionPool
 from tocsin.harness.traffic.locust.dispatcher import Dispatcher
-from tocsin.harness.traffic.locust.record_writer import RecordWriter
-from tocsin.harness.traffic.locust.request_outlet import Lane, RequestOutlet
+from tocsin.harness.traffic.locust.request_outlet import Lane
 from tocsin.harness.traffic.locust.request_queue import RequestQueue
 from tocsin.harness.traffic.locust.response_check import ResponseCheck
 from tocsin.harness.traffic.locust.running_totals import RunningTotals
@@ -100,13 +101,9 @@ class Sender:
         self._runner = self._environment.create_local_runner()
         self.checks = ResponseCheck(plan.payload.path, plan.payload.response)
         self._tls = plan.tls_context
-        self.queue = RequestQueue(
-            lambda count: self._spawn(user_class, count),
-            self._ended,
-            users_max=self.users_max,
-            queue_max=plan.queue_max,
-        )
-        self._outlets: list[RequestOutlet] = [self.queue]
+        spawn = functools.partial(self._spawn, user_class)
+        self.queue = RequestQueue(spawn, self._ended, users_max=self.users_max, queue_max=plan.queue_max)
+        self._outlets: list[RequestQueue | ConnectionPool] = [self.queue]
         self._pool: ConnectionPool | None = None
         if user_class is Predict and not self._tls:
             self._pool = self._connection_pool()
@@ -226,7 +223,7 @@ class Sender:
     def _lanes(self, forms: Sequence[Form]) -> list[Lane]:
         return [self._outlet_for(form).lane(form) for form in forms]
 
-    def _outlet_for(self, form: Form) -> RequestOutlet:
+    def _outlet_for(self, form: Form) -> RequestQueue | ConnectionPool:
         if self._pool and form.manner == "plain" and form.method != "HEAD":
             return self._pool
         return self.queue

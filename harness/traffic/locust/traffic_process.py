@@ -5,21 +5,19 @@ from __future__ import annotations
 import gc
 import resource
 import signal
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import gevent
 from gevent.event import Event
-from gevent.fileobject import FileObject
 
 from tocsin.harness.core.clock import RunClock
-from tocsin.harness.core.errors import BROKEN, StackError
+from tocsin.harness.core.errors import BROKEN
 from tocsin.harness.evidence.requests import RequestBuffer, RequestWriter
 from tocsin.harness.traffic.events import both_clocks, emit
-from tocsin.harness.traffic.load_plan import TrafficPlan, read_plan
+from tocsin.harness.traffic.load_plan import TrafficPlan, load_or_report
 from tocsin.harness.traffic.locust.sender import Sender
+from tocsin.harness.traffic.locust.stdin_commands import follow_commands
 from tocsin.harness.traffic.locust.user_classes import user_class
 from tocsin.harness.traffic.payloads import load_sample
 from tocsin.harness.traffic.request_schedule import loads
@@ -32,29 +30,13 @@ _PATIENCE_S = 1.0
 
 
 def main(argv: list[str]) -> int:
-    """Play the plan file named in `argv`; return 0, or an exit code after an `error` event that says why."""
-    if len(argv) != 1:
-        emit("error", message="usage: python -m tocsin.harness.traffic.locust PLAN.json")
-        return BROKEN
-    try:
-        process = LoadPlayer(read_plan(TrafficPlan, Path(argv[0])))
-    except StackError as error:
-        emit("error", message=str(error))
-        return error.exit_code
-    gevent.signal_handler(signal.SIGTERM, process.stop)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; our parent decides
-    gevent.spawn(_listen, process).link_exception(process.broke)
-    return process.run()
-
-
-def _listen(process: LoadPlayer) -> None:
-    for raw in FileObject(sys.stdin.fileno(), "rb", closefd=False):
-        words = raw.decode("utf-8", "replace").split()
-        if words[:1] == ["start"] and len(words) == 2:
-            process.start(float(words[1]))
-        elif words == ["stop"]:
-            break
-    process.stop()
+    """Play the plan file named in `argv`; return 0, or an exit code after an `error` event."""
+    player = load_or_report("tocsin.harness.traffic.locust PLAN.json", argv, TrafficPlan, LoadPlayer)
+    if isinstance(player, int):
+        return player
+    gevent.signal_handler(signal.SIGTERM, player.stop)
+    gevent.spawn(follow_commands, player.start, player.stop).link_exception(player.broke)
+    return player.run()
 
 
 class LoadPlayer:
@@ -149,9 +131,8 @@ class LoadPlayer:
             gevent.sleep(1)
             sender.writer.flush()
             rate = sender.totals.rate(sender.now(), sender.in_flight)
-            if not self._report_event(
-                "rate", **rate, **sender.checks.counts(), asked=sender.asked, waiting=sender.waiting
-            ):
+            now = {"asked": sender.asked, "waiting": sender.waiting}
+            if not self._report_event("rate", **rate, **sender.checks.counts(), **now):
                 self._stopped.set()
 
     def _done(self, cpu_s: float, wall_s: float) -> None:
@@ -169,8 +150,6 @@ class LoadPlayer:
         self._report_event("done", **totals, **figures, **checks, **limits, delivered=delivered, **clocks)
 
     def _crashed(self, user_instance: object, exception: Exception, tb: object) -> None:
-        where = "The loop"
-        if user_instance is not None:
-            where = "A user"
+        where = "The loop" if user_instance is None else "A user"
         self._crash = self._crash or f"{where} broke: {exception!r}."
         self._stopped.set()

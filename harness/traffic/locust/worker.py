@@ -7,7 +7,6 @@ master. It ends at the end of stdin, at SIGTERM, and when the master is lost.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
@@ -15,13 +14,10 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import gevent
 from gevent.event import Event
-from gevent.fileobject import FileObject
 from locust.env import Environment
 from locust.exception import RPCError
 from locust.rpc import Message
@@ -30,9 +26,11 @@ from zmq.error import ZMQError
 
 from tocsin.harness.core.clock import RunClock
 from tocsin.harness.core.errors import BROKEN, PASS, UNKNOWN, USAGE, StackError
+from tocsin.harness.traffic.events import Event as Fields
 from tocsin.harness.traffic.load_plan import TrafficPlan, read_plan
 from tocsin.harness.traffic.locust import master_protocol
 from tocsin.harness.traffic.locust.remote_records import RemoteRecords
+from tocsin.harness.traffic.locust.stdin_commands import follow_commands
 from tocsin.harness.traffic.locust.traffic_process import LoadPlayer
 
 _TICK_S = 0.5
@@ -40,25 +38,6 @@ _HELLO_S = 10.0
 _FAREWELL_S = 20.0
 _LINGER_MS = 2000
 """What was not sent by then is given up when the process ends."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class GivenPlan:
-    """What the master sends: the plan as JSON, the files it names (path there -> content), our clock's offset."""
-
-    plan: str
-    files: Mapping[str, bytes]
-    offset_s: float
-
-    def unpack(self, folder: Path) -> TrafficPlan:
-        """Write the files below `folder`, and return the plan that names them there."""
-        text = self.plan
-        for place, (name, content) in enumerate(sorted(self.files.items())):
-            path = folder / f"{place}-{Path(name).name}"
-            path.write_bytes(content)
-            text = text.replace(json.dumps(name)[1:-1], json.dumps(str(path))[1:-1])
-        (folder / "plan.json").write_text(text, encoding="utf-8")
-        return read_plan(TrafficPlan, folder / "plan.json")
 
 
 class Worker:
@@ -74,7 +53,7 @@ class Worker:
         self._silence = master_protocol.SilenceTimer(_TICK_S, master_protocol.MASTER_LOST_S)
         self._answered, self._planned, self._bye = Event(), Event(), Event()
         self._refused = ""
-        self._given: GivenPlan | None = None
+        self._given: Fields = {}
         self._process: LoadPlayer | None = None
         self._runner: WorkerRunner | None = None
         self._folder = ""
@@ -95,9 +74,7 @@ class Worker:
         gevent.wait([self._planned, self._bye], count=1)
         if self._refused:
             return self._fail(self._refused, USAGE)
-        if self._given is None:
-            return PASS
-        return self._play(self._given)
+        return self._play() if self._given else PASS
 
     def stop(self) -> None:
         """End: what is under way is recorded, nothing more is sent."""
@@ -111,17 +88,17 @@ class Worker:
         except (OSError, RPCError, ZMQError):
             return
         self._runner = runner
-        listeners = {
-            master_protocol.CHALLENGE: self._challenge,
-            master_protocol.REFUSED: self._refuse,
-            master_protocol.PING: self._pong,
-            master_protocol.PLAN: self._plan,
-            master_protocol.START: self._start,
-            master_protocol.STOP: self._stop,
-            master_protocol.BYE: self._farewell,
-        }
+        listeners = (
+            (master_protocol.CHALLENGE, self._challenge),
+            (master_protocol.REFUSED, self._refuse),
+            (master_protocol.PING, self._pong),
+            (master_protocol.PLAN, self._plan),
+            (master_protocol.START, self._start),
+            (master_protocol.STOP, self._stop),
+            (master_protocol.BYE, self._farewell),
+        )
         runner.client.socket.linger = _LINGER_MS
-        for message, listener in listeners.items():
+        for message, listener in listeners:
             runner.register_message(message, listener)
         runner.environment.events.heartbeat_received.add_listener(lambda **more: self._silence.heard())  # type: ignore[no-untyped-call]
         gevent.spawn(self._watch)
@@ -138,10 +115,10 @@ class Worker:
             shutil.rmtree(self._folder, ignore_errors=True)
         os._exit(UNKNOWN)
 
-    def _play(self, given: GivenPlan) -> int:
+    def _play(self) -> int:
         with tempfile.TemporaryDirectory(prefix="tocsin-worker-") as self._folder:
             try:
-                self._process = self._player(given, Path(self._folder))
+                self._process = self._player(Path(self._folder))
             except StackError as error:
                 self._report("error", message=str(error))
                 return self._fail(str(error), error.exit_code)
@@ -151,14 +128,24 @@ class Worker:
             return UNKNOWN
         return code
 
-    def _player(self, given: GivenPlan, folder: Path) -> LoadPlayer:
+    def _player(self, folder: Path) -> LoadPlayer:
         """Return what plays the plan; on another machine by the master's clock, and with the records sent there."""
-        plan = given.unpack(folder)
+        plan = self._unpacked_plan(folder)
         if self._number is not None:
             return LoadPlayer(plan, report=self._report)
         assert self._runner
-        self._clock.wall_start -= given.offset_s
+        self._clock.wall_start -= float(self._given["offset_s"])
         return LoadPlayer(plan, report=self._report, now=self._clock.now, writer=RemoteRecords(self._runner))
+
+    def _unpacked_plan(self, folder: Path) -> TrafficPlan:
+        """Write the files that came with the plan below `folder`, and return the plan that names them there."""
+        text = self._given["plan"]
+        for place, (name, content) in enumerate(sorted(self._given["files"].items())):
+            path = folder / f"{place}-{Path(name).name}"
+            path.write_bytes(content)
+            text = text.replace(json.dumps(name)[1:-1], json.dumps(str(path))[1:-1])
+        (folder / "plan.json").write_text(text, encoding="utf-8")
+        return read_plan(TrafficPlan, folder / "plan.json")
 
     def _challenge(self, environment: Environment, msg: Message) -> None:
         self._answered.set()
@@ -181,7 +168,7 @@ class Worker:
         if msg.data["proof"] != master_protocol.sealed_plan(self._token, self._nonce, plan, files):
             self._refused = "The plan that came was not sealed by a master that knows our token."
         else:
-            self._given = GivenPlan(plan=plan, files=files, offset_s=float(msg.data["offset_s"]))
+            self._given = dict(msg.data)
         self._planned.set()
 
     def _start(self, environment: Environment, msg: Message) -> None:
@@ -209,13 +196,6 @@ class Worker:
         return code
 
 
-def _listen(worker: Worker) -> None:
-    with contextlib.suppress(OSError):
-        for _ in FileObject(sys.stdin.fileno(), "rb", closefd=False):
-            pass
-    worker.stop()
-
-
 def main(argv: list[str]) -> int:
     """Play one run as a worker of the master at `argv[0]`; return the exit code, say on stderr why it fails."""
     if len(argv) not in (1, 2):
@@ -225,7 +205,7 @@ def main(argv: list[str]) -> int:
     number = int(argv[1]) if len(argv) == 2 else None
     worker = Worker(argv[0], os.environ.get(master_protocol.TOKEN, ""), number)
     gevent.signal_handler(signal.SIGTERM, worker.stop)
-    gevent.spawn(_listen, worker)
+    gevent.spawn(follow_commands, lambda at: None, worker.stop)
     code = worker.run()
     if worker.failure:
         sys.stderr.write(f"{worker.failure}\n")

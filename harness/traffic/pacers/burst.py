@@ -46,9 +46,7 @@ class Burst(CurveArgs):
 
     def words(self, setting: Setting) -> str:
         """Return the steady rate and the bursts in words."""
-        again = "once"
-        if self.every is not None:
-            again = f"each {format_duration(self.every)}"
+        again = "once" if self.every is None else f"each {format_duration(self.every)}"
         burst = f"{self.to_per_s:g}/s for {format_duration(self.lasts)} {again} from {format_duration(self.at)} on"
         return f"{setting.rate_per_s:g} requests/s with bursts to {burst}, {self.gaps}"
 

@@ -26,7 +26,5 @@ class Closed(PacerArgs):
 
     def words(self, setting: Setting) -> str:
         """Return the users in words."""
-        think = "do not think"
-        if self.think:
-            think = f"think {format_duration(self.think)} of wall time"
+        think = f"think {format_duration(self.think)} of wall time" if self.think else "do not think"
         return f"closed loop, no rate: {self.users} users who wait for their answer and {think}"

@@ -28,9 +28,7 @@ class Diurnal(CurveArgs):
     @property
     def peak_s(self) -> float:
         """When the rate is highest, production seconds from the start."""
-        if self.peak_at is None:
-            return self.period / 2
-        return self.peak_at
+        return self.period / 2 if self.peak_at is None else self.peak_at
 
     def curve(self, setting: Setting) -> OfferedLoad:
         """Return the cosine in PIECES straight pieces per period."""

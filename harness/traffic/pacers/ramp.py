@@ -43,9 +43,5 @@ class Ramp(CurveArgs):
 
     def _ends(self, setting: Setting) -> tuple[float, float]:
         """Return the first rate, and after how many production seconds the last one is reached."""
-        first, over_s = setting.rate_per_s, setting.length_s
-        if self.from_per_s is not None:
-            first = self.from_per_s
-        if self.over is not None:
-            over_s = self.over
-        return first, over_s
+        first = setting.rate_per_s if self.from_per_s is None else self.from_per_s
+        return first, setting.length_s if self.over is None else self.over

@@ -39,6 +39,4 @@ class Steps(CurveArgs):
             yield "every", format_duration(self.every), f"at most {most}, so that every step is played"
 
     def _every_s(self, setting: Setting) -> float:
-        if self.every is None:
-            return setting.length_s / len(self.rates_per_s)
-        return self.every
+        return setting.length_s / len(self.rates_per_s) if self.every is None else self.every

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
+from typing import Literal
 
 from tocsin.harness.traffic.payloads.body_template import Row
-from tocsin.harness.traffic.payloads.payload_kind import NOTHING, Declaration, Make, PayloadKind, good_body
+from tocsin.harness.traffic.payloads.payload_kind import (
+    NOTHING,
+    Declaration,
+    Make,
+    MakeForm,
+    PayloadKind,
+    good_body,
+    good_form,
+)
 from tocsin.harness.traffic.payloads.request_protocol import Form, Manner, RequestProtocol, infer_path
 
 _LIMIT_BYTES = 64 * 1024
@@ -84,21 +92,11 @@ def empty_body(row: Row, protocol: RequestProtocol) -> bytes:
 
 def _fields(row: Row, protocol: RequestProtocol) -> dict[str, object]:
     document = protocol.template.document(row)
-    if isinstance(document, dict):
-        return document
-    return {"instances": document}
+    return document if isinstance(document, dict) else {"instances": document}
 
 
-def _sent(manner: Manner) -> Callable[[RequestProtocol], Form]:
-    return lambda protocol: replace(protocol.form, manner=manner)
-
-
-def _as_plain_text(protocol: RequestProtocol) -> Form:
-    return replace(protocol.form, content_type="text/plain")
-
-
-def _put(protocol: RequestProtocol) -> Form:
-    return replace(protocol.form, method="PUT")
+def _form(*, manner: Manner = "plain", method: str = "POST", content_type: str = "application/json") -> MakeForm:
+    return lambda protocol: replace(protocol.form, manner=manner, method=method, content_type=content_type)
 
 
 def _wrong_path(protocol: RequestProtocol) -> Form:
@@ -110,77 +108,59 @@ def _unknown_model(protocol: RequestProtocol) -> Form:
 
 
 def _unknown_version(protocol: RequestProtocol) -> Form:
-    model = _STRANGER
-    if protocol.v2:
-        model = protocol.v2.model
+    model = protocol.v2.model if protocol.v2 else _STRANGER
     return replace(protocol.form, path=infer_path(model, _STRANGER))
 
 
-def _good_form(protocol: RequestProtocol) -> Form:
-    return protocol.form
-
-
-def _refused(
+def _kind(
     name: str,
     summary: str,
     make: Make,
     *status: int,
-    form: Callable[[RequestProtocol], Form] = _good_form,
+    counted: Literal["refused", "by_status", "no"] = "refused",
+    logged: Literal["yes", "no", "maybe"] = "yes",
+    form: MakeForm = good_form,
     needs_v2: bool = False,
 ) -> PayloadKind:  # counted and logged: a refusal that leaves no trace cannot be explained to the one who was refused
-    declaration = Declaration(status=status, counted="refused", logged="yes")
+    declaration = Declaration(status=status, counted=counted, logged=logged)
     return PayloadKind(name=name, summary=summary, declaration=declaration, make=make, form=form, needs_v2=needs_v2)
 
 
+_HALF = "half of the body, then the"
 FAULTY = (
-    _refused("broken_json", "the first half of a good body", broken_json, 400),
-    _refused("wrong_shape", "one value too few", wrong_shape, 422),
-    _refused("nan", "the literal NaN for the first value", _literal(float("nan")), 422),
-    _refused("oversize", "a good body padded to 65 KiB", oversize, 413),
-    _refused("infinity", "the literal Infinity for the first value", _literal(float("inf")), 422),
-    _refused("wrong_type", "an object in place of the first value", wrong_type, 422),
-    _refused("wrong_dtype", "numbers written as text", wrong_dtype, 422),
-    _refused("missing_field", "a body without its first field", missing_field, 422),
-    PayloadKind(
-        name="extra_field",
-        summary="a good body with one field more",
-        declaration=Declaration(status=(200, 422), counted="by_status", logged="yes"),
-        make=extra_field,
+    _kind("broken_json", "the first half of a good body", broken_json, 400),
+    _kind("wrong_shape", "one value too few", wrong_shape, 422),
+    _kind("nan", "the literal NaN for the first value", _literal(float("nan")), 422),
+    _kind("oversize", "a good body padded to 65 KiB", oversize, 413),
+    _kind("infinity", "the literal Infinity for the first value", _literal(float("inf")), 422),
+    _kind("wrong_type", "an object in place of the first value", wrong_type, 422),
+    _kind("wrong_dtype", "numbers written as text", wrong_dtype, 422),
+    _kind("missing_field", "a body without its first field", missing_field, 422),
+    _kind("extra_field", "a good body with one field more", extra_field, 200, 422, counted="by_status"),
+    _kind("empty_body", "no body at all", empty_body, 400),
+    _kind("deep_nesting", "20 000 arrays, one in the other", deep_nesting, 400, 422),
+    _kind(
+        "truncated",
+        f"{_HALF} sending side is closed",
+        good_body,
+        *(NOTHING, 400, 408, 499),
+        logged="maybe",
+        form=_form(manner="truncated"),
     ),
-    _refused("empty_body", "no body at all", empty_body, 400),
-    _refused("deep_nesting", "20 000 arrays, one in the other", deep_nesting, 400, 422),
-    PayloadKind(
-        name="truncated",
-        summary="half of the body, then the sending side is closed",
-        declaration=Declaration(status=(NOTHING, 400, 408, 499), counted="refused", logged="maybe"),
-        make=good_body,
-        form=_sent("truncated"),
+    _kind("wrong_content_type", "a good body called text/plain", good_body, 415, form=_form(content_type="text/plain")),
+    _kind("bad_encoding", "text that is no UTF-8", bad_encoding, 400),
+    _kind(
+        "slow_body",
+        "a good body that takes a second to arrive",
+        good_body,
+        *(200, 408),
+        counted="by_status",
+        form=_form(manner="slow_body"),
     ),
-    _refused("wrong_content_type", "a good body called text/plain", good_body, 415, form=_as_plain_text),
-    _refused("bad_encoding", "text that is no UTF-8", bad_encoding, 400),
-    PayloadKind(
-        name="slow_body",
-        summary="a good body that takes a second to arrive",
-        declaration=Declaration(status=(200, 408), counted="by_status", logged="yes"),
-        make=good_body,
-        form=_sent("slow_body"),
-    ),
-    PayloadKind(
-        name="abort",
-        summary="half of the body, then the connection is reset",
-        declaration=Declaration(status=(NOTHING,), counted="refused", logged="maybe"),
-        make=good_body,
-        form=_sent("abort"),
-    ),
-    _refused("wrong_method", "PUT in place of POST", good_body, 405, form=_put),
-    PayloadKind(
-        name="wrong_path",
-        summary="a path below the right one",
-        declaration=Declaration(status=(404,), counted="no", logged="no"),
-        make=good_body,
-        form=_wrong_path,
-    ),
-    _refused("unknown_model", "a model that nobody serves", good_body, 404, form=_unknown_model, needs_v2=True),
-    _refused("unknown_version", "a version that nobody serves", good_body, 404, form=_unknown_version, needs_v2=True),
+    _kind("abort", f"{_HALF} connection is reset", good_body, NOTHING, logged="maybe", form=_form(manner="abort")),
+    _kind("wrong_method", "PUT in place of POST", good_body, 405, form=_form(method="PUT")),
+    _kind("wrong_path", "a path below the right one", good_body, 404, counted="no", logged="no", form=_wrong_path),
+    _kind("unknown_model", "a model that nobody serves", good_body, 404, form=_unknown_model, needs_v2=True),
+    _kind("unknown_version", "a version that nobody serves", good_body, 404, form=_unknown_version, needs_v2=True),
 )
 """Every faulty kind. Those with `needs_v2` can be sent to a stack that declares `payload.v2` only."""

@@ -17,9 +17,7 @@ _NEED_V2 = frozenset(kind.name for kind in FAULTY if kind.needs_v2)
 
 
 def _weights(value: object) -> object:
-    if isinstance(value, (list, tuple)):
-        return dict.fromkeys(value, 1.0)
-    return value
+    return dict.fromkeys(value, 1.0) if isinstance(value, (list, tuple)) else value
 
 
 def _known(weights: Mapping[str, float]) -> Mapping[str, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from pydantic import ValidationError
 
@@ -16,6 +16,13 @@ NOTHING = 0
 
 Make = Callable[[Row, RequestProtocol], bytes]
 """Turns one row into the bytes of a body."""
+MakeForm = Callable[[RequestProtocol], Form]
+"""Says how a request is sent."""
+
+
+def good_form(protocol: RequestProtocol) -> Form:
+    """Return the form of a good request."""
+    return protocol.form
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +33,7 @@ class PayloadKind:
     summary: str
     declaration: Declaration
     make: Make
-    form: Callable[[RequestProtocol], Form] = field(default=lambda protocol: protocol.form)
+    form: MakeForm = good_form
     needs_v2: bool = False
 
 

@@ -92,9 +92,7 @@ class PhaseContent:
 
     def delivered(self) -> list[dict[str, object]]:
         """Return the shift made in all batches so far, feature by feature, beside the declared one."""
-        if self._shift is None:
-            return []
-        return self._shift.delivered()
+        return self._shift.delivered() if self._shift else []
 
     def _bodies(self, kinds: np.ndarray, places: np.ndarray) -> Callable[[int], bytes]:
         """Return what makes the bodies of unchanged rows: good ones are kept, faulty ones made each time."""
@@ -125,9 +123,7 @@ def _feedback(args: PayloadArgs, sample: Sample, speed: float) -> Feedback | Non
         return None
     shape = sample.shape.feedback
     if shape is None or sample.labels is None:
-        lacking = "rows without labels"
-        if shape is None:
-            lacking = "no `payload.feedback`"
+        lacking = "no `payload.feedback`" if shape is None else "rows without labels"
         raise StackError(f"No truth can be sent: the stack declares {lacking}.", hint="Correct stack.yaml.")
     form = replace(request_protocol(sample.shape).form, path=shape.path)
     template = Template(shape.body, NAMES)

@@ -109,9 +109,7 @@ class PhaseShift:
         ]
 
     def _achieved(self, name: str) -> float | None:
-        if not self._full[name]:
-            return None
-        return self._done[name] / self._full[name]
+        return self._done[name] / self._full[name] if self._full[name] else None
 
     def _change(self, places: np.ndarray, strength: np.ndarray, rng: np.random.Generator) -> ChangedRows:
         rows = self._sample.live[places].astype(np.float64)

@@ -62,9 +62,7 @@ def request_protocol(
 
 def infer_path(model: str, version: str | None = None) -> str:
     """Return the path of the Open Inference Protocol, version 2, for a model."""
-    if version is None:
-        return f"/v2/models/{model}/infer"
-    return f"/v2/models/{model}/versions/{version}/infer"
+    return f"/v2/models/{model}/versions/{version}/infer" if version else f"/v2/models/{model}/infer"
 
 
 def v2_body(v2: V2, features: int) -> str:

@@ -50,9 +50,7 @@ class Sample:
 
     def truth(self, places: np.ndarray) -> np.ndarray | None:
         """Return the classes of live rows, None if they are not known."""
-        if self.labels is None:
-            return None
-        return np.take(self.labels, places)
+        return None if self.labels is None else np.take(self.labels, places)
 
     def place(self, feature: str) -> int:
         """Return the column of a feature; StackError if there is none of that name."""
@@ -93,29 +91,20 @@ def load_sample(path: Path, payload: Mapping[str, object], reference: Path | Non
     shape = _shape(payload)
     if path.suffix.lower() not in READERS:
         return _stored(path, shape)
-    names, labels = shape.features, None
-    if shape.label:
-        names = (*names, shape.label)
-    rows = read_table(path, names)
-    yardstick = rows
-    if reference:
-        yardstick = read_table(reference, shape.features)
+    label = (shape.label,) if shape.label else ()
+    rows = read_table(path, (*shape.features, *label))
+    yardstick = read_table(reference, shape.features) if reference else rows
     levels = {name: _levels([*rows[name], *yardstick[name]]) for name in shape.features}
     live = _matrix(rows, shape.features, levels)
-    whole = tuple(shape.integers or _all_whole(rows[name]) for name in shape.features)
+    whole = tuple(
+        shape.integers or all(value is None or type(value) is int for value in rows[name]) for name in shape.features
+    )
     if all(whole) and not any(levels.values()) and not np.isnan(live).any():
         live = live.astype(np.int64)
-    if shape.label:
-        labels = _labels(rows[shape.label], path)
-    reference_rows = live
-    if reference:
-        reference_rows = _matrix(yardstick, shape.features, levels)
+    labels = _labels(rows[shape.label], path) if shape.label else None
+    reference_rows = _matrix(yardstick, shape.features, levels) if reference else live
     levels = {name: values for name, values in levels.items() if values}
     return Sample(live=live, reference=reference_rows, shape=shape, whole=whole, levels=levels, labels=labels)
-
-
-def _all_whole(values: Sequence[object]) -> bool:
-    return all(value is None or type(value) is int for value in values)
 
 
 def _shape(payload: Mapping[str, object]) -> Shape:
@@ -158,8 +147,7 @@ def _stored(path: Path, shape: Shape) -> Sample:
                 f"{path}: `{name}` has shape {rows.shape}; expected rows x {len(shape.features)} features.",
                 hint="Correct `payload.features` or the sample in stack.yaml.",
             )
-    if labels is not None:
-        labels = labels.astype(np.int64)
+    labels = None if labels is None else labels.astype(np.int64)
     whole = (bool(shape.integers or np.issubdtype(live.dtype, np.integer)),) * len(shape.features)
     return Sample(reference=reference, live=live, shape=shape, whole=whole, levels={}, labels=labels)
 

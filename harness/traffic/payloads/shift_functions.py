@@ -37,10 +37,7 @@ class Feature:
 
     def rounded(self, values: np.ndarray) -> np.ndarray:
         """Round if the feature holds whole numbers: a fraction would move every tie and be seen at any size."""
-        if not self.whole:
-            return values
-        rounded: np.ndarray = np.rint(values)
-        return rounded
+        return values.round() if self.whole else values
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,9 +69,7 @@ Change = tuple[np.ndarray, float, float]
 def mean(values: np.ndarray, feature: Feature, dose: Dose) -> Change:
     """Add `by_sd` standard deviations of the reference."""
     moved = feature.rounded(values + dose.size * feature.sd * dose.strength)
-    done = 0.0
-    if feature.sd:
-        done = float(np.nansum(moved - values)) / feature.sd
+    done = float(np.nansum(moved - values)) / feature.sd if feature.sd else 0.0
     return moved, done, float(dose.strength[~np.isnan(values)].sum())
 
 
