@@ -119,7 +119,7 @@ def test_a_file_must_be_written_after_the_start(tmp_path: Path) -> None:
 
 def test_without_any_health_a_living_process_will_do() -> None:
     assert awaiting().wait(FakeClock()) == 0
-    assert awaiting().awaited == "web to run"
+    assert awaiting().awaited == "web to be healthy"
 
 
 @pytest.mark.parametrize("looks", [0, 1, 3])

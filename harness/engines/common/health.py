@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -11,6 +11,8 @@ from typing import Protocol
 from tocsin.harness.core.clock import Clock
 from tocsin.harness.core.errors import RoleDied, StackError, WaitTimeout
 from tocsin.harness.core.http import call
+from tocsin.harness.declarations.launch_spec import Health
+from tocsin.harness.engines.common.placeholders import Places
 
 _CALL_S = 2.0
 _EVERY_S = 0.05
@@ -45,7 +47,7 @@ class Awaited(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class HealthCheck:
-    """What to wait for: `http` at `address`, or `file` other than at `before`, or (neither) just being alive."""
+    """What to wait for: `http` at `address`, or `file` other than at `before`, else what is `reported`."""
 
     child: Awaited
     address: str
@@ -53,13 +55,16 @@ class HealthCheck:
     file: Path | None
     before: int | None
     within_s: float
+    reported: Callable[[], str] = lambda: "healthy"
+    """What the runtime's own health check says: `healthy`, also where it has none, or another state."""
 
     def state(self) -> tuple[bool, str]:
         """Return whether the role is healthy, and what was seen."""
         if self.http is not None:
             return self._answers(self.http)
         if self.file is None:
-            return True, "alive"
+            state = self.reported()
+            return state == "healthy", state
         now = stamp(self.file)
         if now is None:
             return False, f"no fresh {self.file}"
@@ -79,7 +84,7 @@ class HealthCheck:
             return f"{self.child.name} to answer 200 at http://{self.address}{self.http}"
         if self.file is not None:
             return f"{self.child.name} to write {self.file}"
-        return f"{self.child.name} to run"
+        return f"{self.child.name} to be healthy"
 
     def wait(self, clock: Clock, given_up: threading.Event | None = None) -> float:
         """Wait and return the wall seconds it took. RoleDied, or WaitTimeout with the log's tail."""
@@ -104,7 +109,38 @@ class HealthCheck:
         return seen
 
 
-def upload(name: str, address: str, path: str, source: Path) -> None:
+def health_file(places: Places, role: str, health: Health) -> Path | None:
+    """Return the file that shows that a role is up, if it is known by one."""
+    return Path(places.fill(health.file, role)) if health.file else None
+
+
+def wait_for_role(
+    child: Awaited,
+    places: Places,
+    health: Health,
+    *,
+    put: Mapping[str, str],
+    before: int | None,
+    clock: Clock,
+    given_up: threading.Event | None,
+    reported: Callable[[], str] = lambda: "healthy",
+) -> None:
+    """Wait until the role of `child` is healthy, then PUT it its files. `before`: when its health file was written."""
+    role, address = child.name, places.address(child.name)
+    HealthCheck(
+        child=child,
+        address=address,
+        http=places.fill(health.http, role) if health.http else None,
+        file=health_file(places, role, health),
+        before=before,
+        within_s=health.within_s,
+        reported=reported,
+    ).wait(clock, given_up)
+    for path, source in put.items():
+        _upload(role, address, places.fill(path, role), Path(places.fill(source, role)))
+
+
+def _upload(name: str, address: str, path: str, source: Path) -> None:
     """PUT a file to the role of that name; StackError if it cannot be sent or is not taken."""
     try:
         status, answer = call("PUT", address, path, body=source.read_bytes(), within_s=_PUT_S)

@@ -53,7 +53,6 @@ class Run(RunFolders):
     lock: IO[bytes] = field(repr=False)
     guard: Guardian = field(repr=False)
     programs: Mapping[str, Program] = field(default_factory=dict)
-    engine: str = "local"
     swept: tuple[SweptRun, ...] = ()
     """What was cleaned up after dead runs before this one was made."""
 
@@ -74,7 +73,6 @@ def make_run(
     runs: Path = Path("runs"),
     clock: Clock | None = None,
     programs: Mapping[str, Program] | None = None,
-    engine: str = "local",
     keep: int = KEPT,
 ) -> Run:
     """Create a run: id, `runs/<scenario>/<id>` with its folders, the `latest` link, and the work folder with its lock.
@@ -107,7 +105,6 @@ def make_run(
         lock=lock,
         guard=guard,
         programs=dict(programs or {}),
-        engine=engine,
         swept=swept,
     )
 

@@ -9,16 +9,15 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import ClassVar
 
 import docker
 from docker.errors import APIError
 
 from tocsin.harness.core.clock import Clock
-from tocsin.harness.core.errors import RoleDied, StackError, WaitTimeout
+from tocsin.harness.core.errors import StackError
 from tocsin.harness.engines.common.child_processes import TAIL_LINES
-from tocsin.harness.engines.common.health import Abandoned, HealthCheck, stamp, upload
+from tocsin.harness.engines.common.health import health_file, stamp, wait_for_role
 from tocsin.harness.engines.common.placeholders import Places
 from tocsin.harness.engines.common.role_driver import RoleDriver
 from tocsin.harness.engines.compose.docker_api import EngineObject, docker_errors
@@ -115,7 +114,9 @@ class Container(RoleDriver):
 
     def start(self) -> None:
         """Start it again; does not wait for it."""
-        self._stamp_before, self._started_at = stamp(self._health_file()), self.clock.now()
+        health = self.places.stack.roles[self.name].health
+        self._stamp_before = stamp(health_file(self.places, self.name, health))
+        self._started_at = self.clock.now()
         with docker_errors(f"start {self.name}"):
             self.api.start(self.id)
 
@@ -198,36 +199,18 @@ class Container(RoleDriver):
     def wait(self, given_up: threading.Event | None = None) -> float:
         """Wait until it is healthy, upload its files, and return the wall seconds since its start."""
         role = self.places.stack.roles[self.name]
-        http = self.places.fill(role.health.http, self.name) if role.health.http else None
-        if http is None and role.health.file is None:
-            self._wait_for_health_check(role.health.within_s, given_up)
-        else:
-            address, file = self.places.address(self.name), self._health_file()
-            before, within_s = self._stamp_before, role.health.within_s
-            check = HealthCheck(child=self, address=address, http=http, file=file, before=before, within_s=within_s)
-            check.wait(self.clock, given_up)
-        for path, source in role.compose.put.items():
-            upload(self.name, self.places.address(self.name), path, Path(self.places.fill(source, self.name)))
+        wait_for_role(
+            self,
+            self.places,
+            role.health,
+            put=role.compose.put,
+            before=self._stamp_before,
+            clock=self.clock,
+            given_up=given_up,
+            reported=self._health,
+        )
         return self.clock.now() - self._started_at
 
-    def _wait_for_health_check(self, within_s: float, given_up: threading.Event | None) -> None:
-        """Wait for the health check of the compose file; without one the container only has to run."""
-
-        def is_healthy() -> tuple[bool, str]:
-            if given_up is not None and given_up.is_set():
-                raise Abandoned(f"Gave up waiting for {self.name}.")
-            state = self.state
-            if not state.get("Running"):
-                raise RoleDied(f"Waited for {self.name} to be healthy, but {self.ended()}")
-            health = str((state.get("Health") or {}).get("Status", "healthy"))
-            return health == "healthy", health
-
-        awaited = f"{self.name} to be healthy"
-        try:
-            self.clock.wait_until(is_healthy, awaited=awaited, within_s=within_s, every_s=_EVERY_S * 4)
-        except WaitTimeout as late:
-            raise WaitTimeout(f"{late.message} Its last lines in {self.log}:\n{self.tail()}") from None
-
-    def _health_file(self) -> Path | None:
-        file = self.places.stack.roles[self.name].health.file
-        return Path(self.places.fill(file, self.name)) if file else None
+    def _health(self) -> str:
+        """Return what the health check of the compose file says; without one the container only has to run."""
+        return str((self.state.get("Health") or {}).get("Status", "healthy"))

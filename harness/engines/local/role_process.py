@@ -12,7 +12,7 @@ from typing import ClassVar, cast
 from tocsin.harness.core.errors import StackError
 from tocsin.harness.declarations.launch_spec import LocalStart
 from tocsin.harness.engines.common.child_processes import Child, Owner, unprivileged
-from tocsin.harness.engines.common.health import HealthCheck, stamp, upload
+from tocsin.harness.engines.common.health import health_file, stamp, wait_for_role
 from tocsin.harness.engines.common.placeholders import Places
 from tocsin.harness.engines.common.role_driver import RoleDriver
 from tocsin.harness.engines.common.run_folders import RunFolders
@@ -86,8 +86,8 @@ class RoleProcess(RoleDriver):
 
     def start(self) -> None:
         """Start its process; does not wait for it."""
-        self._written_before = stamp(self._health_file())
         local, program = self._local, self._places.program(self.name)
+        self._written_before = stamp(health_file(self._places, self.name, local.health))
         argv = [self._fill(text) for text in local.argv]
         if local.modules_flag and program and program.modules:
             argv.append(self._fill(local.modules_flag))
@@ -117,25 +117,19 @@ class RoleProcess(RoleDriver):
     def _fill(self, text: str) -> str:
         return self._places.fill(text, self.name)
 
-    def _health_file(self) -> Path | None:
-        file = self._local.health.file
-        return Path(self._fill(file)) if file else None
-
     def wait(self, given_up: threading.Event | None = None) -> float:
         """Wait until it is healthy, upload its files, and return the wall seconds since its start."""
         if self.child is None:
             raise StackError(f"Role {self.name!r} was never started.")
-        health, address = self._local.health, self._places.address(self.name)
-        HealthCheck(
-            child=self.child,
-            address=address,
-            http=self._fill(health.http) if health.http else None,
-            file=self._health_file(),
+        wait_for_role(
+            self.child,
+            self._places,
+            self._local.health,
+            put=self._local.put,
             before=self._written_before,
-            within_s=health.within_s,
-        ).wait(self._run.clock, given_up)
-        for path, source in self._local.put.items():
-            upload(self.name, address, self._fill(path), Path(self._fill(source)))
+            clock=self._run.clock,
+            given_up=given_up,
+        )
         return self._run.clock.now() - self._started_at
 
     def stop(self, *, kill: bool) -> None:
