@@ -1,9 +1,11 @@
 """Every figure, word and window of a verdict, at a speed of 10: whatever is divided or rounded wrongly shows."""
 
+import json
+
 import pytest
 
 from tests.assertions.asking import CHECKS, KINDS, alive
-from tests.evidence.build import START, build, fault, firing, notice, steady, together
+from tests.evidence.build import START, asked, build, fault, firing, notice, steady, together
 
 HIGH = 'High{severity="page"}'
 OUTAGE = fault("outage", "raises", "trouble", injected=61.2, effective=62.1, healed=80.3, gone=81.4)
@@ -24,6 +26,31 @@ SILENCED = [row(65.8, silencedBy=["s"]), row(78.2, silencedBy=[])]
 PAGES = [notice(at, "page", HIGH) for at in (66.98765, 70.12345, 75.5)]
 END = notice(88.76543, "page", HIGH, status="resolved")
 BEATS = [notice(at, "watchdog", "Watchdog") for at in (1, 21, 41, 61, 101.5, 119)]
+
+
+def many(count, start, end, **more):
+    return [asked(start + (end - start) * at / count, **more) for at in range(count)]
+
+
+SERVED = [
+    *many(400, 1, 60, took_s=0.02), *many(20, 61.5, 80, status=500, took_s=0.3), *many(30, 90, 118, status=503),
+    *many(7, 100, 110, outcome="unknown", took_s=2.0), *many(5, 20, 30, kind="nan", status=422), *many(3, 5, 9, outcome="dropped"),  # noqa: E501
+    *many(4, 20, 30, kind="broken_json", status=422),
+]  # fmt: skip
+COUNTS = {"success": 400, "error": 51, "rejected": 4}
+COUNTED = {
+    f'predictions_total{{job="ml-inference", status="{status}"}}': [(0.5, 0), (61.0, count // 2), (125.0, count)]
+    for status, count in COUNTS.items()
+}
+DOCUMENTS = [(f"r-1-{at}", 200) for at in range(395)] + [(f"r-1-{at}", 500) for at in range(400, 420)]
+DOCUMENTS += [("r-1-420", 200), ("r-1-0", 200), ("r-1-999", 200)]
+
+TRAFFIC = {"rate_per_s": 10.0, "arrivals": "poisson"}
+PLANNED = [
+    {"name": "baseline", "start_s": 0, "end_s": 600, "traffic": TRAFFIC, "payload": {}},
+    {"name": "trouble", "start_s": 600, "end_s": 1200, "traffic": TRAFFIC, "payload": {}},
+]
+WORKED = [("traffic_done", 121.0, {"worker": 1, "cpu_s": 100.0, "wall_s": 121.0})]
 ROWS = {
     "fires": (
         "alerts/fire",
@@ -93,7 +120,7 @@ ROWS = {
         {"alert": "High", "during": "outage", "within": 90, "delivered_to": "page"},
         {"series": FIRES, "notifications": [*PAGES, notice(97.7, "page", HIGH, status="resolved")]},
         "fail",
-        "High ended 50.3 s after outage was gone (bound 90 s); resolved notice to page only 112.7 s later (due within 50 s).",
+        "High ended 50.3 s after outage was gone (bound 90 s); resolved notice to page only 112.7 s later (due within 50 s).",  # noqa: E501
         {"fixed_s": {}, "ended_s": 50.322, "bound_s": 90.0, "episodes": 1, "notice_s": 112.678},
         (81.4, 97.7),
     ),
@@ -138,7 +165,7 @@ ROWS = {
         {},
         {"series": together(FIRES, LOW)},
         "fail",
-        '2 alerts fired that nothing expects: Low from 641.1 s (in trouble) for 250 s; High{severity="page"} from 654.3 s (in trouble) for 200 s.',
+        '2 alerts fired that nothing expects: Low from 641.1 s (in trouble) for 250 s; High{severity="page"} from 654.3 s (in trouble) for 200 s.',  # noqa: E501
         {"unexpected": 2, "expected": 0},
         (0.0, 120.0),
     ),
@@ -156,7 +183,7 @@ ROWS = {
         {"during": "outage", "after": 250, "within": 300},
         {"notifications": BEATS},
         "pass",
-        "A dead man's switch at watchdog that waits 250 s would have rung 239 s after outage took effect (bound 300 s); the next beat came 394 s after outage took effect.",
+        "A dead man's switch at watchdog that waits 250 s would have rung 239 s after outage took effect (bound 300 s); the next beat came 394 s after outage took effect.",  # noqa: E501
         {"rings_s": 239.0, "bound_s": 300.0},
         (61.2, 92.1),
     ),
@@ -225,6 +252,126 @@ ROWS = {
         {"features": 2},
         (60.0, 120.0),
     ),
+    "answers": (
+        "service/answers",
+        {},
+        {"requests": SERVED},
+        "fail",
+        "37 of 446 answers are not as declared: normal: 30 x 503 (first r-1-420); normal: 7 x unknown outcome (first r-1-450). 20 more failed while a fault was active.",  # noqa: E501
+        {"requests": 446, "unexpected": 37, "excused": 20, "share": [0.059082, 0.112537]},
+        (0.0, 120.0),
+    ),
+    "answers in baseline": (
+        "service/answers",
+        {"in": "baseline", "kinds": ["normal"]},
+        {"requests": SERVED},
+        "pass",
+        "400 requests answered as declared (at most 0.92% are not, at 95 %).",
+        {"requests": 400, "unexpected": 0, "excused": 0, "share": [0.0, 0.00918]},
+        (0.0, 60.0),
+    ),
+    "counts": (
+        "metrics/agree",
+        {},
+        {"requests": SERVED, "series": COUNTED},
+        "pass",
+        "Counters and clients agree: success: counted 400, clients 400 to 407, error: counted 51, clients 50 to 57, rejected: counted 4, clients 4 to 9 (7 requests have an unknown outcome).",  # noqa: E501
+        {
+            "success": {"counted": 400.0, "low": 400, "high": 407},
+            "error": {"counted": 51.0, "low": 50, "high": 57},
+            "rejected": {"counted": 4.0, "low": 4, "high": 9},
+        },
+        (0.0, 120.0),
+    ),
+    "loses lines": (
+        "logs/ledger",
+        {"lost": 1},
+        {"requests": SERVED, "documents": DOCUMENTS, "source": [(f"r-1-{at}", 200) for at in range(398)]},
+        "fail",
+        "Of 454 lines due: 38 lost (allowed 1), 35 never written and 3 lost on the way, first r-1-395; 1 duplicated, first r-1-0; 1 misparsed, 0 set aside unparsed and 1 with another status than the client saw; 1 that nobody sent or that should not be logged, first r-1-999.",  # noqa: E501
+        {"expected": 454, "documents": 418, "lost": 38, "duplicated": 1, "misparsed": 1, "strangers": 1},
+        (0.0, 120.0),
+    ),
+    "bears lost lines": (
+        "logs/ledger",
+        {"lost": 99, "duplicated": 2, "misparsed": 5},
+        {"requests": SERVED, "documents": [(f"r-1-{at}", 200) for at in range(395)], "unparsed": [{"id": "x"}]},
+        "pass",
+        "454 lines due came out; borne: 59 lost, 0 duplicated, 1 misparsed, and 0 of 12 that may or may not be logged.",
+        {"expected": 454, "documents": 395, "lost": 59, "duplicated": 0, "misparsed": 1, "strangers": 0},
+        (0.0, 120.0),
+    ),
+    "is quick": (
+        "latency/within",
+        {"quantile": 0.9, "bound": "0.1s", "in": "baseline"},
+        {"requests": SERVED},
+        "pass",
+        "p90 within 100 ms: seen 20 ms, 3 of 403 requests over it (3 without an answer), at 99 % confidence.",
+        {"requests": 403, "over": 3, "perhaps_over": 0, "bound_s": 0.1, "seen_ms": 20.0},
+        (0.0, 60.0),
+    ),
+    "is slow": (
+        "latency/within",
+        {"quantile": 0.99, "bound": "0.1s"},
+        {"requests": SERVED},
+        "fail",
+        "p99 within 100 ms does not hold: seen no answer in time, 60 of 460 requests over it (10 without an answer, 50 answered 5xx), at 99 % confidence.",  # noqa: E501
+        {"requests": 460, "over": 53, "perhaps_over": 7, "bound_s": 0.1, "seen_ms": None},
+        (0.0, 120.0),
+    ),
+    "is not proven": (
+        "latency/within",
+        {"quantile": 0.999, "bound": "0.1s", "in": "baseline"},
+        {"requests": SERVED},
+        "fail",
+        "p99.9 within 100 ms does not hold: seen no answer in time, 3 of 403 requests over it (3 without an answer), at 99 % confidence.",  # noqa: E501
+        {"requests": 403, "over": 3, "perhaps_over": 0, "bound_s": 0.1, "seen_ms": None},
+        (0.0, 60.0),
+    ),
+    "sends too little": (
+        "load/delivered",
+        {},
+        {"requests": many(500, 0, 60, late_s=0.0123), "run": {"kinds": KINDS, "phases": PLANNED}, "facts": WORKED},
+        "fail",
+        "The load was off: baseline: asked 10.0/s, sent 8.3/s (500 of 600, 98 may be off); trouble: asked 10.0/s, sent 0.0/s (0 of 600, 98 may be off); all phases: asked 10.0/s, sent 4.2/s (500 of 1200, 139 may be off) (0 never sent, schedule error p50 12.3, p99 12.3, most 12.3 ms). No limit of the generator is known to have been reached; use more workers or a lower rate.",  # noqa: E501
+        {
+            "asked": 1200.0,
+            "sent": 500,
+            "dropped": 0,
+            "late_ms": {"p50": 12.3, "p99": 12.3, "max": 12.3},
+            "late_ms_p99": 12.3,
+            "cpu_share": [0.826],
+            "phases": {
+                "baseline": {"asked": 600.0, "sent": 500, "seconds": 60.0, "noise": 97.97959, "allowed": 97.97959},
+                "trouble": {"asked": 600.0, "sent": 0, "seconds": 60.0, "noise": 97.97959, "allowed": 97.97959},
+            },
+            "limits": [],
+            "gap_distance": {"baseline": {"due": 0.6988, "sent": 0.6988}, "trouble": {}},
+        },
+        (0.0, 120.0),
+    ),
+    "sends enough": (
+        "load/delivered",
+        {"tolerance": 0.5},
+        {"requests": many(1100, 0, 120, late_s=0.0123), "run": {"kinds": KINDS, "phases": PLANNED}, "facts": WORKED},
+        "pass",
+        "Asked 1200, sent 1100 requests (0 never sent, schedule error p50 12.3, p99 12.3, most 12.3 ms).",
+        {
+            "asked": 1200.0,
+            "sent": 1100,
+            "dropped": 0,
+            "late_ms": {"p50": 12.3, "p99": 12.3, "max": 12.3},
+            "late_ms_p99": 12.3,
+            "cpu_share": [0.826],
+            "phases": {
+                "baseline": {"asked": 600.0, "sent": 550, "seconds": 60.0, "noise": 97.97959, "allowed": 300.0},
+                "trouble": {"asked": 600.0, "sent": 550, "seconds": 60.0, "noise": 97.97959, "allowed": 300.0},
+            },
+            "limits": [],
+            "gap_distance": {"baseline": {"due": 0.6641, "sent": 0.6641}, "trouble": {"due": 0.6641, "sent": 0.6641}},
+        },
+        (0.0, 120.0),
+    ),
 }
 
 
@@ -235,5 +382,6 @@ def test_a_verdict_to_the_last_figure(tmp_path, name):
     evidence = build(tmp_path / "run", **{**run, **more, "series": alive(more.get("series", {}))})
     parsed = CHECKS[check].args.model_validate(args)
     finding, looked = CHECKS[check].judge(evidence, parsed), CHECKS[check].window(evidence, parsed)
-    assert (finding.answer, finding.reason, finding.figures) == (answer, reason, figures)
+    rounded = json.loads(json.dumps(finding.figures), parse_float=lambda text: round(float(text), 6))
+    assert (finding.answer, finding.reason, rounded) == (answer, reason, figures)
     assert (round(looked.start - START, 3), round(looked.end - START, 3)) == window

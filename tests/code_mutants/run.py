@@ -10,6 +10,7 @@ here tests are collected and run once, and each mutant is a fork that repeats th
 
 from __future__ import annotations
 
+import gc
 import importlib
 import importlib.abc
 import importlib.machinery
@@ -74,6 +75,7 @@ class Runner:
         self._folders: dict[str, Path] = {}
         self._built: dict[tuple[str, int], Any] = {}
         self._calls: Counter[str] = Counter()
+        self._arguments: dict[str, dict[str, Any]] = {}
         trampoline.record_trampoline_hit = lambda name, **more: self._reached.add(name)
         building: Any = importlib.import_module("tests.evidence.build")
         building.build = self._remembering(building.build, building.read_evidence, fresh)
@@ -93,42 +95,64 @@ class Runner:
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Stand in for pytest's own loop."""
-        tests: dict[str, list[pytest.Item]] = defaultdict(list)
-        took_s: dict[str, float] = {}
-        os.environ[_ACTIVE] = "stats"
-        for item in session.items:
-            self._reached.clear()
-            start = time.process_time()
-            if not self._passes([item]):
-                sys.exit(f"{item.nodeid} fails without a mutant.")
-            took_s[item.nodeid] = time.process_time() - start
-            for name in self._reached:
-                tests[name].append(item)
-        for items in tests.values():
-            items.sort(key=lambda item: took_s[item.nodeid])
+        reaching = self._run_once(session.items)
+        gc.freeze()
         for number, name in enumerate(self.mutants.names):
             if number % 100 == 0:
-                print(f"{number} of {len(self.mutants.names)} mutants", file=sys.stderr)
-            items = tests[name.partition("__mutmut_")[0]]
+                print(
+                    f"{number} of {len(self.mutants.names)} mutants, {len(self.unnoticed)} unnoticed", file=sys.stderr
+                )
+            items = reaching[name.partition("__mutmut_")[0]]
             if not items or self._survives(name, items):
                 self.unnoticed.append(name)
         return True
 
-    def _survives(self, name: str, items: Sequence[pytest.Item]) -> bool:
+    def _run_once(self, items: Sequence[pytest.Item]) -> dict[str, list[pytest.Function]]:
+        """Return function -> the tests that reach it, the quickest first; all of them pass without a mutant."""
+        reaching: dict[str, list[pytest.Function]] = defaultdict(list)
+        took_s: dict[str, float] = {}
+        os.environ[_ACTIVE] = "stats"
+        for item in items:
+            assert isinstance(item, pytest.Function)
+            self._reached.clear()
+            reports = runtestprotocol(item, log=False, nextitem=None)
+            if any(report.failed for report in reports):
+                sys.exit(f"{item.nodeid} fails without a mutant.")
+            start = time.process_time()
+            try:
+                self._repeat(item)
+            except Exception:  # it changes its own folder: it is not asked again
+                continue
+            took_s[item.nodeid] = time.process_time() - start
+            for name in self._reached:
+                reaching[name].append(item)
+        for of_function in reaching.values():
+            of_function.sort(key=lambda item: took_s[item.nodeid])
+        return reaching
+
+    def _survives(self, name: str, items: Sequence[pytest.Function]) -> bool:
         child = os.fork()
         if child:
             return os.waitpid(child, 0)[1] == 0
-        os.environ[_ACTIVE] = name
-        signal.setitimer(signal.ITIMER_PROF, LONGEST_S)
-        os._exit(0 if self._passes(items) else 1)
+        try:
+            os.environ[_ACTIVE] = name
+            signal.setitimer(signal.ITIMER_PROF, LONGEST_S)
+            for item in items:
+                self._repeat(item)
+        except BaseException:
+            os._exit(1)
+        os._exit(0)
 
-    def _passes(self, items: Sequence[pytest.Item]) -> bool:
+    def _repeat(self, item: pytest.Function) -> None:
+        """Call a test as it was called the first time."""
+        os.environ["PYTEST_CURRENT_TEST"] = f"{item.nodeid} (call)"
         self._calls.clear()
-        for item in items:
-            reports = runtestprotocol(item, log=False, nextitem=None)
-            if any(report.failed for report in reports):
-                return False
-        return True
+        item.obj(**self._arguments[item.nodeid])
+
+    def pytest_runtest_call(self, item: pytest.Function) -> None:
+        """Keep what a test is called with."""
+        self._calls.clear()
+        self._arguments[item.nodeid] = {name: item.funcargs[name] for name in item._fixtureinfo.argnames}
 
     @pytest.fixture
     def tmp_path(self, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
