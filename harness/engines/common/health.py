@@ -1,4 +1,4 @@
-"""Waits until a role is up (an HTTP path answers 200, or a file appears), and uploads what it is to be given then."""
+"""Waits until a role is up (an HTTP path answers 200, or a file appears), and uploads the files that it needs then."""
 
 from __future__ import annotations
 
@@ -24,19 +24,9 @@ class Abandoned(StackError):
     """Waiting was given up because another role failed."""
 
 
-def stamp(path: Path | None) -> int | None:
-    """Return when a file was last written (ns), None if it is not there; a role's start is seen by a newer one."""
-    try:
-        return path.stat().st_mtime_ns if path else None
-    except OSError:
-        return None
-
-
 class Awaited(Protocol):
     """A process or container that may end while it is waited for; `log` tells where its output is."""
 
-    @property
-    def name(self) -> str: ...  # noqa: D102
     @property
     def log(self) -> object: ...  # noqa: D102
     @property
@@ -45,107 +35,100 @@ class Awaited(Protocol):
     def ended(self) -> str: ...  # noqa: D102
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class HealthCheck:
-    """What to wait for: `http` at `address`, or `file` other than at `before`, else what is `reported`."""
+    """How a role is known to be up: `health` names a path or a file of it, else what is `reported` counts."""
 
-    child: Awaited
-    address: str
-    http: str | None
-    file: Path | None
-    before: int | None
-    within_s: float
+    role: str
+    places: Places
+    health: Health
     reported: Callable[[], str] = lambda: "healthy"
     """What the runtime's own health check says: `healthy`, also where it has none, or another state."""
+    _written_before: int | None = None
+
+    @property
+    def _file(self) -> Path | None:
+        return Path(self.places.fill(self.health.file, self.role)) if self.health.file else None
+
+    @property
+    def _path(self) -> str | None:
+        return self.places.fill(self.health.http, self.role) if self.health.http else None
+
+    def about_to_start(self) -> None:
+        """Remember when the file was last written: the role is up once it is written again."""
+        self._written_before = _written_at(self._file)
 
     def state(self) -> tuple[bool, str]:
         """Return whether the role is healthy, and what was seen."""
-        if self.http is not None:
-            return self._answers(self.http)
-        if self.file is None:
+        path, file = self._path, self._file
+        if path is not None:
+            return self._answers(path)
+        if file is None:
             state = self.reported()
             return state == "healthy", state
-        now = stamp(self.file)
-        if now is None:
-            return False, f"no fresh {self.file}"
-        return now != self.before, f"an old {self.file}"
+        written_at = _written_at(file)
+        if written_at is None:
+            return False, f"no fresh {file}"
+        return written_at != self._written_before, f"an old {file}"
 
     def _answers(self, path: str) -> tuple[bool, str]:
+        address = self.places.address(self.role)
         try:
-            status, _ = call("GET", self.address, path, within_s=_CALL_S)
+            status, _ = call("GET", address, path, within_s=_CALL_S)
         except OSError as error:
-            return False, f"{self.address}: {error.strerror or error}"
+            return False, f"{address}: {error.strerror or error}"
         return status == 200, f"status {status}"
 
     @property
     def awaited(self) -> str:
         """What is awaited, in words."""
-        if self.http is not None:
-            return f"{self.child.name} to answer 200 at http://{self.address}{self.http}"
-        if self.file is not None:
-            return f"{self.child.name} to write {self.file}"
-        return f"{self.child.name} to be healthy"
+        path, file = self._path, self._file
+        if path is not None:
+            return f"{self.role} to answer 200 at http://{self.places.address(self.role)}{path}"
+        if file is not None:
+            return f"{self.role} to write {file}"
+        return f"{self.role} to be healthy"
 
-    def wait(self, clock: Clock, given_up: threading.Event | None = None) -> float:
-        """Wait and return the wall seconds it took. RoleDied, or WaitTimeout with the log's tail."""
-        try:
-            return clock.wait_until(
-                self._seen(given_up), awaited=self.awaited, within_s=self.within_s, every_s=_EVERY_S
-            )
-        except WaitTimeout as late:
-            raise WaitTimeout(f"{late.message} Its last lines in {self.child.log}:\n{self.child.tail()}") from None
+    def wait(self, child: Awaited, clock: Clock, given_up: threading.Event | None = None) -> float:
+        """Wait until the role whose process is `child` is healthy; return the wall seconds. RoleDied or WaitTimeout."""
+        awaited, within_s = self.awaited, self.health.within_s
 
-    def _seen(self, given_up: threading.Event | None) -> Callable[[], tuple[bool, str]]:
-        def seen() -> tuple[bool, str]:
+        def check_alive() -> None:
+            if not child.alive:
+                raise RoleDied(f"Waited for {awaited}, but {child.ended()}")
+
+        def look() -> tuple[bool, str]:
             if given_up is not None and given_up.is_set():
-                raise Abandoned(f"Gave up waiting for {self.child.name}.")
-            if not self.child.alive:
-                raise RoleDied(f"Waited for {self.awaited}, but {self.child.ended()}")
+                raise Abandoned(f"Gave up waiting for {self.role}.")
+            check_alive()
             done, state = self.state()
-            if done and not self.child.alive:  # somebody else answers at its address
-                raise RoleDied(f"Waited for {self.awaited}, but {self.child.ended()}")
+            if done:
+                check_alive()  # else somebody else answers at its address
             return done, state
 
-        return seen
+        try:
+            return clock.wait_until(look, awaited=awaited, within_s=within_s, every_s=_EVERY_S)
+        except WaitTimeout as late:
+            raise WaitTimeout(f"{late.message} Its last lines in {child.log}:\n{child.tail()}") from None
+
+    def upload(self, files: Mapping[str, str]) -> None:
+        """PUT each file at its path to the role; StackError if one cannot be sent or is not taken."""
+        for path, source in files.items():
+            _put(self.role, self.places.address(self.role), path, Path(self.places.fill(source, self.role)))
 
 
-def health_file(places: Places, role: str, health: Health) -> Path | None:
-    """Return the file that shows that a role is up, if it is known by one."""
-    return Path(places.fill(health.file, role)) if health.file else None
+def _written_at(path: Path | None) -> int | None:
+    try:
+        return path.stat().st_mtime_ns if path else None
+    except OSError:
+        return None
 
 
-def wait_for_role(
-    child: Awaited,
-    places: Places,
-    health: Health,
-    *,
-    put: Mapping[str, str],
-    before: int | None,
-    clock: Clock,
-    given_up: threading.Event | None,
-    reported: Callable[[], str] = lambda: "healthy",
-) -> None:
-    """Wait until the role of `child` is healthy, then PUT it its files. `before`: when its health file was written."""
-    role, address = child.name, places.address(child.name)
-    HealthCheck(
-        child=child,
-        address=address,
-        http=places.fill(health.http, role) if health.http else None,
-        file=health_file(places, role, health),
-        before=before,
-        within_s=health.within_s,
-        reported=reported,
-    ).wait(clock, given_up)
-    for path, source in put.items():
-        _upload(role, address, places.fill(path, role), Path(places.fill(source, role)))
-
-
-def _upload(name: str, address: str, path: str, source: Path) -> None:
-    """PUT a file to the role of that name; StackError if it cannot be sent or is not taken."""
+def _put(role: str, address: str, path: str, source: Path) -> None:
     try:
         status, answer = call("PUT", address, path, body=source.read_bytes(), within_s=_PUT_S)
     except OSError as error:
-        raise StackError(f"Cannot PUT {source} to {name} at {path}: {error}.") from None
+        raise StackError(f"Cannot PUT {source} to {role} at {path}: {error}.") from None
     if not 200 <= status < 300:
-        message = f"{name} answered {status} to PUT {path} of {source}: {answer[:_SHOWN]}"
+        message = f"{role} answered {status} to PUT {path} of {source}: {answer[:_SHOWN]}"
         raise StackError(message, hint="Correct that file.")

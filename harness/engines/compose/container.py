@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import ClassVar
 
 import docker
@@ -17,7 +18,7 @@ from docker.errors import APIError
 from tocsin.harness.core.clock import Clock
 from tocsin.harness.core.errors import StackError
 from tocsin.harness.engines.common.child_processes import TAIL_LINES
-from tocsin.harness.engines.common.health import health_file, stamp, wait_for_role
+from tocsin.harness.engines.common.health import HealthCheck
 from tocsin.harness.engines.common.placeholders import Places
 from tocsin.harness.engines.common.role_driver import RoleDriver
 from tocsin.harness.engines.compose.docker_api import EngineObject, docker_errors
@@ -40,7 +41,6 @@ class Container(RoleDriver):
     api: docker.APIClient = field(repr=False)
     places: Places = field(repr=False)
     clock: Clock = field(repr=False)
-    _stamp_before: int | None = None
     _started_at: float = 0.0
 
     def __post_init__(self) -> None:
@@ -114,8 +114,7 @@ class Container(RoleDriver):
 
     def start(self) -> None:
         """Start it again; does not wait for it."""
-        health = self.places.stack.roles[self.name].health
-        self._stamp_before = stamp(health_file(self.places, self.name, health))
+        self._health.about_to_start()
         self._started_at = self.clock.now()
         with docker_errors(f"start {self.name}"):
             self.api.start(self.id)
@@ -198,19 +197,15 @@ class Container(RoleDriver):
 
     def wait(self, given_up: threading.Event | None = None) -> float:
         """Wait until it is healthy, upload its files, and return the wall seconds since its start."""
-        role = self.places.stack.roles[self.name]
-        wait_for_role(
-            self,
-            self.places,
-            role.health,
-            put=role.compose.put,
-            before=self._stamp_before,
-            clock=self.clock,
-            given_up=given_up,
-            reported=self._health,
-        )
+        self._health.wait(self, self.clock, given_up)
+        self._health.upload(self.places.stack.roles[self.name].compose.put)
         return self.clock.now() - self._started_at
 
-    def _health(self) -> str:
+    @cached_property
+    def _health(self) -> HealthCheck:
+        health = self.places.stack.roles[self.name].health
+        return HealthCheck(role=self.name, places=self.places, health=health, reported=self._reported_health)
+
+    def _reported_health(self) -> str:
         """Return what the health check of the compose file says; without one the container only has to run."""
         return str((self.state.get("Health") or {}).get("Status", "healthy"))

@@ -12,7 +12,7 @@ from typing import ClassVar, cast
 from tocsin.harness.core.errors import StackError
 from tocsin.harness.declarations.launch_spec import LocalStart
 from tocsin.harness.engines.common.child_processes import Child, Owner, unprivileged
-from tocsin.harness.engines.common.health import health_file, stamp, wait_for_role
+from tocsin.harness.engines.common.health import HealthCheck
 from tocsin.harness.engines.common.placeholders import Places
 from tocsin.harness.engines.common.role_driver import RoleDriver
 from tocsin.harness.engines.common.run_folders import RunFolders
@@ -38,7 +38,7 @@ class RoleProcess(RoleDriver):
         self.child: Child | None = None
         self._local, self._places, self._run = local, places, run
         self._starter = run.child_starter()
-        self._written_before: int | None = None
+        self._health = HealthCheck(role=name, places=places, health=local.health)
         self._started_at = 0.0
         self._expected_to_end: Child | None = None
 
@@ -87,7 +87,7 @@ class RoleProcess(RoleDriver):
     def start(self) -> None:
         """Start its process; does not wait for it."""
         local, program = self._local, self._places.program(self.name)
-        self._written_before = stamp(health_file(self._places, self.name, local.health))
+        self._health.about_to_start()
         argv = [self._fill(text) for text in local.argv]
         if local.modules_flag and program and program.modules:
             argv.append(self._fill(local.modules_flag))
@@ -121,15 +121,8 @@ class RoleProcess(RoleDriver):
         """Wait until it is healthy, upload its files, and return the wall seconds since its start."""
         if self.child is None:
             raise StackError(f"Role {self.name!r} was never started.")
-        wait_for_role(
-            self.child,
-            self._places,
-            self._local.health,
-            put=self._local.put,
-            before=self._written_before,
-            clock=self._run.clock,
-            given_up=given_up,
-        )
+        self._health.wait(self.child, self._run.clock, given_up)
+        self._health.upload(self._local.put)
         return self._run.clock.now() - self._started_at
 
     def stop(self, *, kill: bool) -> None:
