@@ -46,9 +46,8 @@ def cause_of(evidence: Evidence, episode: Episode) -> Cause:
         return max(declared, key=lambda cause: (cause.active(seen), cause.begun or 0.0))
     begun = [cause for cause in _causes(evidence) if cause.began_by(seen)]
     active = [cause for cause in begun if cause.active(seen)]
-    if active:
-        return _joined(active)
-    return max(begun, key=lambda cause: cause.begun or 0.0, default=Cause())
+    last = max(begun, key=lambda cause: cause.begun or 0.0, default=Cause())
+    return _joined(active) if active else last
 
 
 def named_cause(evidence: Evidence, fire: Fire) -> Cause:
@@ -81,6 +80,4 @@ def _causes(evidence: Evidence, *, every_phase: bool = False) -> Iterator[Cause]
 def _share(fault: FaultRecord) -> float | None:
     """Return the part of the traffic that a fault turns bad, None where its parameters do not say."""
     share = fault.params.get("share")
-    if isinstance(share, (int, float)) and 0 < share <= 1:
-        return float(share)
-    return None
+    return float(share) if isinstance(share, (int, float)) and 0 < share <= 1 else None

@@ -125,9 +125,7 @@ class _AlertSamples:
 
     def _evaluated(self, start: float, end: float) -> bool:
         """Tell whether rules were evaluated in a hole, apart from margins in which other groups may still have run."""
-        margin = self.step / 2
-        if end - start > 3.2 * self.step:
-            margin = self.step
+        margin = self.step if end - start > 3.2 * self.step else self.step / 2
         return bool(((self.evaluations > start + margin) & (self.evaluations < end - margin)).any())
 
     def _gone(self, last: float) -> float | None:

@@ -182,9 +182,7 @@ def rounded(number: float) -> str:
 def format_alert(alert: str, labels: Mapping[str, str]) -> str:
     """Return an alert as Prometheus writes it: `HighErrorRate{severity="page"}`."""
     inner = ", ".join(f'{name}="{value}"' for name, value in sorted(labels.items()))
-    if not inner:
-        return alert
-    return f"{alert}{{{inner}}}"
+    return f"{alert}{{{inner}}}" if inner else alert
 
 
 def _bound(evidence: Evidence, within_s: float, *, begun: float, since: float, event: str) -> Bound:

@@ -129,9 +129,7 @@ class PhaseLoad:
         available_s = self.offered.users * (high - low)
         if low <= self.start:
             available_s -= min(think_s * (self.offered.users - 1) / 2, available_s / 2)
-        if available_s <= 0:
-            return 0.0
-        return float(spent_s / available_s)
+        return float(spent_s / available_s) if available_s > 0 else 0.0
 
 
 def phase_loads(evidence: Evidence, window: Interval, until: float) -> Iterator[PhaseLoad]:
@@ -196,6 +194,4 @@ def cpu_shares(evidence: Evidence) -> list[float]:
 
 def _cpu_share(fact: Fact) -> float | None:
     wall_s, cpu_s = fact.more.get("wall_s"), fact.more.get("cpu_s")
-    if not wall_s or cpu_s is None:
-        return None
-    return float(cpu_s) / float(wall_s)
+    return float(cpu_s) / float(wall_s) if wall_s and cpu_s is not None else None

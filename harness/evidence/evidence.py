@@ -158,12 +158,9 @@ class Evidence:
     def _fault(self, plan: FaultJson) -> FaultRecord:
         facts = [fact for fact in self.journal if fact.more.get("fault") == plan["name"]]
         witnessed = [fact for fact in facts if fact.fact == "witness"]
-        healed_at, effective_at = _first_at(facts, "healed"), _first_seen(witnessed, "present")
-        if healed_at and effective_at and effective_at > healed_at:
-            effective_at = None
-        gone_at = None
-        if healed_at:
-            gone_at = _first_seen([fact for fact in witnessed if fact.at >= healed_at], "absent")
+        healed_at = _first_at(facts, "healed")
+        before = [fact for fact in witnessed if healed_at is None or fact.at <= healed_at]
+        after = [fact for fact in witnessed if healed_at is not None and fact.at >= healed_at]
         return FaultRecord(
             name=plan["name"],
             kind=plan["kind"],
@@ -173,10 +170,10 @@ class Evidence:
             restarted_role=restarted(plan["kind"], plan["params"], self.run.get("payload_role", "")),
             injected_at=_first_at(facts, "inject"),
             inject_done_at=_first_at(facts, "injected"),
-            effective_at=effective_at,
+            effective_at=_first_seen(before, "present"),
             heal_began_at=_first_at(facts, "heal"),
             healed_at=healed_at,
-            gone_at=gone_at,
+            gone_at=_first_seen(after, "absent"),
             last_state=next((str(fact.more["state"]) for fact in reversed(witnessed)), ""),
         )
 

@@ -160,9 +160,7 @@ def _requests(evidence: Evidence, window: Interval, search: SearchRange) -> list
 
 def _usual_step(times: np.ndarray) -> float:
     """Return the median step between two times; 0 for fewer than two."""
-    if len(times) < 2:
-        return 0.0
-    return float(np.median(np.diff(times)))
+    return float(np.median(np.diff(times))) if len(times) > 1 else 0.0
 
 
 STREAMS: Mapping[str, Callable[[Evidence, Interval, SearchRange], list[Blind]]] = {

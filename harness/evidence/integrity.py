@@ -52,9 +52,7 @@ def _count(evidence: Evidence, stream: str, worker: int | None) -> int | None:
         return len(evidence.notifications)
     if stream == "logs":
         return len(evidence.logs.documents)
-    if stream == "requests" and worker is not None:
-        return len(_intended(evidence, worker))
-    return None
+    return len(_intended(evidence, worker)) if stream == "requests" and worker is not None else None
 
 
 def _intended(evidence: Evidence, worker: int) -> np.ndarray:

@@ -53,13 +53,6 @@ class Histogram:
         self.min, self.max = min(self.min, smallest), max(self.max, largest)
         self.sum += float(values.sum())
 
-    def merge(self, other: Histogram) -> None:
-        """Count what another one holds as well."""
-        self._counts += other._counts
-        self.count += other.count
-        self.min, self.max = min(self.min, other.min), max(self.max, other.max)
-        self.sum += other.sum
-
     def quantile(self, share: float) -> float:
         """Return the value that at least `share` (0 to 1) of all do not exceed, in seconds; ValueError for no values.
 

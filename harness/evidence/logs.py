@@ -48,9 +48,7 @@ class Logs:
         expected = int(summary.get("unparsed", len(unparsed)))
         if len(unparsed) != expected:
             missing.append(f"a part of unparsed.jsonl ({len(unparsed)} of {expected} lines are there)")
-        detail = str(summary.get("detail", ""))
-        if missing:
-            detail = f"{', '.join(missing)} missing from {folder.name}/"
+        lacking = f"{', '.join(missing)} missing from {folder.name}/"
         return cls(
             documents=documents,
             source=source,
@@ -59,7 +57,7 @@ class Logs:
             source_lines=int(summary.get("source_lines", 0)),
             source_malformed=int(summary.get("source_malformed", 0)),
             complete=bool(summary.get("complete", False)) and not missing,
-            detail=detail,
+            detail=lacking if missing else str(summary.get("detail", "")),
             summary=summary,
         )
 

@@ -47,9 +47,7 @@ class PanelQuery:
     @cached_property
     def window_s(self) -> float:
         """How far back a value looks by the query itself, production seconds; 0 where it does not say."""
-        if self.source != "prometheus":
-            return 0.0
-        return longest_window_s(self.text)
+        return longest_window_s(self.text) if self.source == "prometheus" else 0.0
 
     @property
     def missing_labels(self) -> tuple[str, ...]:
@@ -121,12 +119,8 @@ def _read(path: Path) -> RecordedDashboard:
 
 def _panel(content: Mapping[str, Any], dashboard: str, times: np.ndarray) -> RecordedPanel:
     return RecordedPanel(
+        **{name: content[name] for name in ("id", "title", "type", "unit", "stacked")},
         dashboard=dashboard,
-        id=int(content["id"]),
-        title=content["title"],
-        type=content["type"],
-        unit=content["unit"],
-        stacked=bool(content["stacked"]),
         thresholds=tuple((float(value), str(color)) for value, color in content["thresholds"]),
         queries=tuple(map(_query, content["queries"])),
         t=times,
@@ -136,19 +130,13 @@ def _panel(content: Mapping[str, Any], dashboard: str, times: np.ndarray) -> Rec
 def _query(content: Mapping[str, Any]) -> PanelQuery:
     factor = float(content["factor"])
     return PanelQuery(
-        ref=content["ref"],
-        source=content["source"],
-        text=content["text"],
-        legend=content["legend"],
-        failed=content["failed"],
-        says=content["says"],
-        left_out=int(content["left_out"]),
+        **{name: content[name] for name in ("ref", "source", "text", "legend", "failed", "says", "left_out")},
         series=tuple(
-            PanelSeries(name=series["name"], labels=series["labels"], values=_numbers(series["values"]) * factor)
+            PanelSeries(
+                name=series["name"],
+                labels=series["labels"],
+                values=np.array(series["values"], dtype=np.float64) * factor,  # null becomes nan, "inf" infinity
+            )
             for series in content["series"]
         ),
     )
-
-
-def _numbers(values: list[float | str | None]) -> np.ndarray:
-    return np.array(values, dtype=np.float64)  # null becomes nan, "inf" infinity

@@ -53,9 +53,7 @@ class ShortHistory:
 def longest_window_s(expr: str) -> float:
     """Return the longest reach of an expression into the past, production seconds; 0 if it looks at now only."""
     node = parse_or_none(expr)
-    if node is None:
-        return 0.0
-    return _reach(node)
+    return 0.0 if node is None else _reach(node)
 
 
 def short_history(

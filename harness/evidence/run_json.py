@@ -57,7 +57,6 @@ class RunJson(TypedDict, total=False):
 
     run_id: str
     scenario: Mapping[str, object]
-    seed: int
     speed: float
     signals: Mapping[str, object]
     jobs: Mapping[str, str]

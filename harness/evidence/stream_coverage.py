@@ -46,9 +46,7 @@ def rules_failed(evidence: Evidence, window: Interval) -> str:
         group = series.labels.get("rule_group", "").rpartition(";")[2] or "without a name"
         if count > 0:
             failures.append(f"{group} ({count:g} times)")
-    if not failures:
-        return ""
-    return f"Prometheus could not evaluate rules of the group {', '.join(sorted(failures))}"
+    return f"Prometheus could not evaluate rules of the group {', '.join(sorted(failures))}" if failures else ""
 
 
 def planned_blindness(evidence: Evidence, stream: str) -> list[Interval]:

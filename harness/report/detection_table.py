@@ -10,7 +10,6 @@ from rich.text import Text
 
 from tocsin.harness.evidence.check_bounds import rounded
 from tocsin.harness.evidence.detection_stages import Detection, Stage
-from tocsin.harness.evidence.rule_windows import ShortHistory
 
 _ONSET = ("sampled", "true", "firing", "received", "notified")
 _RELIEF = ("sampled", "false", "ended", "left", "notified")
@@ -50,32 +49,25 @@ def document(detections: Iterable[Detection]) -> list[dict[str, object]]:
 
 
 def _document(detection: Detection) -> dict[str, object]:
-    slowest = None
-    if detection.slowest is not None:
-        step, took_s = detection.slowest
-        slowest = {"step": step, "took_s": round(took_s, 3)}
-    return {
+    row: dict[str, object] = {
         "alert": detection.alert,
         "labels": dict(detection.labels),
         "cause": detection.cause,
         "bound_s": detection.bound_s,
         "total_s": _round(detection.total_s),
-        "slowest": slowest,
+        "slowest": None,
         "onset": _stages(detection.onset, detection.speed),
         "relief": _stages(detection.relief, detection.speed),
-        "optimistic": _optimistic(detection.short_history),
+        "optimistic": None,
     }
-
-
-def _optimistic(history: ShortHistory | None) -> dict[str, object] | None:
-    if history is None:
-        return None
-    return {
-        "window_s": history.window_s,
-        "history_s": round(history.history_s, 3),
-        "by_s": round(history.optimistic_s, 3),
-        "exact": history.exact,
-    }
+    if detection.slowest is not None:
+        step, took_s = detection.slowest
+        row["slowest"] = {"step": step, "took_s": round(took_s, 3)}
+    if detection.short_history is not None:
+        cold = detection.short_history
+        history_s, by_s = round(cold.history_s, 3), round(cold.optimistic_s, 3)
+        row["optimistic"] = {"window_s": cold.window_s, "history_s": history_s, "by_s": by_s, "exact": cold.exact}
+    return row
 
 
 def _stages(stages: Sequence[Stage], speed: float) -> list[dict[str, object]]:
@@ -122,8 +114,10 @@ def _times(stages: Sequence[Stage], names: Sequence[str], speed: float) -> list[
 
 def _slowest_of(detection: Detection) -> str:
     """Return the slowest step of the onset and the bound that the drill sets."""
+    if not detection.fired:
+        return "it never fired"
     if detection.total_s is None:
-        return "-" if detection.fired else "it never fired"
+        return "-"
     slowest = _slowest(detection, detection.onset)
     if detection.bound_s is None:
         return slowest

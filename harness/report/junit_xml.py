@@ -64,7 +64,7 @@ def _case(summary: Summary, verdict: Verdict) -> Xml.Element:
     if verdict.counted is Answer.PASS:
         Xml.SubElement(case, "system-out").text = _clean(" ".join(filter(None, (verdict.reason, verdict.waiver))))
         return case
-    tag = "failure" if verdict.answer is Answer.FAIL else "error"
+    tag = {Answer.FAIL: "failure"}.get(verdict.answer, "error")
     problem = Xml.SubElement(case, tag, type=verdict.answer.value, message=_clean(verdict.reason))
     problem.text = _clean("\n".join(filter(None, (verdict.reason, verdict.waiver, *verdict.files))))
     return case

@@ -40,14 +40,6 @@ def test_the_ends_are_exact_and_nothing_counts_as_zero():
     assert found.min == -0.001 and found.quantile(0.75) == pytest.approx(0.5, rel=LARGEST_ERROR)
 
 
-def test_parts_add_up():
-    values = np.random.default_rng(2).exponential(0.01, 3000)
-    whole, one, two = histogram(values), histogram(values[:1000]), histogram(values[1000:2000], values[2000:])
-    one.merge(two)
-    assert [one.quantile(share) for share in SHARES] == [whole.quantile(share) for share in SHARES]
-    assert (one.count, one.max, one.sum) == (whole.count, whole.max, pytest.approx(whole.sum))
-
-
 @pytest.mark.parametrize("share", [-0.1, 1.1])
 def test_what_has_no_quantile_is_refused(share):
     with pytest.raises(ValueError):
