@@ -12,6 +12,7 @@ anything else: our own mistake                             70, with the tracebac
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import signal
@@ -140,11 +141,9 @@ def _write_traceback(error: BaseException, folder: Path | None) -> Path:
     text = "".join(traceback.format_exception(error))
     if folder is not None and folder.is_dir():
         path = folder / "traceback.txt"
-        try:
+        with contextlib.suppress(OSError):
             path.write_text(text, encoding="utf-8")
             return path
-        except OSError:
-            pass
     handle, name = tempfile.mkstemp(prefix="tocsin-", suffix=".txt")
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(text)

@@ -24,19 +24,17 @@ class Ending:
 
     def end_early(self, error: BaseException, run: Run, journal: Journal) -> None:
         """Note what ended the drill, as outcome and exit code; a bug of ours leaves its traceback."""
-        if isinstance(error, Terminated):
-            self._interrupt("SIGTERM", TERMINATED, journal)
-        elif isinstance(error, KeyboardInterrupt):
-            self._interrupt("SIGINT", INTERRUPTED, journal)
+        if isinstance(error, KeyboardInterrupt):
+            signal, exit_code = "SIGINT", INTERRUPTED
+            if isinstance(error, Terminated):
+                signal, exit_code = "SIGTERM", TERMINATED
+            journal.note("interrupted", signal=signal)
+            self._keep(f"interrupted by {signal}", exit_code)
         elif isinstance(error, TocsinError):
             journal.note("error", message=str(error))
             self._keep(str(error), error.exit_code, hurry=not isinstance(error, Aborted))
         else:
             self._crash(error, run, journal)
-
-    def _interrupt(self, signal: str, exit_code: int, journal: Journal) -> None:
-        journal.note("interrupted", signal=signal)
-        self._keep(f"interrupted by {signal}", exit_code)
 
     def _crash(self, error: BaseException, run: Run, journal: Journal) -> None:
         message = f"{type(error).__name__}: {error}"
