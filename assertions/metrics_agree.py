@@ -9,7 +9,7 @@ import numpy as np
 
 from tocsin.harness.declarations.references import Args
 from tocsin.harness.evidence.counter_growth import last_exit, measure_growth, restart_intervals, restarting_faults
-from tocsin.harness.evidence.evidence import Evidence, FaultRecord
+from tocsin.harness.evidence.evidence import Evidence, PlayedFault
 from tocsin.harness.evidence.metrics import Series
 from tocsin.harness.evidence.requests import ANSWERED, DROPPED, UNKNOWN
 from tocsin.harness.judging.check import Check, Finding, failed, passed, unknown
@@ -95,7 +95,7 @@ def _ranges(evidence: Evidence, rows: np.ndarray, gap: np.ndarray) -> dict[str, 
     return ranges
 
 
-def _unscraped(rows: np.ndarray, series: Sequence[Series], kills: Sequence[FaultRecord]) -> np.ndarray:
+def _unscraped(rows: np.ndarray, series: Sequence[Series], kills: Sequence[PlayedFault]) -> np.ndarray:
     """Mark the answers between the last scrape before a kill and the kill: the process may have died uncounted."""
     gap = np.zeros(len(rows), dtype=bool)
     times = scrape_times(series)
@@ -106,7 +106,7 @@ def _unscraped(rows: np.ndarray, series: Sequence[Series], kills: Sequence[Fault
     return gap
 
 
-def _why(rows: np.ndarray, gap: np.ndarray, kills: Sequence[FaultRecord]) -> str:
+def _why(rows: np.ndarray, gap: np.ndarray, kills: Sequence[PlayedFault]) -> str:
     """Say what widens the ranges."""
     reasons = []
     unknowns = np.count_nonzero(rows["outcome"] == UNKNOWN)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from tocsin.harness.declarations.alert_plan import Fire
 from tocsin.harness.evidence.alerts import Episode
-from tocsin.harness.evidence.evidence import Evidence, FaultRecord
+from tocsin.harness.evidence.evidence import Evidence, PlayedFault
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +77,7 @@ def _causes(evidence: Evidence, *, every_phase: bool = False) -> Iterator[Cause]
         yield Cause(name=fault.name, begun=fault.effective_at, over=fault.gone_at, share=_share(fault))
 
 
-def _share(fault: FaultRecord) -> float | None:
+def _share(fault: PlayedFault) -> float | None:
     """Return the part of the traffic that a fault turns bad, None where its parameters do not say."""
     share = fault.params.get("share")
     return float(share) if isinstance(share, (int, float)) and 0 < share <= 1 else None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from tocsin.harness.core.errors import EvidenceError
-from tocsin.harness.evidence.evidence import Evidence, FaultRecord
+from tocsin.harness.evidence.evidence import Evidence, PlayedFault
 from tocsin.harness.evidence.interval import Interval
 from tocsin.harness.evidence.role_restarts import restart_allowance
 
@@ -125,7 +125,7 @@ def phase_interval(evidence: Evidence, phase: str | None) -> Interval:
     return evidence.phases[phase]
 
 
-def injected_fault(evidence: Evidence, name: str) -> FaultRecord:
+def injected_fault(evidence: Evidence, name: str) -> PlayedFault:
     """Return the record of a fault that was injected; EvidenceError if it was not."""
     fault = evidence.faults.get(name)
     if fault is None or fault.injected_at is None:
@@ -133,7 +133,7 @@ def injected_fault(evidence: Evidence, name: str) -> FaultRecord:
     return fault
 
 
-def fault_interval(evidence: Evidence, fault: FaultRecord) -> Interval | None:
+def fault_interval(evidence: Evidence, fault: PlayedFault) -> Interval | None:
     """Return from when a fault was injected until it was seen to be gone (else healed, else the end of play)."""
     if fault.injected_at is None or evidence.play is None:
         return None
@@ -202,5 +202,5 @@ def _start_of(phase: str | None) -> str:
     return f"{phase or 'play'} began"
 
 
-def _state(fault: FaultRecord) -> str:
+def _state(fault: PlayedFault) -> str:
     return fault.last_state.replace("_", " ") or "nothing"

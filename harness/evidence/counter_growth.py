@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tocsin.harness.declarations.restarting_faults import RESTARTS
-from tocsin.harness.evidence.evidence import Evidence, FaultRecord
+from tocsin.harness.evidence.evidence import Evidence, PlayedFault
 from tocsin.harness.evidence.interval import Interval
 from tocsin.harness.evidence.metrics import Series
 
@@ -51,7 +51,7 @@ def _around(times: np.ndarray, start: float, end: float) -> tuple[int, int]:
     return max(int(np.searchsorted(times, start, side="right")) - 1, 0), int(np.searchsorted(times, end, side="left"))
 
 
-def restarting_faults(evidence: Evidence, series: Sequence[Series]) -> list[FaultRecord]:
+def restarting_faults(evidence: Evidence, series: Sequence[Series]) -> list[PlayedFault]:
     """Return the faults that killed or restarted what these series are scraped from, as injected."""
     roles = {evidence.run["jobs"].get(one.labels.get("job", "")) for one in series}
     injected = [fault for fault in evidence.faults.values() if fault.injected_at is not None]
@@ -64,7 +64,7 @@ def restart_intervals(evidence: Evidence, series: Sequence[Series]) -> list[Inte
     return [Interval(start=fault.injected_at or 0.0, end=last_exit(fault)) for fault in faults]
 
 
-def last_exit(fault: FaultRecord) -> float:
+def last_exit(fault: PlayedFault) -> float:
     """Return until when a restarting fault ended its role (epoch seconds): its effect, and of a loop its end."""
     injected = fault.injected_at or 0.0
     if RESTARTS.get(fault.kind) == "looping" and fault.over_at is not None:

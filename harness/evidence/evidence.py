@@ -32,7 +32,7 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 
 @dataclass(frozen=True, kw_only=True)
-class FaultRecord:
+class PlayedFault:
     """What became of a planned fault. Epoch seconds, None where it did not happen or was not seen.
 
     `injected_at` and `heal_began_at` are the starts of both acts, `inject_done_at` and `healed_at` their ends.
@@ -151,17 +151,17 @@ class Evidence:
         return default
 
     @cached_property
-    def faults(self) -> Mapping[str, FaultRecord]:
+    def faults(self) -> Mapping[str, PlayedFault]:
         """Fault name -> its record, from the plan and the journal."""
         return {plan["name"]: self._fault(plan) for plan in self.run["faults"]}
 
-    def _fault(self, plan: FaultJson) -> FaultRecord:
+    def _fault(self, plan: FaultJson) -> PlayedFault:
         facts = [fact for fact in self.journal if fact.more.get("fault") == plan["name"]]
         witnessed = [fact for fact in facts if fact.fact == "witness"]
         healed_at = _first_at(facts, "healed")
         before = [fact for fact in witnessed if healed_at is None or fact.at <= healed_at]
         after = [fact for fact in witnessed if healed_at is not None and fact.at >= healed_at]
-        return FaultRecord(
+        return PlayedFault(
             name=plan["name"],
             kind=plan["kind"],
             phase=plan["phase"],

@@ -19,7 +19,7 @@ _LEGEND = re.compile(r"\{\{\s*([a-zA-Z_]\w*)\s*\}\}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class PanelSeries:
+class RecordedSeries:
     """One series: its name in the legend, its labels, and its values as in production; nan where there was none."""
 
     name: str
@@ -42,7 +42,7 @@ class PanelQuery:
     failed: str = ""
     says: str = ""
     left_out: int = 0
-    series: tuple[PanelSeries, ...] = ()
+    series: tuple[RecordedSeries, ...] = ()
 
     @cached_property
     def window_s(self) -> float:
@@ -132,7 +132,7 @@ def _query(content: Mapping[str, Any]) -> PanelQuery:
     return PanelQuery(
         **{name: content[name] for name in ("ref", "source", "text", "legend", "failed", "says", "left_out")},
         series=tuple(
-            PanelSeries(
+            RecordedSeries(
                 name=series["name"],
                 labels=series["labels"],
                 values=np.array(series["values"], dtype=np.float64) * factor,  # null becomes nan, "inf" infinity

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tocsin.harness.declarations.restarting_faults import RESTARTS
-from tocsin.harness.evidence.evidence import Evidence, FaultRecord
+from tocsin.harness.evidence.evidence import Evidence, PlayedFault
 from tocsin.harness.evidence.interval import Interval
 
 
@@ -18,7 +18,7 @@ def restart_allowance(evidence: Evidence, span: Interval) -> dict[str, float]:
     return {role: seconds for role, seconds in added.items() if seconds > 0}
 
 
-def _restart(evidence: Evidence, fault: FaultRecord) -> Interval | None:
+def _restart(evidence: Evidence, fault: PlayedFault) -> Interval | None:
     """Return when the role of a fault started anew: a killed one from its heal on, a restarted one at once."""
     start, up = fault.heal_began_at or fault.healed_at, fault.over_at
     if RESTARTS.get(fault.kind) == "at_once":

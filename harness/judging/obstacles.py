@@ -11,7 +11,7 @@ from math import inf
 
 from tocsin.harness.declarations.references import Args, Bounded
 from tocsin.harness.evidence.check_bounds import clock_slack_s, cut_off
-from tocsin.harness.evidence.evidence import Evidence, FaultRecord
+from tocsin.harness.evidence.evidence import Evidence, PlayedFault
 from tocsin.harness.evidence.interval import Interval
 from tocsin.harness.evidence.stream_coverage import blind_intervals
 from tocsin.harness.judging.check import NEVER_BEGAN, Answer, AnyCheck, Finding
@@ -102,7 +102,7 @@ def _unwitnessed(evidence: Evidence, window: Interval, args: Args) -> str:
     return ""
 
 
-def _unseen(evidence: Evidence, fault: FaultRecord, within_s: float) -> Iterator[tuple[Interval, str]]:
+def _unseen(evidence: Evidence, fault: PlayedFault, within_s: float) -> Iterator[tuple[Interval, str]]:
     """Yield when nobody can tell what a fault did, and what was not seen; nothing for a fault that was witnessed."""
     if fault.effective_at is not None:
         if fault.gone_at is None and fault.healed_at is not None:
