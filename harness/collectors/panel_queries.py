@@ -45,7 +45,7 @@ class Grid:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PanelSeries:
+class QuerySeries:
     """One series: its name in the legend, its labels, and a value (None: nothing there) per point of time."""
 
     name: str
@@ -70,7 +70,7 @@ class QueryResult:
     factor: float = 1.0
     failed: str = ""
     says: str = ""
-    series: tuple[PanelSeries, ...] = field(default_factory=tuple)
+    series: tuple[QuerySeries, ...] = field(default_factory=tuple)
 
 
 AskServer = Callable[[Query, str], QueryResult]
@@ -124,13 +124,13 @@ def _failed(sent: str, error: Exception) -> QueryResult:
 
 def _series(
     query: Query, labels: Mapping[str, str], samples: Sequence[tuple[float, float | str]], grid: Grid
-) -> PanelSeries:
+) -> QuerySeries:
     values: list[float | None] = [None] * grid.count
     for at, value in samples:
         place = round((float(at) - grid.start) / grid.step_s)
         if 0 <= place < grid.count:
             values[place] = float(value)
-    return PanelSeries(name=legend(query, labels), labels=labels, values=values)
+    return QuerySeries(name=legend(query, labels), labels=labels, values=values)
 
 
 def legend(query: Query, labels: Mapping[str, str]) -> str:
@@ -212,7 +212,7 @@ def _ms(seconds: float) -> int:
 
 def _buckets(
     query: Query, aggregations: JsonObject, metric: str, labels: Mapping[str, str], grid: Grid
-) -> Iterator[PanelSeries]:
+) -> Iterator[QuerySeries]:
     """Yield the series of an answer: one per combination of terms that has documents."""
     for name, content in aggregations.items():
         buckets = content["buckets"]

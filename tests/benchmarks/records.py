@@ -26,8 +26,8 @@ def write(folder: Path, count: int) -> dict[str, float]:
     """Write `count` records, with a flush each 12 500, as at 25 000 a second."""
     from tocsin.harness.traffic.locust.running_totals import RunningTotals
 
-    writer, tally = RequestWriter(folder / "1.npy"), RunningTotals()
-    writer.listeners.append(tally.take)
+    writer, totals = RequestWriter(folder / "1.npy"), RunningTotals()
+    writer.listeners.append(totals.take)
     waits = np.random.default_rng(0).exponential(0.005, 10_000).tolist()
     began = time.perf_counter()
     for index in range(count):
@@ -37,7 +37,7 @@ def write(folder: Path, count: int) -> dict[str, float]:
         if index % 12_500 == 0:
             writer.flush()
         if index % 25_000 == 0:
-            tally.rate(intended, 0)
+            totals.rate(intended, 0)
     writer.close()
     return {"anonymous_mib": anonymous_mib(), "us_per_record": 1e6 * (time.perf_counter() - began) / count}
 

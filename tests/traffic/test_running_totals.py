@@ -25,31 +25,31 @@ def rows(*given):
 
 
 def test_totals_count_outcomes_and_what_is_under_way_is_sent():
-    tally = RunningTotals()
-    tally.take(rows((ANSWERED, 200, 0.1), (ANSWERED, 503, 0.1), (FAILED, 0, 0), (UNKNOWN, 0, 1), (DROPPED, 0, np.nan)))
-    assert tally.totals(in_flight=3) == {
+    totals = RunningTotals()
+    totals.take(rows((ANSWERED, 200, 0.1), (ANSWERED, 503, 0.1), (FAILED, 0, 0), (UNKNOWN, 0, 1), (DROPPED, 0, np.nan)))
+    assert totals.totals(in_flight=3) == {
         "sent": 7, "answered": 2, "failed": 1, "unknown": 1, "dropped": 1, "errors_5xx": 1,
     }  # fmt: skip
 
 
 def test_a_rate_is_that_since_the_last_one():
-    tally = RunningTotals()
-    tally.take(rows(*[(ANSWERED, 200, 0.001 * n) for n in range(1, 101)]))
-    first = tally.rate(10.0, 0)
+    totals = RunningTotals()
+    totals.take(rows(*[(ANSWERED, 200, 0.001 * n) for n in range(1, 101)]))
+    first = totals.rate(10.0, 0)
     assert (first["sent_per_s"], first["latency_ms_p50"], first["latency_ms_p99"]) == (0.0, 51.0, 100.0)
-    tally.take(rows((ANSWERED, 200, 0.5), (ANSWERED, 200, 0.5)))
-    second = tally.rate(12.0, 4)
+    totals.take(rows((ANSWERED, 200, 0.5), (ANSWERED, 200, 0.5)))
+    second = totals.rate(12.0, 4)
     assert (second["sent_per_s"], second["latency_ms_p50"], second["answered"]) == (3.0, 500.0, 102)
-    assert "latency_ms_p50" not in tally.rate(13.0, 4), "nothing was answered: no latency"
+    assert "latency_ms_p50" not in totals.rate(13.0, 4), "nothing was answered: no latency"
 
 
-def test_the_ledger_keeps_ids_and_times_as_they_are():
+def test_the_writer_keeps_ids_and_times_as_they_are():
     kept = Kept()
-    ledger = RecordWriter("drill", 3, kept)
-    ledger.start = 100.0
-    ledger.record(Due(1.5, 42, 2, 0, b"{}"), Exchange(ANSWERED, 201, 101.6, 101.7, 101.8))
-    ledger.record(Due(2.5, 43, 0, 0, b"{}"), NEVER_SENT)
-    ledger.record_as("drill-3-43.1", 7, Exchange(FAILED, 0, 1.0, np.nan, 2.0), intended=0.5)
+    writer = RecordWriter("drill", 3, kept)
+    writer.start = 100.0
+    writer.record(Due(1.5, 42, 2, 0, b"{}"), Exchange(ANSWERED, 201, 101.6, 101.7, 101.8))
+    writer.record(Due(2.5, 43, 0, 0, b"{}"), NEVER_SENT)
+    writer.record_as("drill-3-43.1", 7, Exchange(FAILED, 0, 1.0, np.nan, 2.0), intended=0.5)
     kept.flush()
     [part] = kept.parts
     assert part[0].tolist() == (b"drill-3-42", 2, ANSWERED, 201, 3, 101.5, 101.6, 101.7, 101.8)

@@ -174,7 +174,7 @@ def _idle(connection: socket.socket) -> bool:
     """Tell whether a kept connection may be used: open, and nothing unread on it."""
     connection.settimeout(0.0)
     try:
-        connection.recv(1, *([] if isinstance(connection, ssl.SSLSocket) else [socket.MSG_PEEK]))
+        connection.recv(1, 0 if isinstance(connection, ssl.SSLSocket) else socket.MSG_PEEK)
     except (BlockingIOError, ssl.SSLWantReadError):
         return True
     except OSError:

@@ -31,7 +31,7 @@ _OUR_OWN = {errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS, errn
 """A connection could not be opened for want of something on this side."""
 
 
-class Owner(Protocol):
+class ConnectionOwner(Protocol):
     """What a connection needs of its pool."""
 
     now: Callable[[], float]
@@ -64,7 +64,7 @@ class Connection:
         "_writing",
     )
 
-    def __init__(self, pool: Owner) -> None:
+    def __init__(self, pool: ConnectionOwner) -> None:
         self._pool = pool
         self._answers = BodyReader() if pool.checks else ResponseReader()
         self._rest: memoryview | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import resource
 import socket
 from collections.abc import Callable
 
@@ -19,6 +20,7 @@ from tocsin.harness.traffic.request_schedule import Due
 
 _SWEEPS_PER_TIMEOUT = 20
 _SWEEP_MAX_S = 0.1
+_DESCRIPTORS_KEPT = 64
 _PUMPED = 64
 """Connections opened for waiting requests in one turn of the loop."""
 
@@ -150,3 +152,17 @@ def _resolve(address: str) -> Place:
         raise StackError(f"{address} cannot be resolved: {error}.") from None
     family, _, _, _, place = min(places, key=lambda info: info[0] != socket.AF_INET)
     return family, place
+
+
+def connections_possible(wanted: int) -> tuple[int, int]:
+    """Raise this process's own limit of open files as far as allowed; return (connections possible, limit)."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    limit = wanted + _DESCRIPTORS_KEPT
+    if soft != resource.RLIM_INFINITY and soft < limit:
+        soft = limit
+        if hard != resource.RLIM_INFINITY:
+            soft = min(limit, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft == resource.RLIM_INFINITY:
+        return wanted, -1
+    return min(wanted, max(soft - _DESCRIPTORS_KEPT, 1)), soft

@@ -76,10 +76,12 @@ class Dispatcher:
     def _next_phase(self) -> None:
         self._asked = self.asked
         load = next(self._phases, None)
-        self._phase = None
-        if load is not None:
-            kind = ClosedPhase if load.closed else OpenPhase
-            self._phase = kind(load, self._lanes_of(load.forms))
+        if load is None:
+            self._phase = None
+        elif load.closed:
+            self._phase = ClosedPhase(load, self._lanes_of(load.forms))
+        else:
+            self._phase = OpenPhase(load, self._lanes_of(load.forms))
 
     def _tick(self) -> None:
         self._soon = False

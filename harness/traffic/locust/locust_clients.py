@@ -47,12 +47,12 @@ def status_of(response: object) -> int:
 class Session:
     """A Locust session as our client. What it cannot send (every manner but plain) goes over a KeepAlive."""
 
-    def __init__(self, session: Any, plan: TrafficPlan, now: Callable[[], float], more: dict[str, float]) -> None:
+    def __init__(self, session: Any, plan: TrafficPlan, now: Callable[[], float], fields: dict[str, float]) -> None:
         session.request_event = self
         self._session = session
         self._error: BaseException | None = None
         self._now = now
-        self._more = more
+        self._fields = fields
         self._keepalive = KeepAlive(plan.address, now, plan.timeout_s, plan.tls_context)
 
     def send(self, request_id: str, form: Form, body: bytes) -> Exchange:
@@ -65,7 +65,7 @@ class Session:
         sent = self._now()
         self._error = None
         response = self._session.request(
-            form.method, form.path, data=body, headers=headers, allow_redirects=False, **self._more
+            form.method, form.path, data=body, headers=headers, allow_redirects=False, **self._fields
         )
         done, status = self._now(), status_of(response)
         return Exchange(outcome_of(self._error, status), status, sent, math.nan, done)

@@ -1,7 +1,7 @@
 """Wakes the loop at a point in time.
 
 The loop's own timers are good to 1 ms, since libev waits in whole milliseconds. Linux's timerfd is a file that becomes
-readable at a time given in nanoseconds, so the loop wakes within some 0.05 ms. Elsewhere the loop's own timer is used.
+readable at a time given in nanoseconds, so the loop wakes within some 0.05 ms. Other systems use the loop's own timer.
 """
 
 from __future__ import annotations

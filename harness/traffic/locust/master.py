@@ -118,8 +118,9 @@ class Master:
 
     def _lose(self, member: JoinedWorker, reason: str) -> None:
         member.lost = reason
-        more = {"worker": member.number, "share": round(1 / self._plan.workers, 4), "host": member.host}
-        emit("worker_lost", **more, since=member.heard_at, reason=reason)
+        share = round(1 / self._plan.workers, 4)
+        lost = {"worker": member.number, "share": share, "host": member.host, "since": member.heard_at}
+        emit("worker_lost", **lost, reason=reason)
 
     def _on_message(self, client_id: str) -> None:
         member = self._joining.admitted.get(client_id)

@@ -45,10 +45,10 @@ def proved(claim: object, token: str, *parts: str | bytes) -> bool:
     return isinstance(claim, str) and hmac.compare_digest(claim.encode(), proof(token, *parts).encode())
 
 
-def sealed_plan(token: str, asked: str, plan: str, files: Mapping[str, bytes]) -> str:
-    """Return the proof that a plan and its files come from the master that answers the nonce `asked`."""
+def sealed_plan(token: str, nonce: str, plan: str, files: Mapping[str, bytes]) -> str:
+    """Return the proof that a plan and its files come from the master that answers `nonce`."""
     parts = [part for name, content in sorted(files.items()) for part in (name.encode(), content)]
-    return proof(token, "plan", asked, plan, *parts)
+    return proof(token, "plan", nonce, plan, *parts)
 
 
 class ClockProbe:

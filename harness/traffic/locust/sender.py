@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import math
-import resource
 from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Protocol
@@ -20,7 +19,7 @@ from tocsin.harness.traffic.clients.keepalive import KeepAlive
 from tocsin.harness.traffic.clients.record_writer import RecordWriter
 from tocsin.harness.traffic.clients.response_reader import BodyReader
 from tocsin.harness.traffic.load_plan import TrafficPlan
-from tocsin.harness.traffic.locust.connection_pool import ConnectionPool
+from tocsin.harness.traffic.locust.connection_pool import ConnectionPool, connections_possible
 from tocsin.harness.traffic.locust.dispatcher import Dispatcher
 from tocsin.harness.traffic.locust.request_outlet import Lane
 from tocsin.harness.traffic.locust.request_queue import RequestQueue
@@ -30,7 +29,6 @@ from tocsin.harness.traffic.payloads.request_protocol import Form
 from tocsin.harness.traffic.request_schedule import Due, PhaseRequests
 
 _FIRST_USERS = 50
-_DESCRIPTORS_KEPT = 64
 
 
 class Client(Protocol):
@@ -95,7 +93,7 @@ class Sender:
         writer.listeners.append(self.totals.take)
         self._plan = plan
         self._records = RecordWriter(plan.run_id, plan.worker, writer)
-        self.users_max, self.descriptors = _limits(plan.users_max)
+        self.users_max, self.descriptors = connections_possible(plan.users_max)
         self._environment = _Environment(user_classes=[DispatchUser, user_class])
         self._environment.sender = self
         self._runner = self._environment.create_local_runner()
@@ -246,17 +244,3 @@ class _LoopErrorHandler:
         if not isinstance(context, gevent.Greenlet):
             self._tell(user_instance=None, exception=value, tb=tb)
         self._hub.handle_error(context, type, value, tb)
-
-
-def _limits(wanted: int) -> tuple[int, int]:
-    """Raise this process's own limit of open files as far as allowed; return (connections possible, limit)."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    limit = wanted + _DESCRIPTORS_KEPT
-    if soft != resource.RLIM_INFINITY and soft < limit:
-        soft = limit
-        if hard != resource.RLIM_INFINITY:
-            soft = min(limit, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    if soft == resource.RLIM_INFINITY:
-        return wanted, -1
-    return min(wanted, max(soft - _DESCRIPTORS_KEPT, 1)), soft

@@ -121,12 +121,11 @@ def _kind(
     logged: Literal["yes", "no", "maybe"] = "yes",
     form: MakeForm = good_form,
     needs_v2: bool = False,
-) -> PayloadKind:  # counted and logged: a refusal that leaves no trace cannot be explained to the one who was refused
+) -> PayloadKind:  # by default counted and logged: a refusal without a trace cannot be explained to the caller
     declaration = Declaration(status=status, counted=counted, logged=logged)
     return PayloadKind(name=name, summary=summary, declaration=declaration, make=make, form=form, needs_v2=needs_v2)
 
 
-_HALF = "half of the body, then the"
 FAULTY = (
     _kind("broken_json", "the first half of a good body", broken_json, 400),
     _kind("wrong_shape", "one value too few", wrong_shape, 422),
@@ -141,7 +140,7 @@ FAULTY = (
     _kind("deep_nesting", "20 000 arrays, one in the other", deep_nesting, 400, 422),
     _kind(
         "truncated",
-        f"{_HALF} sending side is closed",
+        "half of the body, then the sending side is closed",
         good_body,
         *(NOTHING, 400, 408, 499),
         logged="maybe",
@@ -157,7 +156,14 @@ FAULTY = (
         counted="by_status",
         form=_form(manner="slow_body"),
     ),
-    _kind("abort", f"{_HALF} connection is reset", good_body, NOTHING, logged="maybe", form=_form(manner="abort")),
+    _kind(
+        "abort",
+        "half of the body, then the connection is reset",
+        good_body,
+        NOTHING,
+        logged="maybe",
+        form=_form(manner="abort"),
+    ),
     _kind("wrong_method", "PUT in place of POST", good_body, 405, form=_form(method="PUT")),
     _kind("wrong_path", "a path below the right one", good_body, 404, counted="no", logged="no", form=_wrong_path),
     _kind("unknown_model", "a model that nobody serves", good_body, 404, form=_unknown_model, needs_v2=True),
