@@ -30,7 +30,7 @@ def speed_of(name: str) -> str:
     """Return the speed to play a drill at: 30, or its largest honest one."""
     from tocsin.harness.cli.catalogue import catalogue
     from tocsin.harness.planning.loader import load
-    from tocsin.harness.planning.timeline import plan
+    from tocsin.harness.planning.planner import plan
 
     scenario, stack = load(ROOT / "scenarios" / f"{name}.yaml", catalogue())
     return f"{min(SPEED, plan(scenario, stack, catalogue(), None, SPEED).largest_speed):g}"

@@ -20,7 +20,7 @@ from tocsin.harness import faults
 from tocsin.harness.cli.catalogue import catalogue
 from tocsin.harness.cli.engine_registry import engine as engine_named
 from tocsin.harness.planning.loader import load, load_stack
-from tocsin.harness.planning.timeline import plan
+from tocsin.harness.planning.planner import plan
 
 ENGINES = ("local", "compose:rsyslog")
 MOMENTS = {"null": (14, 14.0), "reference": (6, 60.0)}
@@ -43,10 +43,8 @@ def drills() -> dict[str, dict[str, str]]:
         scenario, stack = load(path, known, None)
         planned = plan(scenario, stack, known, None, float(SPEED)).faults
         found[path.stem] = {
-            name: " ".join(
-                sentence for one in planned for sentence in faults.lacking(faults.make(one.kind, one.params), stack, handles)
-            )
-            for name, handles in offered.items()
+            name: " ".join(sentence for one in planned for sentence in faults.lacking(one.fault, stack, able))
+            for name, able in offered.items()
         }
     return found
 
