@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
@@ -94,7 +95,7 @@ class OfferedLoad(Frozen):
 
     def faster(self, speed: float) -> OfferedLoad:
         """Return the same with every time divided by `speed`; rates stay, so fewer are asked for."""
-        return self.model_copy(update={"t_s": tuple(one / speed for one in self.t_s)})
+        return self.model_copy(update={"t_s": tuple(time_s / speed for time_s in self.t_s)})
 
     def _rate(self, at_s: float, side: int) -> float:
         """Return the rate just after (side 1) or just before (-1) a time."""
@@ -128,7 +129,7 @@ def _curve(t_s: tuple[float, ...], rate_per_s: tuple[float, ...]) -> _Curve:
 
 def steps_of(bounds_s: Sequence[float], rates_per_s: Sequence[float]) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return times and rates of a staircase: `rates_per_s[i]` holds from `bounds_s[i]` to `bounds_s[i + 1]`."""
-    times = [one for left, right in zip(bounds_s, bounds_s[1:], strict=False) for one in (left, right)]
+    times = [time_s for piece in pairwise(bounds_s) for time_s in piece]
     return tuple(times), tuple(rate for rate in rates_per_s for _ in range(2))
 
 

@@ -50,14 +50,14 @@ class FeedbackShape(Frozen):
     body: str = '{"request_id": $request_id, "label": $label}'
 
 
-def _pointers(fields: Mapping[str, str]) -> Mapping[str, str]:
+def _are_pointers(fields: Mapping[str, str]) -> Mapping[str, str]:
     wrong = [pointer for pointer in fields.values() if not pointer.startswith("/")]
     if wrong:
         raise ValueError(f"{', '.join(wrong)}: a JSON pointer begins with a slash, such as /prediction")
     return fields
 
 
-def _set(headers: Mapping[str, str]) -> Mapping[str, str]:
+def _environment_is_set(headers: Mapping[str, str]) -> Mapping[str, str]:
     needed = [name for text in headers.values() for name in re.findall(r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}", text)]
     absent = sorted({name for name in needed if name not in os.environ})
     if absent:
@@ -92,10 +92,8 @@ class Tls(Frozen):
 
     def below(self, folder: Path) -> Tls:
         """Return the same with every file named from `folder`."""
-        return Tls(verify=self.verify, **{name: folder / file for name in _FILES if (file := getattr(self, name))})
-
-
-_FILES = ("ca", "certificate", "key")
+        files = self.model_dump(include={"ca", "certificate", "key"}, exclude_none=True)
+        return self.model_copy(update={name: folder / file for name, file in files.items()})
 
 
 class Shape(Frozen):
@@ -111,10 +109,10 @@ class Shape(Frozen):
     features: tuple[str, ...] = Field(min_length=1)
     integers: bool = False
     label: str | None = None
-    response: Annotated[Mapping[str, str], AfterValidator(_pointers)] = {}
+    response: Annotated[Mapping[str, str], AfterValidator(_are_pointers)] = {}
     v2: V2 | None = None
     feedback: FeedbackShape | None = None
-    headers: Annotated[Mapping[str, str], AfterValidator(_set)] = {}
+    headers: Annotated[Mapping[str, str], AfterValidator(_environment_is_set)] = {}
 
 
 @runtime_checkable

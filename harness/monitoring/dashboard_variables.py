@@ -106,8 +106,8 @@ def _asked(variable: Mapping[str, object], chosen: Mapping[str, Choice], label_v
     if match is None:
         raise Unresolved(f"The variable ${name} asks {query!r}; only label_values(metric, label) is understood.")
     pattern = re.compile(text(variable.get("regex")).strip("/"))
-    found = label_values(fill(match.group(1) or "", chosen), match.group(2))
-    values = [value for value in found if pattern.search(value)]
+    known = label_values(fill(match.group(1) or "", chosen), match.group(2))
+    values = [value for value in known if pattern.search(value)]
     if not values:
         raise NoValue(f"The variable ${name} has no value: {query} found none.")
     return values

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
@@ -50,15 +50,8 @@ class Names:
 
 def references(page: Page, base: Path, args: BaseModel, names: Names) -> list[Mistake]:
     """Return a mistake for each argument marked with a `Ref` that names nothing."""
-    mistakes: list[Mistake] = []
-    for name, info in type(args).model_fields.items():
-        value = getattr(args, name)
-        path = (*base, info.alias or name)
-        mistakes += _unknown(page, path, info, value, names)
-        for place, item in enumerate(items(value)):
-            if isinstance(item, BaseModel):
-                mistakes += references(page, (*path, place), item, names)
-    return mistakes
+    values = {info.alias or name: getattr(args, name) for name, info in type(args).model_fields.items()}
+    return raw_references(page, base, type(args), values, names)
 
 
 def raw_references(
@@ -67,21 +60,23 @@ def raw_references(
     """Return the same for arguments as written, of which others may be wrong: both mistakes come at once."""
     mistakes: list[Mistake] = []
     for name, info in model.model_fields.items():
-        key = info.alias or name
-        mistakes += _unknown(page, (*base, key), info, content.get(key), names)
+        path = (*base, info.alias or name)
+        value = content.get(info.alias or name)
+        mistakes += _unknown(page, path, info, value, names)
+        for place, item in enumerate(items(value)):
+            if isinstance(item, BaseModel):
+                mistakes += references(page, (*path, place), item, names)
     return mistakes
 
 
-def _unknown(page: Page, path: Path, info: FieldInfo, value: object, names: Names) -> list[Mistake]:
+def _unknown(page: Page, path: Path, info: FieldInfo, value: object, names: Names) -> Iterator[Mistake]:
     kinds = {item.kind for item in info.metadata if isinstance(item, Ref)} | _refs_inside(info.annotation)
-    mistakes: list[Mistake] = []
-    for kind in kinds:
+    line, where = page.line(path), str(path[-1])
+    for kind in sorted(kinds):
         known, all_stand = names.of(kind), _PLACES.get(kind, "")
         for name in _strings(value):
             if name not in known:
-                line, where = page.line(path), str(path[-1])
-                mistakes.append(unknown_name(page.file, kind, name, known, where=where, line=line, all_stand=all_stand))
-    return mistakes
+                yield unknown_name(page.file, kind, name, known, where=where, line=line, all_stand=all_stand)
 
 
 def _strings(value: object) -> list[str]:

@@ -51,7 +51,7 @@ def _request_shares(plan: Plan, metric: str) -> Iterator[tuple[AlertRule, Share]
         if not rule.loaded or node is None:
             continue
         for share in shares(inlined(node, plan.monitoring.scales.recorded)):
-            if share.whole.name == metric and share.threshold > 0:
+            if share.total.name == metric and share.threshold > 0:
                 yield rule, share
 
 

@@ -120,7 +120,7 @@ def _read_all(places: Iterator[int], *nodes: promql_parser.Expr | None) -> tuple
 
 def _selector(node: promql_parser.VectorSelector) -> Node:
     alternatives = [node.matchers.matchers, *(node.matchers.or_matchers or ())]
-    matchers = tuple((str(one.op).removeprefix("MatchOp."), one.name, str(one.value)) for one in alternatives[0])
+    matchers = tuple((str(each.op).removeprefix("MatchOp."), each.name, str(each.value)) for each in alternatives[0])
     named = [value for op, label, value in matchers if label == "__name__" and op == "Equal"]
     return Node(
         kind="selector",

@@ -13,13 +13,13 @@ _FLIPPED = {">": "<", "<": ">", ">=": "<=", "<=": ">="}
 
 @dataclass(frozen=True, kw_only=True)
 class Share:
-    """The bad share of `whole` is compared with `threshold` over `window_s` production seconds.
+    """The bad share of `total` is compared with `threshold` over `window_s` production seconds.
 
     `part` is the selector of the bad ones, or of the good ones where `good`.
     """
 
     part: Node
-    whole: Node
+    total: Node
     threshold: float
     window_s: float
     good: bool
@@ -43,14 +43,14 @@ def share_of(node: Node) -> Share | None:
     if limit is None:
         return None
     factor, side = _scaled(side)
-    found, inverted = _ratio(side)
-    if found is None or factor <= 0:
+    ratio, inverted = _ratio(side)
+    if ratio is None or factor <= 0:
         return None
     limit, above = limit / factor, op in (">", ">=")
-    part, whole, window_s = found
+    part, total, window_s = ratio
     return Share(
         part=part,
-        whole=whole,
+        total=total,
         threshold=limit if above else 1 - limit,
         window_s=window_s,
         good=inverted == above,
@@ -70,24 +70,24 @@ def _scaled(node: Node) -> tuple[float, Node]:
     if of:
         factor, inner = _scaled(left)
         return (factor * of if node.name == "*" else factor / of), inner
-    (above, part), (below, whole) = _scaled(left), _scaled(right)
+    (above, part), (below, total) = _scaled(left), _scaled(right)
     if node.name == "/" and below:
-        return above / below, replace(node, parts=(part, whole))
+        return above / below, replace(node, parts=(part, total))
     return 1.0, node
 
 
 def _ratio(node: Node) -> tuple[tuple[Node, Node, float] | None, bool]:
-    """Return (part, whole, window) of `part / whole`, and whether it stands after `1 -`."""
+    """Return (part, total, window) of `part / total`, and whether it stands after `1 -`."""
     node = bare(node)
     if node.kind == "binary" and node.name == "-" and constant(node.parts[0]) == 1:
-        found, inverted = _ratio(node.parts[1])
-        return found, not inverted
+        ratio, inverted = _ratio(node.parts[1])
+        return ratio, not inverted
     if node.kind != "binary" or node.name != "/":
         return None, False
-    part, whole = (_counted(side) for side in node.parts)
-    if part is None or whole is None or part[1] != whole[1] or _family(part[0].name) != _family(whole[0].name):
+    part, total = (_counted(side) for side in node.parts)
+    if part is None or total is None or part[1] != total[1] or _family(part[0].name) != _family(total[0].name):
         return None, False
-    return (part[0], whole[0], part[1]), False
+    return (part[0], total[0], part[1]), False
 
 
 def _counted(node: Node) -> tuple[Node, float] | None:
@@ -112,4 +112,5 @@ def _family(metric: str) -> str:
 
 def shares(node: Node) -> tuple[Share, ...]:
     """Return every comparison of a share in an expression."""
-    return tuple(share for one in walk(node) if one.kind == "binary" and (share := share_of(one)))
+    candidates = [share_of(part) for part in walk(node)]
+    return tuple(share for share in candidates if share is not None)

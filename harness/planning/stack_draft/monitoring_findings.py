@@ -42,14 +42,14 @@ def read_findings(compose: ComposeFile, roles: Sequence[DraftRole]) -> Monitorin
     reader = _Reader(compose=compose, roles=roles, findings=findings)
     route: object = None
     rules: list[Rule] = []
-    found = reader.configuration("prometheus", "/etc/prometheus/prometheus.yml")
-    if found is not None:
-        findings.prometheus, prometheus = found
+    server = reader.configuration("prometheus", "/etc/prometheus/prometheus.yml")
+    if server is not None:
+        findings.prometheus, prometheus = server
         reader.scrapes(prometheus)
         rules = list(reader.rules(prometheus))
-    found = reader.configuration("alertmanager", "/etc/alertmanager/alertmanager.yml")
-    if found is not None:
-        findings.alertmanager, alertmanager = found
+    server = reader.configuration("alertmanager", "/etc/alertmanager/alertmanager.yml")
+    if server is not None:
+        findings.alertmanager, alertmanager = server
         findings.edges.append("alertmanager -> pager")
         route = alertmanager.get("route")
     shipper, store = of_kind(roles, "shipper"), of_kind(roles, "elasticsearch")
