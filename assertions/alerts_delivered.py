@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from tocsin.harness.declarations.references import AlertArgs, ReceiverName
 from tocsin.harness.evidence.annotations import unfilled, unrendered
-from tocsin.harness.evidence.check_bounds import format_alert
 from tocsin.harness.evidence.firings import firings, notices, time_in_play, where_it_went, with_next_evaluation
 from tocsin.harness.evidence.notifications import Notification, NotifiedAlert
 from tocsin.harness.evidence.rendered_config import tool_output
+from tocsin.harness.judging.alert_checks import alert_name
 from tocsin.harness.judging.check import Check, Evidence, Finding, Interval, failed, passed, unknown
 from tocsin.harness.judging.wording import first_few
 
@@ -71,7 +71,7 @@ def _content(
         return unknown(f"{args.alert} was delivered, but the run kept no list of files in which to find its runbook.")
     content = f" with {', '.join(args.annotations)} rendered" if args.annotations else ""
     when = time_in_play(evidence, delivered[0].at)
-    name = format_alert(args.alert, args.labels)
+    name = alert_name(args)
     return passed(f"{name} was delivered to {args.to} {when}{content}.", alerts=len(alerts))
 
 

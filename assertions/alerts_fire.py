@@ -8,17 +8,10 @@ import numpy as np
 
 from tocsin.harness.declarations.alert_plan import Fire
 from tocsin.harness.evidence.alerts import Episode
-from tocsin.harness.evidence.check_bounds import (
-    Bound,
-    clock_slack_s,
-    format_alert,
-    missed_evaluation_s,
-    onset_bound,
-    rounded,
-)
+from tocsin.harness.evidence.check_bounds import Bound, clock_slack_s, missed_evaluation_s, onset_bound, rounded
 from tocsin.harness.evidence.firings import where_it_went
 from tocsin.harness.evidence.notifications import Notification
-from tocsin.harness.judging.alert_checks import alert_labels, streams_for_delivery
+from tocsin.harness.judging.alert_checks import alert_labels, alert_name, streams_for_delivery
 from tocsin.harness.judging.check import Check, Evidence, Finding, Interval, failed, passed, unknown
 
 
@@ -32,7 +25,7 @@ def judge(evidence: Evidence, args: Fire) -> Finding:
     episode = _first_episode(evidence, args, bound)
     if episode is None or episode.start > bound.deadline:
         return _not_in_time(evidence, args, bound, episode)
-    story = f"{format_alert(args.alert, args.labels)} firing {bound.when(episode.start)}"
+    story = f"{alert_name(args)} firing {bound.when(episode.start)}"
     figures = {
         "firing_s": round(bound.after_s(episode.start), 3),
         "bound_s": bound.total_s,
@@ -56,7 +49,7 @@ def window(evidence: Evidence, args: Fire) -> Interval:
 
 
 def _not_in_time(evidence: Evidence, args: Fire, bound: Bound, late: Episode | None) -> Finding:
-    name, unloaded = format_alert(args.alert, args.labels), _unloaded(evidence, args)
+    name, unloaded = alert_name(args), _unloaded(evidence, args)
     if late is not None:
         return failed(f"{name} firing only {bound.when(late.start)} ({bound}){unloaded}.")
     if not _recorded(evidence, args, bound):
@@ -90,7 +83,7 @@ def _active_before(evidence: Evidence, args: Fire, bound: Bound) -> str:
     since = bound.begun - missed_evaluation_s(evidence, args.alert)
     for series in evidence.metrics.select("ALERTS", alertname=args.alert, **args.labels):
         if np.any((series.t > since) & (series.t < bound.begun)):
-            return f"{format_alert(args.alert, alert_labels(series))} ({series.labels.get('alertstate', 'active')})"
+            return f"{alert_name(args, alert_labels(series))} ({series.labels.get('alertstate', 'active')})"
     return ""
 
 
@@ -135,7 +128,7 @@ def _seen_instead(evidence: Evidence, args: Fire, bound: Bound) -> str:
         return f": pending from {rounded(bound.after_s(min(times)))} s on, never firing"
     others = [episode for episode in evidence.alerts.episodes(args.alert) if episode.start >= bound.begun]
     if others:
-        return f": {format_alert(args.alert, others[0].labels)} was firing, with other labels"
+        return f": {alert_name(args, others[0].labels)} was firing, with other labels"
     return ": it was never seen, not even pending"
 
 

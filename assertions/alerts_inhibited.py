@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from tocsin.harness.declarations.references import AlertArgs, AlertName
-from tocsin.harness.evidence.check_bounds import format_alert
 from tocsin.harness.evidence.firings import Firings, firings, notices, where_it_went
-from tocsin.harness.judging.alert_checks import firing_window, held_back, total_s
+from tocsin.harness.judging.alert_checks import alert_name, firing_window, held_back, total_s
 from tocsin.harness.judging.check import Check, Evidence, Finding, Interval, failed, unknown
 from tocsin.harness.judging.wording import plural
 
@@ -19,13 +18,13 @@ class Inhibited(AlertArgs):
 def judge(evidence: Evidence, args: Inhibited) -> Finding:
     """It fired, Alertmanager held it back and named the other alert, and nobody was told while it was held."""
     fired = firings(evidence, args, args.alert, args.labels)
-    name = format_alert(args.alert, args.labels)
+    name = alert_name(args)
     if not fired.episodes:
         return unknown(f"{name} never fired, so there was nothing to inhibit.")
     free = [episode for episode in fired.episodes if not episode.inhibited]
     if free:
         instead = where_it_went(evidence, args.alert, free[0].labels, free[0])
-        return failed(f"{format_alert(args.alert, free[0].labels)} fired and was not inhibited: {instead}.")
+        return failed(f"{alert_name(args, free[0].labels)} fired and was not inhibited: {instead}.")
     sources = {source for episode in fired.episodes for source in episode.inhibited_by}
     if args.by not in sources:
         return failed(f"{name} was inhibited by {', '.join(sorted(sources)) or 'nobody named'}, not by {args.by}.")

@@ -6,16 +6,9 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from tocsin.harness.declarations.references import AlertArgs
-from tocsin.harness.evidence.check_bounds import format_alert, rounded
-from tocsin.harness.evidence.firings import (
-    Firings,
-    firings,
-    notices,
-    time_in_play,
-    where_it_went,
-    with_next_evaluation,
-)
-from tocsin.harness.judging.alert_checks import firing_window, held_back
+from tocsin.harness.evidence.check_bounds import rounded
+from tocsin.harness.evidence.firings import Firings, firings, notices, where_it_went, with_next_evaluation
+from tocsin.harness.judging.alert_checks import alert_name, firing_window, held_back, place
 from tocsin.harness.judging.check import Check, Evidence, Finding, failed, passed, unknown
 
 
@@ -29,30 +22,29 @@ def judge(evidence: Evidence, args: Muted) -> Finding:
     """It fired, was kept back, and nobody was told meanwhile."""
     fired = firings(evidence, args, args.alert, args.labels)
     if not fired.episodes:
-        return unknown(f"{format_alert(args.alert, args.labels)} never fired, so there was nothing to mute.")
+        return unknown(f"{alert_name(args)} never fired, so there was nothing to mute.")
     if args.by == "mute_time":
         return _mute_time(evidence, args, fired)
     loud = [episode for episode in fired.episodes if not episode.silenced]
     if loud:
         instead = where_it_went(evidence, args.alert, loud[0].labels, loud[0])
-        return failed(f"{format_alert(args.alert, loud[0].labels)} fired and was not silenced: {instead}.")
+        return failed(f"{alert_name(args, loud[0].labels)} fired and was not silenced: {instead}.")
     held = [interval for episode in fired.episodes for interval in episode.silenced]
     return held_back(evidence, args, held, "silenced")
 
 
 def _mute_time(evidence: Evidence, args: Muted, fired: Firings) -> Finding:
     """Alertmanager does not tell which alerts a mute time holds: that nobody is told must show it."""
-    name, place = format_alert(args.alert, args.labels), fired.place
+    name, scope = alert_name(args), fired.place
     if not _mutes(evidence.configuration.alertmanager.get("route") or {}):
         return failed(f"{name} cannot be muted: no route of Alertmanager names a mute time.")
-    paged = notices(evidence, args.alert, args.labels, with_next_evaluation(evidence, place, args.alert))
+    paged = notices(evidence, args.alert, args.labels, with_next_evaluation(evidence, scope, args.alert))
     if paged:
-        where = f"{paged[0].receiver} {time_in_play(evidence, paged[0].at)}"
-        return failed(f"{name} was not muted: {where} was told.", notices=len(paged))
+        return failed(f"{name} was not muted: {place(evidence, paged[0])} was told.", notices=len(paged))
     if any(episode.inhibited or episode.silenced for episode in fired.episodes):
         return unknown(f"{name} was also inhibited or silenced, so nothing shows what the mute time did.")
-    until = min(place.end, max(episode.end or fired.reach.end for episode in fired.episodes))
-    fired_s = (until - max(fired.episodes[0].start, place.start)) * evidence.speed
+    until = min(scope.end, max(episode.end or fired.reach.end for episode in fired.episodes))
+    fired_s = (until - max(fired.episodes[0].start, scope.start)) * evidence.speed
     due_s = float(evidence.run["group_interval_s"])
     if fired_s < due_s:
         return unknown(f"{name} fired for {rounded(fired_s)} s only, and a notice may take {rounded(due_s)} s.")

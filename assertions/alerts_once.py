@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from tocsin.harness.declarations.references import AlertArgs, ReceiverName
-from tocsin.harness.evidence.check_bounds import format_alert, phase_interval, rounded
+from tocsin.harness.evidence.check_bounds import phase_interval, rounded
 from tocsin.harness.evidence.firings import firings, notices, with_next_evaluation
 from tocsin.harness.evidence.notifications import Notification
-from tocsin.harness.judging.alert_checks import firing_window
+from tocsin.harness.judging.alert_checks import alert_name, firing_window
 from tocsin.harness.judging.check import Check, Evidence, Finding, failed, passed, unknown
 from tocsin.harness.judging.wording import times
 
@@ -25,7 +25,7 @@ class Once(AlertArgs):
 def judge(evidence: Evidence, args: Once) -> Finding:
     """Count, per group, the messages that say that the alert fires, from its cause until it ended."""
     fired = firings(evidence, args, args.alert, args.labels)
-    name = format_alert(args.alert, args.labels)
+    name = alert_name(args)
     if not fired.episodes:
         return unknown(f"{name} never fired, so nothing shows how often it pages.")
     reach = with_next_evaluation(evidence, fired.reach, args.alert)

@@ -7,17 +7,10 @@ from typing import ClassVar, Literal
 
 from tocsin.harness.declarations.references import AlertBound
 from tocsin.harness.evidence.alerts import Episode
-from tocsin.harness.evidence.check_bounds import (
-    Bound,
-    clock_slack_s,
-    format_alert,
-    missed_evaluation_s,
-    relief_bound,
-    rounded,
-)
+from tocsin.harness.evidence.check_bounds import Bound, clock_slack_s, missed_evaluation_s, relief_bound, rounded
 from tocsin.harness.evidence.firings import notices
 from tocsin.harness.evidence.stream_coverage import rules_failed
-from tocsin.harness.judging.alert_checks import streams_for_delivery
+from tocsin.harness.judging.alert_checks import alert_name, streams_for_delivery
 from tocsin.harness.judging.check import Answer, Check, Evidence, Finding, Interval, failed, unknown
 
 NOTICE_SLACK_S = 1.0
@@ -33,7 +26,7 @@ class Resolve(AlertBound):
 def judge(evidence: Evidence, args: Resolve) -> Finding:
     """Compare the end in ALERTS of the last matching episode with the bound."""
     bound = relief_bound(evidence, args)
-    name = format_alert(args.alert, args.labels)
+    name = alert_name(args)
     episodes = _episodes(evidence, args, bound)
     if not episodes:
         return unknown(f"{name} never fired before the {bound} was over, so there was nothing to resolve.")
@@ -82,7 +75,7 @@ def _episodes(evidence: Evidence, args: Resolve, bound: Bound) -> list[Episode]:
 
 
 def _not_in_time(evidence: Evidence, args: Resolve, bound: Bound, episodes: list[Episode]) -> Finding:
-    name = format_alert(args.alert, args.labels)
+    name = alert_name(args)
     figures = {"bound_s": bound.total_s, "fixed_s": dict(bound.fixed_s)}
     end = max(map(_end, episodes))
     if end < inf:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tocsin.harness.declarations.references import AlertArgs, AlertBound
 from tocsin.harness.evidence.check_bounds import format_alert, rounded
@@ -10,6 +10,7 @@ from tocsin.harness.evidence.evidence import Evidence
 from tocsin.harness.evidence.firings import firings, notices_while_muted, time_in_play
 from tocsin.harness.evidence.interval import Interval
 from tocsin.harness.evidence.metrics import Series
+from tocsin.harness.evidence.notifications import Notification
 from tocsin.harness.judging.check import Finding, failed, passed, unknown
 from tocsin.harness.monitoring.promql.expression import NotPromql as NotPromql
 from tocsin.harness.monitoring.promql.expression import needed_metrics, parse
@@ -20,6 +21,11 @@ _OF_ALERTS = ("__name__", "alertname", "alertstate")
 def watchdog_alert(evidence: Evidence) -> str:
     """Return the name of the alert that always fires, empty if the stack names none."""
     return "" if evidence.signals.watchdog is None else evidence.signals.watchdog.alert
+
+
+def alert_name(args: AlertArgs, labels: Mapping[str, str] | None = None) -> str:
+    """Return the alert as Prometheus writes it, with these labels, by default those of the arguments."""
+    return format_alert(args.alert, args.labels if labels is None else labels)
 
 
 def alert_labels(series: Series) -> dict[str, str]:
@@ -49,17 +55,21 @@ def held_back(
 
     `figures` are added to those of a pass.
     """
-    name = format_alert(args.alert, args.labels)
+    name = alert_name(args)
     paged = notices_while_muted(evidence, args.alert, args.labels, held)
     if paged is None:
         longest_s = max(interval.seconds for interval in held) * evidence.speed
         return unknown(f"{name} was {how} for {rounded(longest_s)} s only, too short to show that nobody is told.")
     if paged:
-        where = f"{paged[0].receiver} {time_in_play(evidence, paged[0].at)}"
-        return failed(f"{name} was {how}, and yet {where} was told.", notices=len(paged))
+        return failed(f"{name} was {how}, and yet {place(evidence, paged[0])} was told.", notices=len(paged))
     held_s = total_s(evidence, held)
     story = f"{name} was {how} for {rounded(held_s)} s and nobody was told{around}."
     return passed(story, held_s=round(held_s, 3), **figures)
+
+
+def place(evidence: Evidence, notice: Notification) -> str:
+    """Return where and when a message arrived: `page at 1320 s of play`."""
+    return f"{notice.receiver} {time_in_play(evidence, notice.at)}"
 
 
 def total_s(evidence: Evidence, intervals: Sequence[Interval]) -> float:

@@ -28,16 +28,12 @@ def judge(evidence: Evidence, checks: Mapping[str, AnyCheck], only: str | None =
     gate = _load_gate(evidence, checks, load_line, load)
     findings = [(load_line, load)]
     findings += [(line, _find(evidence, checks, line, gate)) for line in expect if line is not load_line]
-    day = began_on(evidence)
+    day, files = began_on(evidence), {name: check.files for name, check in checks.items()}
     return tuple(
-        verdict(line, finding, day, _files(checks, line))
+        verdict(line, finding, day, files.get(line.check, ()))
         for line, finding in findings
         if only is None or fnmatchcase(line.check, only)
     )
-
-
-def _files(checks: Mapping[str, AnyCheck], line: Expectation) -> tuple[str, ...]:
-    return () if line.check not in checks else checks[line.check].files
 
 
 def _load_gate(evidence: Evidence, checks: Mapping[str, AnyCheck], line: Expectation, load: Finding) -> Finding:

@@ -36,7 +36,7 @@ def find(line: Expectation, checks: Mapping[str, C], ask: Callable[[C], Finding]
 
 def title(line: Expectation) -> str:
     """Return a line of `expect` as the scenario writes it: `alerts/fire {alert: HighErrorRate, within: 4m}`."""
-    return line.check if not line.args else f"{line.check} {_flow(line.args)}"
+    return f"{line.check} {_flow(line.args)}".removesuffix(" {}")
 
 
 def verdict(line: Expectation, finding: Finding, day: date | None, files: tuple[str, ...] = ()) -> Verdict:
