@@ -23,6 +23,12 @@ SHIPPER = """    local:
       stop_s: 3
       health: {file: "{data}/rsyslogd.log", within_s: 10}
 """
+PAGER = """  pager:
+    local:
+      argv: ["{python}", "-m", "tocsin.harness.sidecars.pager", "--port", "{port}", "--record", "{work}/pager/notifications.jsonl",
+             "--answer", "500"]
+      health: {http: /healthz, within_s: 10}
+"""
 ALERTING = """alerting:
   alertmanagers:
     - static_configs:
@@ -40,13 +46,7 @@ BROKEN = (
     ),
     Broken(
         name="pager answers 500",
-        changes=(
-            Change(
-                file="stack.yaml",
-                old='"{work}/pager/notifications.jsonl"',
-                new='"{work}/pager/notifications.jsonl", "--answer", "500"',
-            ),
-        ),
+        changes=(Change(file="stack.yaml", old="  pager: {}\n", new=PAGER),),
         code=2,
         check="alerts/fire",
         answer="unknown",
