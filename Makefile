@@ -43,9 +43,9 @@ unit: $(LINKED)
 	@$(BIN)/pytest -q -n 2 -m "not e2e and not soak"
 
 mutants-unit: $(LINKED)
-	@$(BIN)/pip install -q --target build/code_mutants -r tests/code_mutants/requirements.txt
-	@PYTHONPATH=build/code_mutants $(BIN)/python -m tests.code_mutants.run assertions
-	@PYTHONPATH=build/code_mutants $(BIN)/python -m tests.code_mutants.run evidence
+	@$(BIN)/pip install -q --target build/mutmut -r tests/code_mutants/requirements.txt
+	@PYTHONPATH=build/mutmut $(BIN)/python -m tests.code_mutants.run assertions
+	@PYTHONPATH=build/mutmut $(BIN)/python -m tests.code_mutants.run evidence
 
 e2e: $(PROVIDED)
 	@$(BIN)/pytest -m "e2e and not soak"
@@ -77,6 +77,9 @@ check: $(LINKED)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@MYPYPATH=stacks/reference $(BIN)/mypy -p service -p exporters -p pager
+	@$(BIN)/mypy stacks/null/service.py
+	@$(BIN)/mypy --allow-subclassing-any --disable-error-code import-not-found stacks/litserve/service.py
 
 corpus: $(LINKED)
 	@test -d "$(CORPUS)" || { echo "Name a folder of rule files: make corpus CORPUS=DIR" >&2; exit 64; }
