@@ -105,7 +105,7 @@ FAILURES = [
     ("dies", {}, RoleDied, ["web to answer 200", "ended with status 3", "the cellar is flooded"]),
     (
         "sick",
-        {"health": {"http": "/", "within_s": 0.4}},
+        {"health": {"http": "/", "within_s": 2.5}},
         WaitTimeout,
         ["web to answer 200", "status 503", "hello from"],
     ),

@@ -57,6 +57,6 @@ def _backend(content: StackState, run: RunFolders) -> Backend:
         from tocsin.harness.engines.external.engine import ExternalBackend
 
         return ExternalBackend.attached(content, run)
-    from tocsin.harness.engines.local.local_backend import LocalBackend
+    from tocsin.harness.engines.local.engine import LocalBackend
 
     return LocalBackend.attached(content, run)

@@ -15,10 +15,15 @@ from tocsin.harness.declarations.stack import Stack
 from tocsin.harness.declarations.timeline import Timeline
 from tocsin.harness.engines.common.bring_up import allot_ports, running
 from tocsin.harness.engines.common.child_processes import unprivileged
-from tocsin.harness.engines.common.host_capabilities import HostNeeds, capabilities
-from tocsin.harness.engines.common.run_folders import Run
+from tocsin.harness.engines.common.edge_proxies import ProxyProcess
+from tocsin.harness.engines.common.host_capabilities import HostNeeds, HostResources, capabilities
+from tocsin.harness.engines.common.placeholders import Places
+from tocsin.harness.engines.common.role_driver import Backend
+from tocsin.harness.engines.common.run_folders import Run, RunFolders
 from tocsin.harness.engines.common.running_stack import RunningStack
-from tocsin.harness.engines.local.local_backend import LocalBackend
+from tocsin.harness.engines.common.stack_state import StackState, places_in
+from tocsin.harness.engines.local.role_process import RoleProcess
+from tocsin.harness.engines.render.stack_files import keep_copy, render
 from tocsin.harness.provisioning import programs
 from tocsin.harness.provisioning.program_lookup import Program
 
@@ -70,14 +75,69 @@ class LocalAttempt:
         return {**self.run.programs, **programs.find_all(missing, programs.cache_folder())}
 
     def start(self, backend: LocalBackend, live: RunningStack) -> None:
-        """Start all roles side by side, and wait until all are healthy."""
-        backend.start(HostNeeds.of(self.timeline), config_copy=self.run.folder / "config")
+        """Render the configuration, make what the plan needs, start all roles side by side, and wait for all."""
+        places = backend.places
+        render(places)
+        keep_copy(places.config, self.run.folder / "config")
+        resources = HostResources.make(HostNeeds.of(self.timeline), places)
+        backend.use(resources)
+        backend.helpers.start()
+        for role in backend.roles.values():
+            role.prepare()
+        for name, folder in resources.mounts.items():
+            backend.roles[places.stack.disks[name].role].owner.own(folder)
+        for role in backend.roles.values():
+            role.start()
         live.write_down()
         live.wait_for_all()
 
     def port_taken(self, error: BaseException) -> bool:
         """Tell whether a server ended because its port was in use."""
         return isinstance(error, RoleDied) and any(sign in str(error) for sign in _PORT_TAKEN)
+
+
+@dataclass(kw_only=True)
+class LocalBackend(Backend):
+    """The processes of a stack."""
+
+    roles: Mapping[str, RoleProcess]
+    helpers: ProxyProcess
+
+    @classmethod
+    def of(cls, places: Places, run: RunFolders) -> LocalBackend:
+        """Return the backend of a run; nothing is started."""
+        return cls(
+            engine="local",
+            places=places,
+            capabilities=capabilities(places.stack),
+            roles={name: _role(name, places, run) for name in places.ports},
+            helpers=ProxyProcess(places, run),
+        )
+
+    @classmethod
+    def attached(cls, content: StackState, run: RunFolders) -> LocalBackend:
+        """Return the backend of a stack that another process brought up; its roles are taken over as they are."""
+        backend = cls.of(places_in(content, run.work), run)
+        backend.use(HostResources.read(content))
+        for role, pid in content["pids"].items():
+            backend.roles[role].adopt(pid, content["began"].get(role, ""))
+        return backend
+
+    def use(self, resources: HostResources) -> None:
+        """Take the disks and control groups that were made for this run into use."""
+        self.disks = {name: str(folder) for name, folder in resources.mounts.items()}
+        self.more_state = resources.state()
+        for name, group in resources.groups.items():
+            self.roles[name].group = group
+        for name, writes in resources.writes.items():
+            self.roles[name].writes = writes
+
+
+def _role(name: str, places: Places, run: RunFolders) -> RoleProcess:
+    local = places.stack.roles[name].local
+    if local is None:
+        raise StackError(f"Role {name!r} does not say how to start it here.", hint="Give it `local:`.")
+    return RoleProcess(name, local, places, run)
 
 
 def _check_room(stack: Stack, work: Path) -> None:
