@@ -1,21 +1,20 @@
 """Draws a run for the README: load, faults, alerts and pages on one time axis.
 
-    .venv/bin/python docs/pictures/draw_run.py runs/tour/latest docs/pictures/tour.svg
+.venv/bin/python docs/pictures/draw_run.py runs/tour/latest docs/pictures/tour.svg
 """
 
 import sys
 from pathlib import Path
 
-import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from tocsin.harness.evidence.evidence import Evidence, read_evidence
 from tocsin.harness.evidence.requests import OUTCOMES
 
-matplotlib.use("svg")
-from matplotlib import pyplot as plt  # noqa: E402
-from matplotlib.lines import Line2D  # noqa: E402
-from matplotlib.patches import Patch  # noqa: E402
+plt.switch_backend("svg")
 
 BIN_S = 60.0
 """Production seconds per point of the load curve."""

@@ -45,9 +45,7 @@ def planned(examples: Mapping[str, Mapping[str, Any]], engine: Any = None) -> Ti
     """Return an idle timeline that names every playable fault, so that the engine makes what each needs."""
     stack = reference()
     named = tuple(
-        PlannedFault(
-            name=kind, fault=faults.make(kind, params), params=params, phase="idle", inject_s=0.0, heal_s=1.0
-        )
+        PlannedFault(name=kind, fault=faults.make(kind, params), params=params, phase="idle", inject_s=0.0, heal_s=1.0)
         for kind, params in examples.items()
         if not lacking(kind, params, stack, engine)
     )

@@ -25,8 +25,8 @@ SHIPPER = """    local:
 """
 PAGER = """  pager:
     local:
-      argv: ["{python}", "-m", "tocsin.harness.sidecars.pager", "--port", "{port}", "--record", "{work}/pager/notifications.jsonl",
-             "--answer", "500"]
+      argv: ["{python}", "-m", "tocsin.harness.sidecars.pager", "--port", "{port}",
+             "--record", "{work}/pager/notifications.jsonl", "--answer", "500"]
       health: {http: /healthz, within_s: 10}
 """
 ALERTING = """alerting:

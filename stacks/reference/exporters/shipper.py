@@ -142,9 +142,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=9481)
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--stats", type=Path, help="the file that impstats writes, in JSON")
-    source.add_argument(
-        "--logstash", metavar="URL", help="where Logstash answers, in place of that file"
-    )
+    source.add_argument("--logstash", metavar="URL", help="where Logstash answers, in place of that file")
     parser.add_argument("--folder", action="append", default=[], metavar="NAME=PATH", help="export how full it is")
     options = parser.parse_args(argv)
     registry = CollectorRegistry()
