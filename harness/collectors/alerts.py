@@ -10,7 +10,7 @@ from tocsin.harness.collectors.periodic_thread import PeriodicThread
 from tocsin.harness.collectors.server_queries import Alertmanager, JsonObject, Prometheus
 from tocsin.harness.core.journal import Journal
 from tocsin.harness.declarations.live_stack import LiveStack
-from tocsin.harness.evidence.evidence import Window
+from tocsin.harness.evidence.evidence import SettledWindow
 
 
 class AlertsCollector:
@@ -78,7 +78,7 @@ class AlertsCollector:
             f"every rule group was evaluated since; Alertmanager asked at {self.polled_at:.1f}",
         )
 
-    def collect(self, live: LiveStack, window: Window, run: CollectedRun, journal: Journal) -> int:
+    def collect(self, live: LiveStack, window: SettledWindow, run: CollectedRun, journal: Journal) -> int:
         """Ask once more and close the file; return how many transitions were written."""
         self._ticker.once()
         self._file.close()

@@ -10,7 +10,7 @@ from typing import ParamSpec, Protocol
 from tocsin.harness.core.clock import Clock
 from tocsin.harness.core.journal import Journal
 from tocsin.harness.declarations.live_stack import LiveStack
-from tocsin.harness.evidence.evidence import Window
+from tocsin.harness.evidence.evidence import SettledWindow
 
 _P = ParamSpec("_P")
 
@@ -46,7 +46,7 @@ class Collector(Protocol):
     def stop(self) -> None: ...  # noqa: D102
     def seen_canary(self, live: LiveStack, run: CollectedRun) -> tuple[bool, str]: ...  # noqa: D102
     def caught_up(self, live: LiveStack, run: CollectedRun, at: float) -> tuple[bool, str]: ...  # noqa: D102
-    def collect(self, live: LiveStack, window: Window, run: CollectedRun, journal: Journal) -> int: ...  # noqa: D102
+    def collect(self, live: LiveStack, window: SettledWindow, run: CollectedRun, journal: Journal) -> int: ...  # noqa: D102
 
 
 def in_words(ask: Callable[_P, tuple[bool, str]]) -> Callable[_P, tuple[bool, str]]:

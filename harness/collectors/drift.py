@@ -6,7 +6,7 @@ from tocsin.harness.collectors.collector import CollectedRun, in_words
 from tocsin.harness.collectors.server_queries import Prometheus
 from tocsin.harness.core.journal import Journal
 from tocsin.harness.declarations.live_stack import LiveStack
-from tocsin.harness.evidence.evidence import Window
+from tocsin.harness.evidence.evidence import SettledWindow
 
 _SLACK_S = 2.0
 
@@ -34,7 +34,7 @@ class DriftCollector:
         """Tell whether a check was made after `at`, or at most one interval before it: checks have no backlog."""
         return self._checked(live, at, intervals=1, slack_s=0.0)
 
-    def collect(self, live: LiveStack, window: Window, run: CollectedRun, journal: Journal) -> int:
+    def collect(self, live: LiveStack, window: SettledWindow, run: CollectedRun, journal: Journal) -> int:
         """Write nothing: the samples are in `metrics/`."""
         self._prometheus.close()
         return 0

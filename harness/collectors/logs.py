@@ -17,7 +17,7 @@ from tocsin.harness.collectors.service_log_lines import LineCounter, log_files, 
 from tocsin.harness.core.journal import Journal
 from tocsin.harness.declarations.live_stack import LiveStack
 from tocsin.harness.declarations.signal_names import LogsSignal
-from tocsin.harness.evidence.evidence import Window
+from tocsin.harness.evidence.evidence import SettledWindow
 from tocsin.harness.evidence.logs import SOURCE
 
 _COUNT_EVERY_S = 0.25
@@ -64,7 +64,7 @@ class LogsCollector:
         out = self._count(logs)
         return out >= lines, f"{out} documents came out of {lines} lines"
 
-    def collect(self, live: LiveStack, window: Window, run: CollectedRun, journal: Journal) -> int:
+    def collect(self, live: LiveStack, window: SettledWindow, run: CollectedRun, journal: Journal) -> int:
         """Write `logs/`: documents.npy, unparsed.jsonl, source.npy, summary.json; return the number of documents."""
         logs = live.stack.signals.logs
         if logs is None or self._client is None:

@@ -13,7 +13,7 @@ from tocsin.harness.collectors.periodic_thread import PeriodicThread
 from tocsin.harness.collectors.server_queries import JsonObject, Prometheus
 from tocsin.harness.core.journal import Journal
 from tocsin.harness.declarations.live_stack import LiveStack
-from tocsin.harness.evidence.evidence import Window
+from tocsin.harness.evidence.evidence import SettledWindow
 from tocsin.harness.evidence.metric_segments import write_segment
 
 _BEFORE_S = 60.0
@@ -72,7 +72,7 @@ class MetricsCollector:
         missing = [f"job {job} has no up" for job in _jobs(live) if job not in scraped]
         return not behind and not missing, "; ".join(behind + missing) or "every job was scraped since"
 
-    def collect(self, live: LiveStack, window: Window, run: CollectedRun, journal: Journal) -> int:
+    def collect(self, live: LiveStack, window: SettledWindow, run: CollectedRun, journal: Journal) -> int:
         """Pull what is left until now, which is after the window; return the samples written."""
         self._ticker.once()
         self._prometheus.close()

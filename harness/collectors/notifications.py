@@ -10,7 +10,7 @@ from tocsin.harness.collectors.periodic_thread import PeriodicThread
 from tocsin.harness.collectors.server_queries import Alertmanager
 from tocsin.harness.core.journal import Journal
 from tocsin.harness.declarations.live_stack import LiveStack
-from tocsin.harness.evidence.evidence import Window
+from tocsin.harness.evidence.evidence import SettledWindow
 from tocsin.harness.evidence.notifications import Notification, read_notifications
 
 RECORD = "pager/notifications.jsonl"
@@ -85,7 +85,7 @@ class NotificationsCollector:
             return False, f"awaited: {', '.join(awaited)}"
         return True, "every notification was delivered"
 
-    def collect(self, live: LiveStack, window: Window, run: CollectedRun, journal: Journal) -> int:
+    def collect(self, live: LiveStack, window: SettledWindow, run: CollectedRun, journal: Journal) -> int:
         """Copy what is left and return how many lines there are."""
         self._ticker.once()
         self._alertmanager.close()

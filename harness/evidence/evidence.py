@@ -61,7 +61,7 @@ class PlayedFault:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Window:
+class SettledWindow:
     """What settle leaves: when play began and ended, and per signal whether it caught up, in words (empty: it did)."""
 
     play: Interval

@@ -12,13 +12,13 @@ from tocsin.harness.collectors.tool_outputs import record_tools
 from tocsin.harness.core.journal import Journal
 from tocsin.harness.declarations.live_stack import LiveStack
 from tocsin.harness.engines.common.run_folders import Run
-from tocsin.harness.evidence.evidence import Window
+from tocsin.harness.evidence.evidence import SettledWindow
 
 TOOLS_WITHIN_S = 30.0
 """Wall seconds after which the stack goes down although a tool or a panel's query has not answered."""
 
 
-def collect(window: Window, live: LiveStack, run: Run, journal: Journal, recorders: Sequence[Collector]) -> None:
+def collect(window: SettledWindow, live: LiveStack, run: Run, journal: Journal, recorders: Sequence[Collector]) -> None:
     """Collect the streams; meanwhile record the tools' output and the panels of the dashboards.
 
     One that fails is noted; the others are still collected.

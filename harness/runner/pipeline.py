@@ -15,7 +15,7 @@ from tocsin.harness.declarations.live_stack import LiveStack
 from tocsin.harness.declarations.timeline import Timeline
 from tocsin.harness.engines.common.run_folders import Run
 from tocsin.harness.engines.contract import Engine
-from tocsin.harness.evidence.evidence import Evidence, Window, read_evidence
+from tocsin.harness.evidence.evidence import Evidence, SettledWindow, read_evidence
 from tocsin.harness.evidence.interval import Interval
 from tocsin.harness.runner import run_record
 from tocsin.harness.runner.abort import AbortWatch, prometheus_query
@@ -166,7 +166,7 @@ def _end_load(drill: DrillRun) -> None:
         end_senders(drill.journal, drill.senders, within_s=HURRY_S)
 
 
-def _settle(drill: DrillRun, live: LiveStack, play_s: Interval) -> Window:
+def _settle(drill: DrillRun, live: LiveStack, play_s: Interval) -> SettledWindow:
     """Wait for the signals; a first Ctrl-C meanwhile shortens the wait, and what was seen is still collected."""
     run, journal, recorders = drill.run, drill.journal, drill.recorders
     try:

@@ -10,7 +10,7 @@ from tocsin.harness.core.errors import HealError, WaitTimeout
 from tocsin.harness.core.journal import Journal
 from tocsin.harness.declarations.live_stack import LiveStack
 from tocsin.harness.engines.common.run_folders import Run
-from tocsin.harness.evidence.evidence import Window
+from tocsin.harness.evidence.evidence import SettledWindow
 from tocsin.harness.evidence.interval import Interval
 from tocsin.harness.runner.play import Breakage
 
@@ -54,7 +54,7 @@ def _prove(breakage: Breakage, live: LiveStack, journal: Journal, clock: Clock, 
 
 def settle(
     live: LiveStack, run: Run, journal: Journal, recorders: Sequence[Collector], play: Interval, *, hurry: bool
-) -> Window:
+) -> SettledWindow:
     """Wait until every signal has delivered what happened before now; the window names those that have not."""
     clock, at = run.clock, run.clock.now()
     behind = {recorder.name: "not asked" for recorder in recorders}
@@ -76,4 +76,4 @@ def settle(
         state = behind.get(recorder.name, "")
         journal.note("caught_up", signal=recorder.name, done=not state, detail=state)
     journal.note("settled")
-    return Window(play=play, settled_at=clock.now(), behind=behind)
+    return SettledWindow(play=play, settled_at=clock.now(), behind=behind)

@@ -19,7 +19,7 @@ from tests.evidence.written_runs import SIGNALS
 from tocsin.harness.core.clock import Clock, RunClock
 from tocsin.harness.core.journal import Journal, read_journal
 from tocsin.harness.declarations.signal_names import Signals
-from tocsin.harness.evidence.evidence import Window
+from tocsin.harness.evidence.evidence import SettledWindow
 from tocsin.harness.evidence.interval import Interval
 
 Answer = tuple[int, Any]
@@ -112,9 +112,9 @@ class Rig:
             address=lambda role, port=None: self.addresses.get(role, self.nobody),
         )
 
-    def window(self) -> Window:
+    def window(self) -> SettledWindow:
         now = self.run.clock.now()
-        return Window(play=Interval(start=now - 1, end=now), settled_at=now)
+        return SettledWindow(play=Interval(start=now - 1, end=now), settled_at=now)
 
     def collect(self, collector: Any) -> int:
         collector.stop()

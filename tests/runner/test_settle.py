@@ -7,7 +7,7 @@ import pytest
 from tests.fake_stack import FakeFault, FakeRecorder, Rig
 from tocsin.harness.core.errors import HealError
 from tocsin.harness.declarations.timeline import PlannedFault
-from tocsin.harness.evidence.evidence import Window
+from tocsin.harness.evidence.evidence import SettledWindow
 from tocsin.harness.evidence.interval import Interval
 from tocsin.harness.runner.collect import collect
 from tocsin.harness.runner.play import Breakage
@@ -78,7 +78,7 @@ def test_a_signal_that_never_catches_up_is_named(tmp_path: Path, hurry: bool, wi
 def test_a_stream_that_breaks_does_not_cost_the_others(tmp_path: Path) -> None:
     rig = Rig(tmp_path)
     recorders = [FakeRecorder("metrics", crash=True), FakeRecorder("logs")]
-    collect(Window(play=PLAY, settled_at=1050.0), rig.live, rig.run, rig.journal, recorders)
+    collect(SettledWindow(play=PLAY, settled_at=1050.0), rig.live, rig.run, rig.journal, recorders)
     assert [recorder.calls for recorder in recorders] == [["stop", "collect"]] * 2
     assert rig.facts("collected") == [("collected", {"stream": "logs", "count": 3})]
     assert "Collecting metrics failed: ValueError: broken stream." in rig.facts("error")[0][1]["message"]
