@@ -44,12 +44,11 @@ class Episode:
 
 @dataclass(frozen=True, kw_only=True)
 class Alerts:
-    """Every episode of a run by start, and the first and last evaluation seen (None: no evaluation was)."""
+    """Every episode of a run by start, and the last evaluation seen (None: no evaluation was)."""
 
     all: tuple[Episode, ...] = ()
     never_fired: tuple[Episode, ...] = ()
     """What was pending and went away: `start` is when it became pending."""
-    first_evaluation: float | None = None
     last_evaluation: float | None = None
 
     @classmethod
@@ -70,7 +69,6 @@ class Alerts:
         return cls(
             all=tuple(sorted(fired, key=lambda episode: episode.start)),
             never_fired=tuple(sorted(only_pending, key=lambda episode: episode.start)),
-            first_evaluation=float(evaluations[0]),
             last_evaluation=float(evaluations[-1]),
         )
 

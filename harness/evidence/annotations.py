@@ -55,8 +55,5 @@ def _has_number(text: str) -> bool:
 
 def _pattern(template: str) -> str:
     """Return a pattern with a group for each action of a template."""
-    parts, at = [], 0
-    for action in _ACTION.finditer(template):
-        parts += [re.escape(template[at : action.start()]), "(.*?)"]
-        at = action.end()
-    return "".join([*parts, re.escape(template[at:])])
+    texts = _ACTION.split(template)[::2]  # every other part is an action
+    return "(.*?)".join(map(re.escape, texts))

@@ -84,7 +84,7 @@ def onset_bound(evidence: Evidence, args: BoundArgs) -> Bound:
     """
     if args.during is None:
         start = phase_interval(evidence, args.phase).start
-        return _bound(evidence, args.within, begun=start, since=start, event=_start_of(args.phase))
+        return _bound(evidence, args.within, begun=start, since=start, event=f"{args.phase or 'play'} began")
     fault = injected_fault(evidence, args.during)
     if fault.injected_at is None or fault.effective_at is None:
         raise EvidenceError(f"the fault {fault.name} was never seen to take effect (last seen: {_state(fault)})")
@@ -100,7 +100,7 @@ def relief_bound(evidence: Evidence, args: BoundArgs) -> Bound:
     if args.during is None:
         start = phase_interval(evidence, args.phase).start
         begun = phase_interval(evidence, None).start
-        return _bound(evidence, args.within, begun=begun, since=start, event=_start_of(args.phase))
+        return _bound(evidence, args.within, begun=begun, since=start, event=f"{args.phase or 'play'} began")
     fault = injected_fault(evidence, args.during)
     if fault.injected_at is None or fault.gone_at is None:
         raise EvidenceError(f"the fault {fault.name} was never seen to be gone (last seen: {_state(fault)})")
@@ -196,10 +196,6 @@ def _bound(evidence: Evidence, within_s: float, *, begun: float, since: float, e
         fixed_s=restart_allowance(evidence, span),
         slack_s=clock_slack_s(evidence),
     )
-
-
-def _start_of(phase: str | None) -> str:
-    return f"{phase or 'play'} began"
 
 
 def _state(fault: PlayedFault) -> str:

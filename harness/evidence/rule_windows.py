@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tocsin.harness.monitoring.promql.expression import Node, bare, constant, parse_or_none, walk
 
@@ -71,17 +71,11 @@ def short_history(
     if window_s <= max(history_s, 0.0):
         return None
     warm_s, cold_s = _needed(node, None, share), _needed(node, max(history_s, 0.0), share)
-    if warm_s is not None and cold_s is not None:
-        return ShortHistory(
-            window_s=window_s,
-            history_s=history_s,
-            optimistic_s=max(warm_s - cold_s, 0.0),
-            exact=True,
-            warm_s=warm_s,
-            cold_s=cold_s,
-        )
     most = window_s * (1 - math.sqrt(max(history_s, 0.0) / window_s)) ** 2
-    return ShortHistory(window_s=window_s, history_s=history_s, optimistic_s=most, exact=False)
+    history = ShortHistory(window_s=window_s, history_s=history_s, optimistic_s=most, exact=False)
+    if warm_s is None or cold_s is None:
+        return history
+    return replace(history, optimistic_s=max(warm_s - cold_s, 0.0), exact=True, warm_s=warm_s, cold_s=cold_s)
 
 
 def _inlined(expr: str, recorded: Mapping[str, str]) -> str:

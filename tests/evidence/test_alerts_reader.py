@@ -38,7 +38,6 @@ def suppressed(at, state="suppressed", by="inhibitedBy", **labels):
 def test_episodes(tmp_path, given, expected):
     alerts = read(tmp_path, WATCHDOG, *given)
     assert times(alerts.episodes("High")) == expected
-    assert round(alerts.first_evaluation - START, 3) == 0.3
     assert alerts.last_evaluation - START >= 60
 
 
@@ -50,7 +49,7 @@ def test_what_stayed_pending_did_not_fire(tmp_path):
 
 def test_no_metrics_is_no_evaluation(tmp_path):
     alerts = read(tmp_path)
-    assert (alerts.all, alerts.first_evaluation, alerts.last_evaluation) == ((), None, None)
+    assert (alerts.all, alerts.last_evaluation) == ((), None)
 
 
 def test_episodes_are_chosen_by_name_and_labels(tmp_path):
