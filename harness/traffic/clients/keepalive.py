@@ -71,7 +71,7 @@ class KeepAlive:
         try:
             # A server may refuse a large body and hang up before it has read it: the answer may be there all the same.
             with contextlib.suppress(ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError):
-                self._say(connection, form, request, len(body), deadline)
+                self._write(connection, form, request, len(body), deadline)
             answered = form.manner != "abort" and self._read_answer(connection, deadline)
         except (OSError, InvalidResponse):
             answered = False
@@ -119,19 +119,19 @@ class KeepAlive:
             self._answers = self._new_answers()
         return self._socket
 
-    def _say(self, connection: socket.socket, form: Form, request: bytes, body_bytes: int, deadline: float) -> None:
+    def _write(self, connection: socket.socket, form: Form, request: bytes, body_bytes: int, deadline: float) -> None:
         """Send the request in the manner of its form."""
         connection.settimeout(max(deadline - self._now(), 0.001))
         if form.manner == "plain":
             connection.sendall(request)
         elif form.manner == "slow_body":
-            self._say_slowly(connection, form.slow_s, request, len(request) - body_bytes, deadline)
+            self._write_slowly(connection, form.slow_s, request, len(request) - body_bytes, deadline)
         else:
             connection.sendall(request[: len(request) - body_bytes + body_bytes // 2])
             if form.manner == "truncated":
                 connection.shutdown(socket.SHUT_WR)
 
-    def _say_slowly(
+    def _write_slowly(
         self, connection: socket.socket, slow_s: float, request: bytes, head_bytes: int, deadline: float
     ) -> None:
         began = self._now()

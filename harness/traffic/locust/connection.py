@@ -25,9 +25,9 @@ Place = tuple[int, tuple[str, int] | tuple[str, int, int, int] | tuple[int, byte
 """An address family, and a socket address of it."""
 _READABLE, _WRITABLE = 1, 2
 _READ_BYTES = 65536
-_FIRST = 2
+_READ_FIRST = 2
 """Priority of reading: an answer, or the end of a kept connection, is seen before more is sent."""
-_OUR_OWN = {errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM}
+_LOCAL_ERRORS = {errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM}
 """A connection could not be opened for want of something on this side."""
 
 
@@ -95,7 +95,7 @@ class Connection:
         self.sent = self._pool.now()
         self._first_byte = math.nan
         self._answers.begin()
-        self._say()
+        self._write()
 
     def give_up(self) -> None:
         """End what is under way: failed if there is no connection yet, else unknown."""
@@ -117,20 +117,20 @@ class Connection:
         if code in (errno.EINPROGRESS, errno.EALREADY):
             self._watch_writing(self._on_connected)
         elif code:
-            self._finish(NEVER_SENT if code in _OUR_OWN else self._exchange(FAILED))
+            self._finish(NEVER_SENT if code in _LOCAL_ERRORS else self._exchange(FAILED))
         else:
             self._recv, self._send = self._socket.recv, self._socket.send
-            self._reading = get_hub().loop.io(self._socket.fileno(), _READABLE, priority=_FIRST)
+            self._reading = get_hub().loop.io(self._socket.fileno(), _READABLE, priority=_READ_FIRST)
             self._reading.start(self._on_readable)
             self._answers.begin()
-            self._say()
+            self._write()
 
     def _on_connected(self) -> None:
         self._stop_writing()
         assert self._socket
         self._opened(self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
 
-    def _say(self) -> None:
+    def _write(self) -> None:
         assert self.due is not None
         request = encode(self._head, self._pool.id_of(self.due), self.due.body)
         try:
@@ -138,13 +138,13 @@ class Connection:
         except BlockingIOError:
             count = 0
         except OSError:
-            self._not_taken()
+            self._not_sent()
             return
         if count < len(request):
             self._rest = memoryview(request)[count:]
             self._watch_writing(self._on_writable)
 
-    def _not_taken(self) -> None:
+    def _not_sent(self) -> None:
         """No byte of the request left this machine, so it is certainly not served.
 
         Over a connection that was kept this says that the server has closed it: the request goes over a new one.
