@@ -32,7 +32,7 @@ class Journal:
         self._watch = watch
         self._lock = threading.Lock()
 
-    def note(self, fact: str, **more: Any) -> Fact:
+    def note(self, fact: str, **more: object) -> Fact:
         """Append a fact and return it."""
         with self._lock:
             noted = Fact(fact=fact, at=self._clock.now(), monotonic=time.monotonic(), more=more)

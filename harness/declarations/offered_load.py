@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 from pydantic import BaseModel, Field, model_validator
 
 from tocsin.harness.core.base_model import Frozen
+from tocsin.harness.core.plain_values import mapping
 
 Gaps = Literal["poisson", "constant", "recorded", "closed"]
 """poisson: exponential gaps on the rescaled clock; constant: even ones; recorded: as in a file; closed: no asked rate,
@@ -133,13 +134,13 @@ def steps_of(bounds_s: Sequence[float], rates_per_s: Sequence[float]) -> tuple[t
     return tuple(times), tuple(rate for rate in rates_per_s for _ in range(2))
 
 
-def load_offered_in(phase: Mapping[str, Any], seconds: float) -> OfferedLoad:
-    """Return what a phase of run.json asked for; one written without `asked` had one rate, for `seconds`."""
+def load_offered_in(phase: Mapping[str, object], seconds: float) -> OfferedLoad:
+    """Return the load that a phase of run.json asked for; one written without `asked` had one rate, for `seconds`."""
     if phase.get("asked"):
         return OfferedLoad.model_validate(phase["asked"])
-    traffic = phase["traffic"]
+    traffic = mapping(phase["traffic"])
     gaps: Gaps = "constant" if traffic.get("arrivals") == "constant" else "poisson"
-    return OfferedLoad.constant(float(traffic["rate_per_s"]), max(seconds, 1e-9), gaps)
+    return OfferedLoad.constant(float(str(traffic["rate_per_s"])), max(seconds, 1e-9), gaps)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal, Protocol, TypeVar
+from typing import Annotated, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, Field, PrivateAttr
 
@@ -24,11 +24,11 @@ def _name_or_one_key(value: object) -> object:
     raise ValueError("a name such as `poisson`, or one name with its arguments, `{ramp: {to_per_s: 300}}`")
 
 
-Arrivals = Annotated[str | Mapping[str, Any], BeforeValidator(_name_or_one_key)]
+Arrivals = Annotated[str | Mapping[str, object], BeforeValidator(_name_or_one_key)]
 """A pacer by its name, or a mapping of one name to its arguments."""
 
 
-def pacer_of(arrivals: str | Mapping[str, Any]) -> tuple[str, Any]:
+def pacer_of(arrivals: str | Mapping[str, object]) -> tuple[str, object]:
     """Return the pacer's name and its arguments as written, none: an empty mapping."""
     if isinstance(arrivals, str):
         return arrivals, {}
@@ -59,7 +59,7 @@ class Draws(Frozen):
     `faults` are the choices with their validated parameters, in the same order.
     """
 
-    choices: tuple[Mapping[str, Any], ...] = Field(alias="from", min_length=1)
+    choices: tuple[Mapping[str, object], ...] = Field(alias="from", min_length=1)
     every: Seconds = Field(gt=0)
     lasts: Seconds = Field(alias="for", gt=0)
     _faults: tuple[Fault, ...] = PrivateAttr(default=())
@@ -83,7 +83,7 @@ class FaultPlan(Frozen):
     """
 
     kind: str
-    params: Mapping[str, Any]
+    params: Mapping[str, object]
     at: Seconds = 0.0
     lasts: Seconds | None = Field(default=None, alias="for")
     name: str
@@ -114,7 +114,7 @@ class Phase(Frozen):
     phase: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     lasts: Seconds = Field(alias="for", gt=0)
     traffic: TrafficOverride = TrafficOverride()
-    payload: Mapping[str, Any] = {}
+    payload: Mapping[str, object] = {}
     faults: tuple[FaultPlan, ...] = ()
 
 
@@ -136,7 +136,7 @@ class Expectation(Frozen):
     """One line of `expect`: a check's id and its arguments as written; `line` in the scenario file."""
 
     check: str
-    args: Mapping[str, Any]
+    args: Mapping[str, object]
     line: int = 0
     waive: Waiver | None = None
     _parsed: BaseModel | None = PrivateAttr(default=None)
