@@ -78,11 +78,6 @@ def unknown(reason: str, **figures: object) -> Finding:
     return Finding(answer=Answer.UNKNOWN, reason=reason, figures=figures)
 
 
-def no_more_streams(args: Args) -> tuple[str, ...]:
-    """Return that no argument needs a stream of its own."""
-    return ()
-
-
 @dataclass(frozen=True, kw_only=True)
 class Check(Generic[A]):
     """One question. The judge asks `judge` only when load was delivered (if `needs_load`) and `streams` saw the window.
@@ -98,7 +93,7 @@ class Check(Generic[A]):
     streams: tuple[str, ...]
     needs_load: bool = True
     window: Callable[[Evidence, A], Interval] = scope_interval
-    more_streams: Callable[[A], tuple[str, ...]] = no_more_streams
+    more_streams: Callable[[A], tuple[str, ...]] = lambda args: ()
     files: tuple[str, ...] = ()
     id: str = ""
 

@@ -1,7 +1,7 @@
 """Mutation testing: changes the code of the checks, or of the evidence readers, and counts the changes no test notices.
 
-    make mutants-unit                                        the checks, then the readers of evidence
-    python -m tests.code_mutants.run assertions [-k WORDS]   some of the tests, options as of pytest
+    make mutants-unit                              the checks, then the readers of evidence
+    python -m tests.code_mutants.run evidence      one of both; `evidence/firings`, `assertions/alerts_*`: some modules
 
 The mutants are mutmut's (comparisons, operators, numbers, arguments that are left out, ...) without those of strings:
 texts of messages are no part of the score. mutmut's own runner starts pytest anew for each mutant, which takes hours;
@@ -21,6 +21,7 @@ import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -42,8 +43,8 @@ _ACTIVE = "MUTANT_UNDER_TEST"
 class Mutants(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Loads the modules of a package with all their mutants inside; the one that a variable names is active."""
 
-    def __init__(self, package: str) -> None:
-        self.package = package
+    def __init__(self, package: str, modules: str) -> None:
+        self.package, self.modules = package, modules
         self.names: list[str] = []
         mutators.mutation_operators[:] = [
             one for one in mutators.mutation_operators if one[1] is not mutators.operator_string
@@ -52,7 +53,8 @@ class Mutants(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def find_spec(self, fullname: str, path: Any, target: Any = None) -> importlib.machinery.ModuleSpec | None:
         """Return where a module of the package is loaded from."""
-        if not fullname.startswith(f"{self.package}."):
+        package, _, module = fullname.rpartition(".")
+        if package != self.package or not fnmatchcase(module, self.modules):
             return None
         spec = importlib.machinery.PathFinder.find_spec(fullname, path)
         return spec and importlib.util.spec_from_file_location(fullname, spec.origin, loader=self)
@@ -163,12 +165,13 @@ class Runner:
         yield self._folders[name]
 
 
-def main(part: str, *options: str) -> int:
+def main(place: str) -> int:
     """Mutate, print a table, and return 1 if too few mutants were noticed."""
-    mutants = Mutants(PACKAGES[part])
+    part, _, modules = place.partition("/")
+    mutants = Mutants(PACKAGES[part], modules or "*")
     sys.meta_path.insert(0, mutants)
     runner = Runner(mutants, fresh=part == "evidence")
-    arguments = ["-q", "-p", "no:cacheprovider", *TESTS[part], *options]
+    arguments = ["-q", "-p", "no:cacheprovider", *TESTS[part]]
     code = pytest.main(arguments, plugins=[runner])
     every = Counter(name.rpartition(".")[0] for name in mutants.names)
     unnoticed = Counter(name.rpartition(".")[0] for name in runner.unnoticed)
