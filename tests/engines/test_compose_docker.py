@@ -148,7 +148,7 @@ def test_the_command_line_names_the_engine_and_its_variant(tmp_path: Path) -> No
     stack = make_stack(tmp_path, {"web": {"ports": {"http": 1}, "local": {"argv": ["x"], "program": "x"}}})
     assert stack.programs == ("x",) and chosen.programs(stack) == ()
     for name in ("podman", "local:rsyslog"):
-        with pytest.raises(UsageError, match="one of: local, compose"):
+        with pytest.raises(UsageError, match=f"unknown engine `{name}`"):
             engine(name)
 
 
