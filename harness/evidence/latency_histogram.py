@@ -99,11 +99,11 @@ def summarise(folder: Path) -> RequestSummary:
     for rows in chunks(folder):
         for name, counter in columns.items():
             counter.update(_counted(rows[name]))
-        load = rows[rows["worker"] > 0]
-        answered, sent = load[load["outcome"] == ANSWERED], load[~np.isnan(load["sent"])]
-        latency.add(answered["done"] - answered["intended"])
-        schedule_error.add(sent["sent"] - sent["intended"])
-        seconds.update(_counted(np.floor(sent["sent"]).astype(np.int64)))
+        intended, sent, load = rows["intended"], rows["sent"], rows["worker"] > 0
+        begun = load & ~np.isnan(sent)
+        latency.add((rows["done"] - intended)[load & (rows["outcome"] == ANSWERED)])
+        schedule_error.add((sent - intended)[begun])
+        seconds.update(_counted(np.floor(sent[begun]).astype(np.int64)))
     start_s = min(seconds, default=0)
     per_s = np.zeros(max(seconds, default=start_s - 1) - start_s + 1, dtype=np.int64)
     for second, count in seconds.items():
