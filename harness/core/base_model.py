@@ -10,7 +10,9 @@ from tocsin.harness.core.clock import parse_duration
 
 
 def _seconds(value: object) -> float:
-    return parse_duration(value) if isinstance(value, str) else float(value)  # type: ignore[arg-type]
+    if isinstance(value, str):
+        return parse_duration(value)
+    return float(value)  # type: ignore[arg-type]
 
 
 Seconds = Annotated[float, BeforeValidator(_seconds)]
