@@ -48,3 +48,13 @@ def test_a_mute_time(tmp_path, series, route, rows, notices, answer, words):
     write(tmp_path / "run", alert(), route=route)
     found = ask("alerts/muted", tmp_path, TIME, series=alive(series), alerts=rows, notifications=notices)
     says(found, answer, words)
+
+
+def test_how_long_it_fired_in_its_mute_time_is_production_time(tmp_path):
+    write(tmp_path / "run", alert(), route=MUTED)
+    series = alive(firing(ERRORS, start=70.43217, end=100.43217))
+    found = ask("alerts/muted", tmp_path, TIME, series=series, speed=10)
+    assert (found.reason, found.figures) == (
+        "HighErrorRate fired for 300 s in its mute time and nobody was told.",
+        {"fired_s": 300.0},
+    )

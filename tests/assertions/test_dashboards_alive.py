@@ -1,8 +1,8 @@
 import pytest
 from pydantic import ValidationError
 
-from tests.assertions.asking import ask, says
-from tests.evidence.build import fault
+from tests.assertions.asking import CHECKS, ask, says
+from tests.evidence.build import START, build, fault
 from tests.evidence.panelled import panel, query, series, write_board
 from tocsin.assertions.dashboards_alive import Alive
 
@@ -142,3 +142,12 @@ def test_a_phase_with_too_few_points_is_unknown(tmp_path):
 def test_arguments_that_make_no_sense(args):
     with pytest.raises(ValidationError):
         Alive.model_validate(args)
+
+
+def test_the_window_reaches_from_health_to_the_last_move(tmp_path):
+    evidence = build(tmp_path / "run", phases={"baseline": 60, "trouble": 60, "recovery": 30})
+    moves = [{"panel": "Errors", "in": "trouble"}, {"panel": "Rate", "in": "recovery"}]
+    window = CHECKS["dashboards/alive"].window(evidence, Alive.model_validate({"in": "trouble", "moves": moves}))
+    assert (window.start - START, window.end - START) == (60, 150)
+    window = CHECKS["dashboards/alive"].window(evidence, Alive.model_validate({"moves": moves[:1]}))
+    assert (window.start - START, window.end - START) == (0, 120)
