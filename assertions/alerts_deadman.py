@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from pydantic import Field
 
-from tocsin.harness.declarations.references import Bounded, Duration
+from tocsin.harness.declarations.check_arguments import Bounded, Duration
 from tocsin.harness.evidence.check_bounds import onset_bound, phase_interval, rounded
 from tocsin.harness.judging.check import Check, Evidence, Finding, Interval, failed, passed, unknown
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from tocsin.harness.declarations.references import AlertArgs, ReceiverName
-from tocsin.harness.evidence.annotations import unfilled, unrendered
-from tocsin.harness.evidence.firings import firings, notices, time_in_play, where_it_went, with_next_evaluation
+from tocsin.harness.declarations.check_arguments import AlertArgs, ReceiverName
+from tocsin.harness.evidence.annotation_templates import unfilled, unrendered
+from tocsin.harness.evidence.firings_in_scope import firings, notices, time_in_play, where_it_went, with_next_evaluation
 from tocsin.harness.evidence.notifications import Notification, NotifiedAlert
 from tocsin.harness.evidence.rendered_config import tool_output
-from tocsin.harness.judging.alert_checks import alert_name
+from tocsin.harness.judging.alert_check_helpers import alert_name
 from tocsin.harness.judging.check import Check, Evidence, Finding, Interval, failed, passed, unknown
 from tocsin.harness.judging.wording import first_few
 

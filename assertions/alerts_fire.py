@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tocsin.harness.declarations.alert_plan import Fire
-from tocsin.harness.evidence.alerts import Episode
+from tocsin.harness.declarations.alert_timing import Fire
+from tocsin.harness.evidence.alert_episodes import Episode
 from tocsin.harness.evidence.check_bounds import Bound, clock_slack_s, missed_evaluation_s, onset_bound, rounded
-from tocsin.harness.evidence.firings import where_it_went
+from tocsin.harness.evidence.firings_in_scope import where_it_went
 from tocsin.harness.evidence.notifications import Notification
-from tocsin.harness.judging.alert_checks import alert_labels, alert_name, streams_for_delivery
+from tocsin.harness.judging.alert_check_helpers import alert_labels, alert_name, streams_for_delivery
 from tocsin.harness.judging.check import Check, Evidence, Finding, Interval, failed, passed, unknown
 
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import Field, model_validator
 
-from tocsin.harness.declarations.references import AlertName, Args, ReceiverName
+from tocsin.harness.declarations.check_arguments import AlertName, Args, ReceiverName
 from tocsin.harness.evidence.check_bounds import format_alert
-from tocsin.harness.evidence.firings import Firings, firings, notices, with_next_evaluation
+from tocsin.harness.evidence.firings_in_scope import Firings, firings, notices, with_next_evaluation
 from tocsin.harness.evidence.notifications import Notification
 from tocsin.harness.judging.check import Check, Evidence, Finding, Interval, failed, passed, unknown
 

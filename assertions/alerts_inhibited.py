@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tocsin.harness.declarations.references import AlertArgs, AlertName
-from tocsin.harness.evidence.firings import Firings, firings, notices, where_it_went
-from tocsin.harness.judging.alert_checks import alert_name, firing_window, held_back, total_s
+from tocsin.harness.declarations.check_arguments import AlertArgs, AlertName
+from tocsin.harness.evidence.firings_in_scope import Firings, firings, notices, where_it_went
+from tocsin.harness.judging.alert_check_helpers import alert_name, firing_window, held_back, total_s
 from tocsin.harness.judging.check import Check, Evidence, Finding, Interval, failed, unknown
 from tocsin.harness.judging.wording import plural
 

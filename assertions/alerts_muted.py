@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from tocsin.harness.declarations.references import AlertArgs
+from tocsin.harness.declarations.check_arguments import AlertArgs
 from tocsin.harness.evidence.check_bounds import rounded
-from tocsin.harness.evidence.firings import Firings, firings, notices, where_it_went, with_next_evaluation
-from tocsin.harness.judging.alert_checks import alert_name, firing_window, held_back, place
+from tocsin.harness.evidence.firings_in_scope import Firings, firings, notices, where_it_went, with_next_evaluation
+from tocsin.harness.judging.alert_check_helpers import alert_name, firing_window, held_back, place
 from tocsin.harness.judging.check import Check, Evidence, Finding, failed, passed, unknown
 
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
-from tocsin.harness.declarations.references import AlertArgs, ReceiverName
+from tocsin.harness.declarations.check_arguments import AlertArgs, ReceiverName
 from tocsin.harness.evidence.check_bounds import phase_interval, rounded
-from tocsin.harness.evidence.firings import firings, notices, with_next_evaluation
+from tocsin.harness.evidence.firings_in_scope import firings, notices, with_next_evaluation
 from tocsin.harness.evidence.notifications import Notification
-from tocsin.harness.judging.alert_checks import alert_name, firing_window
+from tocsin.harness.judging.alert_check_helpers import alert_name, firing_window
 from tocsin.harness.judging.check import Check, Evidence, Finding, failed, passed, unknown
 from tocsin.harness.judging.wording import times
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tocsin.harness.declarations.references import AlertName, Args
+from tocsin.harness.declarations.check_arguments import AlertName, Args
 from tocsin.harness.evidence.check_bounds import rounded
-from tocsin.harness.evidence.firings import firings
+from tocsin.harness.evidence.firings_in_scope import firings
 from tocsin.harness.judging.check import Check, Evidence, Finding, failed, passed, unknown
 
 

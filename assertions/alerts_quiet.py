@@ -10,8 +10,8 @@ import numpy as np
 from pydantic import Field
 
 from tocsin.assertions.alerts_resolve import Resolve
-from tocsin.harness.declarations.alert_plan import Fire
-from tocsin.harness.declarations.references import AlertName, Args, Entry, PhaseName
+from tocsin.harness.declarations.alert_timing import Fire
+from tocsin.harness.declarations.check_arguments import AlertName, Args, Entry, PhaseName
 from tocsin.harness.evidence.check_bounds import (
     fault_interval,
     format_alert,
@@ -25,7 +25,7 @@ from tocsin.harness.evidence.check_bounds import (
 )
 from tocsin.harness.evidence.metrics import Series
 from tocsin.harness.evidence.stream_coverage import rules_failed
-from tocsin.harness.judging.alert_checks import alert_labels, watchdog_alert
+from tocsin.harness.judging.alert_check_helpers import alert_labels, watchdog_alert
 from tocsin.harness.judging.check import Check, Evidence, Finding, Interval, failed, passed, unknown
 from tocsin.harness.judging.wording import plural
 

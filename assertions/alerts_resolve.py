@@ -5,12 +5,12 @@ from __future__ import annotations
 from math import inf
 from typing import ClassVar, Literal
 
-from tocsin.harness.declarations.references import AlertBound
-from tocsin.harness.evidence.alerts import Episode
+from tocsin.harness.declarations.check_arguments import AlertBound
+from tocsin.harness.evidence.alert_episodes import Episode
 from tocsin.harness.evidence.check_bounds import Bound, clock_slack_s, missed_evaluation_s, relief_bound, rounded
-from tocsin.harness.evidence.firings import notices
+from tocsin.harness.evidence.firings_in_scope import notices
 from tocsin.harness.evidence.stream_coverage import rules_failed
-from tocsin.harness.judging.alert_checks import alert_name, streams_for_delivery
+from tocsin.harness.judging.alert_check_helpers import alert_name, streams_for_delivery
 from tocsin.harness.judging.check import Answer, Check, Evidence, Finding, Interval, failed, unknown
 
 NOTICE_SLACK_S = 1.0

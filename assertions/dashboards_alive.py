@@ -9,7 +9,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field, model_validator
 
-from tocsin.harness.declarations.references import Args, Duration, Entry, FaultName, PhaseName, Ref
+from tocsin.harness.declarations.check_arguments import Args, Duration, Entry, FaultName, PhaseName, Ref
 from tocsin.harness.evidence.check_bounds import phase_interval, scope_interval
 from tocsin.harness.evidence.panel_movement import Movement, movement
 from tocsin.harness.evidence.panels import PanelQuery, RecordedPanel

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
-from tocsin.harness.declarations.references import Args, FeatureName
-from tocsin.harness.declarations.signal_names import LabelledMetric
+from tocsin.harness.declarations.check_arguments import Args, FeatureName
+from tocsin.harness.declarations.stack_signals import LabelledMetric
 from tocsin.harness.evidence.check_bounds import phase_interval, rounded, scope_interval
 from tocsin.harness.evidence.stream_coverage import cut_out, planned_blindness
 from tocsin.harness.judging.check import Check, Evidence, Finding, Interval, failed, passed, unknown

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tocsin.harness.declarations.references import Bounded, FeatureName
+from tocsin.harness.declarations.check_arguments import Bounded, FeatureName
 from tocsin.harness.evidence.check_bounds import Bound, onset_bound
 from tocsin.harness.evidence.metrics import Series, at
 from tocsin.harness.judging.check import Check, Evidence, Finding, Interval, failed, passed, unknown

@@ -9,13 +9,13 @@ from math import inf
 import numpy as np
 from pydantic import Field
 
-from tocsin.harness.declarations.references import Args, Duration
+from tocsin.harness.declarations.check_arguments import Args, Duration
 from tocsin.harness.evidence.check_bounds import scope_interval
 from tocsin.harness.evidence.counter_growth import Growth, measure_growth, restart_intervals
 from tocsin.harness.evidence.metrics import Series
 from tocsin.harness.evidence.requests import ANSWERED, DROPPED, FAILED, UNKNOWN
 from tocsin.harness.judging.check import Check, Evidence, Finding, Interval, failed, passed, unknown
-from tocsin.harness.judging.client_records import RACE_S, declared, ended, last_scrape, scrape_times
+from tocsin.harness.judging.client_comparison import RACE_S, declared, ended, last_scrape, scrape_times
 from tocsin.harness.judging.wording import between
 
 TICK_S = 0.001

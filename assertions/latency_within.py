@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from tocsin.harness.core.statistics import binomial_at_most, quantile, trials_needed
-from tocsin.harness.declarations.references import Args, Duration, Ref
+from tocsin.harness.declarations.check_arguments import Args, Duration, Ref
 from tocsin.harness.evidence.check_bounds import scope_interval
 from tocsin.harness.evidence.delivered_load import Load
 from tocsin.harness.evidence.requests import ANSWERED, DROPPED, FAILED, KINDS, UNKNOWN

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from tocsin.harness.core.statistics import distance, distance_allowed, poisson_surprise, quantile
-from tocsin.harness.declarations.references import Args
+from tocsin.harness.declarations.check_arguments import Args
 from tocsin.harness.evidence.check_bounds import cut_off, phase_interval, scope_interval
 from tocsin.harness.evidence.delivered_load import Load, PhaseLoad, cpu_shares, phase_loads, reached_limits
 from tocsin.harness.evidence.requests import DROPPED

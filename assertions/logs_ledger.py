@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import Field
 
-from tocsin.harness.declarations.references import Args
+from tocsin.harness.declarations.check_arguments import Args
 from tocsin.harness.evidence.logs import Logs
 from tocsin.harness.evidence.requests import ANSWERED, DROPPED
 from tocsin.harness.judging.check import Check, Evidence, Finding, failed, passed, unknown
-from tocsin.harness.judging.client_records import declared
+from tocsin.harness.judging.client_comparison import declared
 
 
 class Ledger(Args):

@@ -7,13 +7,13 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from tocsin.harness.declarations.references import Args
+from tocsin.harness.declarations.check_arguments import Args
 from tocsin.harness.evidence.counter_growth import last_exit, measure_growth, restart_intervals, restarting_faults
 from tocsin.harness.evidence.evidence import Evidence, PlayedFault
 from tocsin.harness.evidence.metrics import Series
 from tocsin.harness.evidence.requests import ANSWERED, DROPPED, UNKNOWN
 from tocsin.harness.judging.check import Check, Finding, failed, passed, unknown
-from tocsin.harness.judging.client_records import RACE_S, declared, ended, last_scrape, scrape_times
+from tocsin.harness.judging.client_comparison import RACE_S, declared, ended, last_scrape, scrape_times
 from tocsin.harness.judging.wording import between
 
 _HUNDREDS = {"answered": 2, "failed": 5, "refused": 4}

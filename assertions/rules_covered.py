@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tocsin.harness.declarations.references import AlertName, SuiteArgs
-from tocsin.harness.judging.alert_checks import watchdog_alert
+from tocsin.harness.declarations.check_arguments import AlertName, SuiteArgs
+from tocsin.harness.judging.alert_check_helpers import watchdog_alert
 from tocsin.harness.judging.check import Drills, Finding, SuiteCheck, failed, passed, unknown
 
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
-from tocsin.harness.declarations.references import Args, ReceiverName
+from tocsin.harness.declarations.check_arguments import Args, ReceiverName
 from tocsin.harness.evidence.check_bounds import phase_interval
 from tocsin.harness.evidence.rendered_config import LoadedRule, declared_metrics, tool_output
-from tocsin.harness.judging.alert_checks import NotPromql, metrics_read
+from tocsin.harness.judging.alert_check_helpers import NotPromql, metrics_read
 from tocsin.harness.judging.check import Check, Evidence, Finding, Interval, failed, passed, unknown
 from tocsin.harness.judging.wording import first_few
 

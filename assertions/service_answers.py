@@ -7,11 +7,11 @@ from typing import Annotated
 import numpy as np
 
 from tocsin.harness.core.statistics import clopper_pearson
-from tocsin.harness.declarations.references import Args, Ref
+from tocsin.harness.declarations.check_arguments import Args, Ref
 from tocsin.harness.evidence.check_bounds import fault_interval, scope_interval
 from tocsin.harness.evidence.requests import ANSWERED, DROPPED, KINDS, OUTCOMES, UNKNOWN
 from tocsin.harness.judging.check import Check, Evidence, Finding, failed, passed, unknown
-from tocsin.harness.judging.client_records import ended
+from tocsin.harness.judging.client_comparison import ended
 
 TIMEOUT_S = 10.0
 """How long a request without a known end may have been under way, wall seconds."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from tocsin.harness.core.clock import FakeClock
 from tocsin.harness.core.journal import Journal, read_journal
-from tocsin.harness.declarations.fault import Witness
+from tocsin.harness.declarations.fault_contract import Witness
 
 
 @dataclass

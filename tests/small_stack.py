@@ -8,12 +8,12 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from tocsin.harness.core.base_model import Frozen
-from tocsin.harness.declarations.alert_plan import Fire
-from tocsin.harness.declarations.fault import Fault, Params, Witness
-from tocsin.harness.declarations.live_stack import LiveStack
-from tocsin.harness.declarations.references import Args, FeatureName, Ref
+from tocsin.harness.declarations.alert_timing import Fire
+from tocsin.harness.declarations.check_arguments import Args, FeatureName, Ref
+from tocsin.harness.declarations.fault_contract import Fault, Params, Witness
 from tocsin.harness.declarations.scenario import Catalogue
 from tocsin.harness.declarations.stack import Stack
+from tocsin.harness.declarations.stack_interface import LiveStack
 from tocsin.harness.traffic.pacers import CATALOGUE as PACERS
 
 STACK = """

@@ -16,7 +16,7 @@ PAGES = sorted(path for path in ROOT.rglob("*.md") if not HIDDEN & set(path.rela
 def things():
     """Return folder -> the names of the things that live in it."""
     from tocsin.harness.cli import engine_registry, verbs
-    from tocsin.harness.cli.catalogue import catalogue
+    from tocsin.harness.cli.load_catalogue import catalogue
     from tocsin.harness.collectors import ALL as COLLECTORS
 
     known = catalogue()
@@ -70,7 +70,7 @@ def test_every_thing_has_a_heading_in_the_readme_of_its_folder(folder):
 
 
 def test_counts_in_the_readme_are_right_and_it_is_short():
-    from tocsin.harness.cli.catalogue import catalogue
+    from tocsin.harness.cli.load_catalogue import catalogue
 
     known = catalogue()
     counts = {

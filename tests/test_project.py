@@ -153,7 +153,7 @@ def test_an_installed_wheel_finds_its_own_drills_and_stacks(installed: Path, tmp
 
 
 def test_old_module_names_in_peoples_files_still_work(tmp_path: Path) -> None:
-    from tocsin.harness.core.legacy_names import provide_for, renewed
+    from tocsin.harness.core.legacy_modules import provide_for, renewed
 
     assert renewed(["python", "-m", "harness.pager"]) == ("python", "-m", "tocsin.harness.sidecars.pager")
     (tmp_path / "harness").mkdir()

@@ -44,7 +44,7 @@ PROCESSES = (
     "harness/cli/",
     "harness/traffic/locust/",
     "harness/traffic/canary.py",
-    "harness/traffic/events.py",
+    "harness/traffic/stdout_events.py",
     "harness/engines/guardian/guardian.py",
     "harness/engines/guardian/undo.py",
     "harness/sidecars/",

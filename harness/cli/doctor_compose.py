@@ -69,7 +69,7 @@ class Examined:
 def examine(stack: Stack, variant: str | None, *, pull: bool, report: Callable[[str], None]) -> Examined:
     """Look at everything, in every profile; with `pull`, pull the images that are not here."""
     from tocsin.harness.engines.compose.docker_engine import find_docker
-    from tocsin.harness.engines.compose.project import Project
+    from tocsin.harness.engines.compose.resolved_files import Project
 
     try:
         docker = find_docker()
@@ -114,7 +114,7 @@ def images_of(resolved: Services, written: Services, environ: Mapping[str, str])
 
     `resolved` are the services with their variables filled in, `written` the same before.
     """
-    from tocsin.harness.engines.compose.helper_containers import PYTHON_IMAGE
+    from tocsin.harness.engines.compose.sidecar_containers import PYTHON_IMAGE
 
     names: dict[str, list[str]] = {}
     for service, declared in resolved.items():

@@ -19,7 +19,7 @@ def init(
     Lists what was found in the compose file and what you must fill in.
     """
     from tocsin.harness.cli.console import show
-    from tocsin.harness.cli.mistakes import usage_error
+    from tocsin.harness.cli.usage_errors import usage_error
     from tocsin.harness.core.errors import PASS
     from tocsin.harness.planning.stack_draft import draft
 

@@ -11,7 +11,7 @@ from tocsin.harness.cli.options import JUnit, Only, RunDirs
 
 if TYPE_CHECKING:
     from tocsin.harness.evidence.evidence import Evidence
-    from tocsin.harness.report.summary import Summary
+    from tocsin.harness.report.drill_figures import Summary
 
 
 def judge(

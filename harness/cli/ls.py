@@ -21,7 +21,7 @@ def ls(
     WORD is one of scenarios, checks, faults, payloads, arrivals, users, stacks, engines.
     """
     from tocsin.harness.cli.console import show
-    from tocsin.harness.cli.mistakes import usage_error
+    from tocsin.harness.cli.usage_errors import usage_error
     from tocsin.harness.core.errors import PASS
     from tocsin.harness.planning.diagnostics import did_you_mean
 

@@ -10,7 +10,7 @@ from tocsin.harness.cli.options import EngineName, Scenarios, Seed, Speed, Stack
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from tocsin.harness.declarations.alert_plan import Floor
+    from tocsin.harness.declarations.alert_timing import Floor
     from tocsin.harness.declarations.scenario import Expectation
     from tocsin.harness.declarations.timeline import PlannedFault, PlannedPhase, Timeline
     from tocsin.harness.engines.contract import Engine
@@ -25,10 +25,10 @@ def plan(
     largest honest speed, and what limits it. Starts nothing.
     """
     from tocsin.harness.cli import engine_registry
-    from tocsin.harness.cli.catalogue import catalogue
     from tocsin.harness.cli.console import show
-    from tocsin.harness.cli.mistakes import Mistakes
-    from tocsin.harness.cli.prepare import drills
+    from tocsin.harness.cli.load_catalogue import catalogue
+    from tocsin.harness.cli.plan_drills import drills
+    from tocsin.harness.cli.usage_errors import Mistakes
     from tocsin.harness.core.errors import PASS
 
     mistakes = Mistakes()

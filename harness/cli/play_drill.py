@@ -13,13 +13,13 @@ from tocsin.harness.cli.console import say, write
 from tocsin.harness.cli.exit_codes import explained
 from tocsin.harness.cli.interrupt_notice import under_way
 from tocsin.harness.cli.live_view import view
-from tocsin.harness.cli.prepare import PlannedDrill, lacking
+from tocsin.harness.cli.plan_drills import PlannedDrill, lacking
 from tocsin.harness.cli.sweep import sentences
 from tocsin.harness.core.errors import INTERRUPTED, TERMINATED, NotPlayable, worst
 from tocsin.harness.evidence.evidence import Evidence
 from tocsin.harness.report import junit_xml, verdicts_json
+from tocsin.harness.report.drill_figures import Summary, summarise
 from tocsin.harness.report.junit_xml import Unjudged
-from tocsin.harness.report.summary import Summary, summarise
 
 if TYPE_CHECKING:
     from tocsin.harness.engines.common.run_folders import Run

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from tocsin.harness.cli import options
 
 if TYPE_CHECKING:
+    from tocsin.harness.cli.plan_drills import PlannedDrill
     from tocsin.harness.cli.play_drill import Played, Settings
-    from tocsin.harness.cli.prepare import PlannedDrill
     from tocsin.harness.engines.contract import Engine
     from tocsin.harness.judging.check import Answer
+    from tocsin.harness.report.drill_figures import Summary
     from tocsin.harness.report.junit_xml import Unjudged
-    from tocsin.harness.report.summary import Summary
 
 
 def run(
@@ -40,10 +40,10 @@ def run(
     Ctrl-C rolls back faults, then exits. After a SIGKILL the guardian does the same within 10 s.
     """
     from tocsin.harness.cli import engine_registry, worker
-    from tocsin.harness.cli.catalogue import catalogue
-    from tocsin.harness.cli.mistakes import Mistakes
+    from tocsin.harness.cli.load_catalogue import catalogue
+    from tocsin.harness.cli.plan_drills import drills, make_folders, refuse
     from tocsin.harness.cli.play_drill import Settings
-    from tocsin.harness.cli.prepare import drills, make_folders, refuse
+    from tocsin.harness.cli.usage_errors import Mistakes
 
     mistakes = Mistakes()
     with mistakes:
@@ -92,7 +92,7 @@ def _play(planned: Sequence[PlannedDrill], scenarios: Sequence[Path], settings: 
 
 
 def _seconds(timeout: str | None) -> float | None:
-    from tocsin.harness.cli.mistakes import usage_error
+    from tocsin.harness.cli.usage_errors import usage_error
     from tocsin.harness.core.clock import parse_duration
 
     if timeout is None:

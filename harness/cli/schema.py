@@ -19,7 +19,7 @@ def schema() -> int:
     """Print the JSON Schema of a scenario file."""
     import json
 
-    from tocsin.harness.cli.catalogue import catalogue
+    from tocsin.harness.cli.load_catalogue import catalogue
     from tocsin.harness.core.errors import PASS
 
     typer.echo(json.dumps(scenario_schema(catalogue()), indent=2))

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tocsin.harness.evidence.evidence import Evidence
     from tocsin.harness.judging.check import Verdict
     from tocsin.harness.judging.suite import Suite
-    from tocsin.harness.report.summary import Summary
+    from tocsin.harness.report.drill_figures import Summary
 
 
 def suite_of(paths: Iterable[Path], alerts: Iterable[str]) -> Suite | None:
@@ -67,7 +67,7 @@ def show_together(
 
 
 def _summary(verdicts: Sequence[Verdict], played: Sequence[Evidence]) -> Summary | None:
-    from tocsin.harness.report.summary import Summary
+    from tocsin.harness.report.drill_figures import Summary
 
     if not verdicts:
         return None

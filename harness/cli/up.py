@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from tocsin.harness.cli.options import EngineName, Runs, Speed, StackFolder
 
 if TYPE_CHECKING:
-    from tocsin.harness.declarations.live_stack import LiveStack
     from tocsin.harness.declarations.stack import Stack
+    from tocsin.harness.declarations.stack_interface import LiveStack
     from tocsin.harness.declarations.timeline import Timeline
     from tocsin.harness.engines.common.run_folders import Run
 
@@ -50,7 +50,7 @@ def up(
 
 def idle(stack: Stack, speed: float) -> Timeline:
     """Return the timeline of a drill that does nothing, so that an engine can bring the stack up for it."""
-    from tocsin.harness.cli.catalogue import catalogue
+    from tocsin.harness.cli.load_catalogue import catalogue
     from tocsin.harness.declarations.scenario import Expectation, Phase, Scenario
     from tocsin.harness.planning.planner import plan
 

@@ -58,7 +58,7 @@ def remote(workers: int, bind: str) -> RemoteWorkers:
 
 def place(option: str, value: str) -> str:
     """Return `HOST:PORT`; a host alone gets the usual port. UsageError for anything else."""
-    from tocsin.harness.cli.mistakes import usage_error
+    from tocsin.harness.cli.usage_errors import usage_error
 
     host, colon, port = value.partition(":")
     if not colon:
@@ -70,7 +70,7 @@ def place(option: str, value: str) -> str:
 
 def _resolve(where: str) -> None:
     """Raise UsageError if this machine knows no host of that name."""
-    from tocsin.harness.cli.mistakes import usage_error
+    from tocsin.harness.cli.usage_errors import usage_error
 
     host = where.rpartition(":")[0]
     try:
@@ -81,7 +81,7 @@ def _resolve(where: str) -> None:
 
 def token() -> str:
     """Return the token that master and workers share; UsageError if the environment has none."""
-    from tocsin.harness.cli.mistakes import usage_error
+    from tocsin.harness.cli.usage_errors import usage_error
     from tocsin.harness.traffic.worker_pool import TOKEN
 
     secret = os.environ.get(TOKEN, "")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 
 from tocsin.harness.collectors.alerts import AlertsCollector
 from tocsin.harness.collectors.collector import Collector
-from tocsin.harness.collectors.drift import DriftCollector
+from tocsin.harness.collectors.drift_heartbeat import DriftCollector
 from tocsin.harness.collectors.logs import LogsCollector
 from tocsin.harness.collectors.metrics import MetricsCollector
 from tocsin.harness.collectors.notifications import NotificationsCollector

@@ -9,7 +9,7 @@ from tocsin.harness.collectors.collector import CollectedRun, in_words
 from tocsin.harness.collectors.periodic_thread import PeriodicThread
 from tocsin.harness.collectors.server_queries import Alertmanager, JsonObject, Prometheus
 from tocsin.harness.core.journal import Journal
-from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.stack_interface import LiveStack
 from tocsin.harness.evidence.evidence import SettledWindow
 
 

@@ -9,7 +9,7 @@ from typing import ParamSpec, Protocol
 
 from tocsin.harness.core.clock import Clock
 from tocsin.harness.core.journal import Journal
-from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.stack_interface import LiveStack
 from tocsin.harness.evidence.evidence import SettledWindow
 
 _P = ParamSpec("_P")

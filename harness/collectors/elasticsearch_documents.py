@@ -12,7 +12,7 @@ from elasticsearch import ApiError, BadRequestError, Elasticsearch, NotFoundErro
 
 from tocsin.harness.collectors.server_queries import JsonObject
 from tocsin.harness.collectors.service_log_lines import as_status
-from tocsin.harness.declarations.signal_names import LogsSignal
+from tocsin.harness.declarations.stack_signals import LogsSignal
 from tocsin.harness.evidence.logs import DOCUMENT
 
 _PAGE = 10_000

@@ -15,8 +15,8 @@ from tocsin.harness.collectors.collector import CollectedRun, in_words, sentence
 from tocsin.harness.collectors.server_queries import JsonObject
 from tocsin.harness.collectors.service_log_lines import LineCounter, log_files, read_lines
 from tocsin.harness.core.journal import Journal
-from tocsin.harness.declarations.live_stack import LiveStack
-from tocsin.harness.declarations.signal_names import LogsSignal
+from tocsin.harness.declarations.stack_interface import LiveStack
+from tocsin.harness.declarations.stack_signals import LogsSignal
 from tocsin.harness.evidence.evidence import SettledWindow
 from tocsin.harness.evidence.logs import SOURCE
 

@@ -12,9 +12,9 @@ from tocsin.harness.collectors.collector import CollectedRun, in_words
 from tocsin.harness.collectors.periodic_thread import PeriodicThread
 from tocsin.harness.collectors.server_queries import JsonObject, Prometheus
 from tocsin.harness.core.journal import Journal
-from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.stack_interface import LiveStack
 from tocsin.harness.evidence.evidence import SettledWindow
-from tocsin.harness.evidence.metric_segments import write_segment
+from tocsin.harness.evidence.metric_files import write_segment
 
 _BEFORE_S = 60.0
 """The first pull reaches back this far, to before the recorder was started."""

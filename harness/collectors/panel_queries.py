@@ -12,12 +12,12 @@ from elasticsearch import ApiError
 from tocsin.harness.collectors.collector import sentence
 from tocsin.harness.collectors.elasticsearch_documents import connect
 from tocsin.harness.collectors.server_queries import JsonObject, Prometheus, QueryRefused
-from tocsin.harness.core.plain_values import mappings
-from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.core.untyped_data import mappings
+from tocsin.harness.declarations.stack_interface import LiveStack
 from tocsin.harness.monitoring.dashboards import Query
 from tocsin.harness.monitoring.monitoring_files import read_scales
 from tocsin.harness.monitoring.promql.compress import NotCompressible, compress_expr
-from tocsin.harness.monitoring.promql.rewrites import Scales, analyse
+from tocsin.harness.monitoring.promql.compression_analysis import Scales, analyse
 
 _COUNTED = ("count", "logs", "raw_data", "raw_document")
 _METRICS = ("avg", "min", "max", "sum", "cardinality")

@@ -12,7 +12,7 @@ from tocsin.harness.collectors.collector import CollectedRun, sentence
 from tocsin.harness.collectors.panel_queries import Grid, QueryResult, ask_elasticsearch, ask_prometheus
 from tocsin.harness.collectors.server_queries import JsonObject, Prometheus, QueryRefused
 from tocsin.harness.core.journal import Journal, read_journal
-from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.stack_interface import LiveStack
 from tocsin.harness.monitoring.dashboard_variables import Choice, NoValue, Times, Unresolved, choose, fill
 from tocsin.harness.monitoring.dashboards import ELASTICSEARCH, PROMETHEUS, Dashboard, Panel, Query, read_dashboards
 from tocsin.harness.monitoring.monitoring_files import read_monitoring

@@ -12,7 +12,7 @@ from prometheus_api_client import PrometheusConnect
 from urllib3.util.retry import Retry
 
 from tocsin.harness.core.clock import format_duration, parse_duration
-from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.stack_interface import LiveStack
 
 _TIMEOUT_S = 5
 _BULK_TIMEOUT_S = 8

@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 from tocsin.harness.collectors.collector import CollectedRun
 from tocsin.harness.collectors.server_queries import Prometheus
 from tocsin.harness.core.journal import Journal
-from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.stack_interface import LiveStack
 from tocsin.harness.evidence.rendered_config import LoadedRule, RenderedConfig
 from tocsin.harness.provisioning.program_lookup import Program
 from tocsin.harness.provisioning.programs import cache_folder, find

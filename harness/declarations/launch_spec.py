@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from tocsin.harness.core.base_model import Frozen
-from tocsin.harness.core.legacy_names import renewed
+from tocsin.harness.core.legacy_modules import renewed
 
 
 class Health(Frozen):

@@ -11,9 +11,9 @@ from typing import Annotated, Literal, Protocol, TypeVar
 from pydantic import BaseModel, BeforeValidator, Field, PrivateAttr
 
 from tocsin.harness.core.base_model import Frozen, Seconds
-from tocsin.harness.declarations.fault import Fault
+from tocsin.harness.declarations.fault_contract import Fault
 from tocsin.harness.declarations.guardrails import Abort, Budget
-from tocsin.harness.declarations.offered_load import Paced
+from tocsin.harness.declarations.load_profile import Paced
 
 _Arguments = TypeVar("_Arguments", bound=BaseModel)
 

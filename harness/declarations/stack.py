@@ -12,8 +12,8 @@ from tocsin.harness.core.base_model import Frozen, Seconds
 from tocsin.harness.declarations.builtin_roles import with_builtin_starts
 from tocsin.harness.declarations.guardrails import Allowed, Budget
 from tocsin.harness.declarations.launch_spec import ComposeFiles, ComposeStart, Health, LocalStart
-from tocsin.harness.declarations.payload_spec import Payload
-from tocsin.harness.declarations.signal_names import Signals, TimeScales
+from tocsin.harness.declarations.request_format import Payload
+from tocsin.harness.declarations.stack_signals import Signals, TimeScales
 
 
 class Role(Frozen):

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from tocsin.harness.declarations.alert_plan import AlertRule, Floor
-from tocsin.harness.declarations.fault import Fault, reach
+from tocsin.harness.declarations.alert_timing import AlertRule, Floor
+from tocsin.harness.declarations.fault_contract import Fault, reach
 from tocsin.harness.declarations.guardrails import Abort, ActiveFault
-from tocsin.harness.declarations.offered_load import Paced
+from tocsin.harness.declarations.load_profile import Paced
 from tocsin.harness.declarations.scenario import Scenario, Traffic
 from tocsin.harness.declarations.stack import Stack
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from tocsin.harness.declarations.alert_plan import Fire
-from tocsin.harness.evidence.alerts import Episode
+from tocsin.harness.declarations.alert_timing import Fire
+from tocsin.harness.evidence.alert_episodes import Episode
 from tocsin.harness.evidence.evidence import Evidence, PlayedFault
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from tocsin.harness.core.journal import Fact
-from tocsin.harness.declarations.offered_load import OfferedLoad, load_offered_in
+from tocsin.harness.declarations.load_profile import OfferedLoad, load_offered_in
 from tocsin.harness.evidence.evidence import Evidence
 from tocsin.harness.evidence.interval import Interval
 from tocsin.harness.evidence.requests import DROPPED, FAILED, KINDS

@@ -21,10 +21,10 @@ from functools import cached_property
 from itertools import pairwise
 from math import inf
 
-from tocsin.harness.declarations.alert_plan import Fire
+from tocsin.harness.declarations.alert_timing import Fire
 from tocsin.harness.evidence.alert_causes import Cause, cause_of, named_cause
-from tocsin.harness.evidence.alert_states import AlertState
-from tocsin.harness.evidence.alerts import Episode
+from tocsin.harness.evidence.alert_episodes import Episode
+from tocsin.harness.evidence.alertmanager_states import AlertState
 from tocsin.harness.evidence.evidence import Evidence
 from tocsin.harness.evidence.first_changes import first_change
 from tocsin.harness.evidence.original_rules import recording_rules

@@ -13,12 +13,12 @@ from pydantic import BaseModel, ValidationError
 
 from tocsin.harness.core.errors import EvidenceError
 from tocsin.harness.core.journal import Fact, read_journal
-from tocsin.harness.declarations.alert_plan import Fire
+from tocsin.harness.declarations.alert_timing import Fire
 from tocsin.harness.declarations.restarting_faults import restarted
 from tocsin.harness.declarations.scenario import Scenario
-from tocsin.harness.declarations.signal_names import Signals
-from tocsin.harness.evidence.alert_states import AlertState, read_alert_states
-from tocsin.harness.evidence.alerts import Alerts
+from tocsin.harness.declarations.stack_signals import Signals
+from tocsin.harness.evidence.alert_episodes import Alerts
+from tocsin.harness.evidence.alertmanager_states import AlertState, read_alert_states
 from tocsin.harness.evidence.interval import Interval
 from tocsin.harness.evidence.logs import Logs
 from tocsin.harness.evidence.metrics import Metrics

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tocsin.harness.evidence.metric_segments import Segment, read_segments
+from tocsin.harness.evidence.metric_files import Segment, read_segments
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from tocsin.harness.core.errors import EvidenceError
-from tocsin.harness.core.plain_values import mapping, mappings, read_yaml
+from tocsin.harness.core.untyped_data import mapping, mappings, read_yaml
 
 ORIGINAL = Path("config/original")
 

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from tocsin.harness.core.clock import parse_duration
-from tocsin.harness.core.plain_values import items, mapping, mappings, read_yaml, text, texts
+from tocsin.harness.core.untyped_data import items, mapping, mappings, read_yaml, text, texts
 from tocsin.harness.monitoring.alert_routes import all_routes, read_route
 from tocsin.harness.monitoring.promql.rule_files import rule_groups
 

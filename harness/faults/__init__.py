@@ -7,7 +7,7 @@ import pkgutil
 from collections.abc import Mapping
 from functools import cache
 
-from tocsin.harness.declarations.fault import Fault
+from tocsin.harness.declarations.fault_contract import Fault
 from tocsin.harness.declarations.stack import Stack
 
 REQUIREMENTS = {

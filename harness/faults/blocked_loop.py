@@ -6,8 +6,8 @@ import time
 
 from pydantic import Field
 
-from tocsin.harness.declarations.fault import Params, Witness, absent, cannot_tell, present
-from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.fault_contract import Params, Witness, absent, cannot_tell, present
+from tocsin.harness.declarations.stack_interface import LiveStack
 from tocsin.harness.faults.bases.hook import HookFault
 from tocsin.harness.faults.bases.role import health
 

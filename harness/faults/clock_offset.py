@@ -9,9 +9,9 @@ from datetime import datetime
 
 from pydantic import Field, field_validator
 
-from tocsin.harness.declarations.fault import Params, Witness, absent_if, cannot_tell, present
-from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.fault_contract import Params, Witness, absent_if, cannot_tell, present
 from tocsin.harness.declarations.stack import Stack
+from tocsin.harness.declarations.stack_interface import LiveStack
 from tocsin.harness.faults.bases.log_file import LogFault, logs_signal
 
 _PROBES = 3

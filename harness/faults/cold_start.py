@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from tocsin.harness.declarations.fault import Params, Witness
-from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.fault_contract import Params, Witness
 from tocsin.harness.declarations.stack import Stack
+from tocsin.harness.declarations.stack_interface import LiveStack
 from tocsin.harness.faults.bases.hook import HookFault, time_answers
 from tocsin.harness.faults.bases.role import blinded, start_again
 

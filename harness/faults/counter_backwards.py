@@ -6,9 +6,9 @@ from itertools import pairwise
 
 from pydantic import Field
 
-from tocsin.harness.declarations.fault import Params, Witness, cannot_tell, present_if
-from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.fault_contract import Params, Witness, cannot_tell, present_if
 from tocsin.harness.declarations.stack import Stack
+from tocsin.harness.declarations.stack_interface import LiveStack
 from tocsin.harness.faults.bases.metrics_page import METRIC, PageFault, total
 
 _SCRAPES = 6

@@ -9,8 +9,8 @@ from contextlib import suppress
 import psutil
 from pydantic import Field
 
-from tocsin.harness.declarations.fault import Fault, Params, Witness, absent, present_if
-from tocsin.harness.declarations.live_stack import LiveStack, StackFacts
+from tocsin.harness.declarations.fault_contract import Fault, Params, Witness, absent, present_if
+from tocsin.harness.declarations.stack_interface import LiveStack, StackFacts
 
 _MARK = "tocsin-cpu-hog"
 _SPIN = "import os, sys, time; os.nice(int(sys.argv[2])); end = time.monotonic() + float(sys.argv[3])\n" + (

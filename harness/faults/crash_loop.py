@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from tocsin.harness.core.base_model import Seconds
-from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.stack_interface import LiveStack
 from tocsin.harness.faults.bases.role import NewProcessFault, RoleParams
 
 

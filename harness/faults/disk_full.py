@@ -7,9 +7,9 @@ import math
 from pydantic import Field
 
 from tocsin.harness.core.errors import StackError
-from tocsin.harness.declarations.fault import Witness, absent_if, present, present_if
-from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.fault_contract import Witness, absent_if, present, present_if
 from tocsin.harness.declarations.stack import Stack
+from tocsin.harness.declarations.stack_interface import LiveStack
 from tocsin.harness.faults.bases.disk import DiskFault, DiskParams
 
 _FILL = ".tocsin-fill"

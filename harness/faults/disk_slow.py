@@ -8,8 +8,8 @@ import time
 from pydantic import Field
 
 from tocsin.harness.core.errors import StackError
-from tocsin.harness.declarations.fault import Witness, absent_if, cannot_tell, present
-from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.fault_contract import Witness, absent_if, cannot_tell, present
+from tocsin.harness.declarations.stack_interface import LiveStack
 from tocsin.harness.faults.bases.disk import DiskFault, DiskParams
 from tocsin.harness.faults.bases.role import start_again
 

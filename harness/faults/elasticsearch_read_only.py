@@ -7,9 +7,9 @@ from typing import Literal
 
 from tocsin.harness.core.errors import HealError, StackError
 from tocsin.harness.core.http import call
-from tocsin.harness.declarations.fault import Fault, Params, Witness, absent_if, cannot_tell, present
-from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.fault_contract import Fault, Params, Witness, absent_if, cannot_tell, present
 from tocsin.harness.declarations.stack import Stack
+from tocsin.harness.declarations.stack_interface import LiveStack
 from tocsin.harness.faults.bases.role import blinded
 
 ROLE = "elasticsearch"

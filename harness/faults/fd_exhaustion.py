@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from tocsin.harness.declarations.fault import Witness, cannot_tell, present
-from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.fault_contract import Witness, cannot_tell, present
+from tocsin.harness.declarations.stack_interface import LiveStack
 from tocsin.harness.faults.bases.role import LimitFault, RoleParams, health, unanswered
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.stack_interface import LiveStack
 from tocsin.harness.faults.bases.gpu import GpuFault, GpuParams
 
 REASONS = {"hw_slowdown": 0x8, "sw_thermal": 0x20, "hw_thermal": 0x40, "power_brake": 0x80}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tocsin.harness.declarations.fault import Witness, absent, present_if
-from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.fault_contract import Witness, absent, present_if
 from tocsin.harness.declarations.stack import Stack
+from tocsin.harness.declarations.stack_interface import LiveStack
 from tocsin.harness.faults.bases.log_file import LogFault
 
 _PROBES = 5

@@ -6,8 +6,8 @@ import math
 
 from pydantic import Field
 
-from tocsin.harness.declarations.fault import Params, Witness, absent, absent_if, present
-from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.fault_contract import Params, Witness, absent, absent_if, present
+from tocsin.harness.declarations.stack_interface import LiveStack
 from tocsin.harness.faults.bases.hook import HookFault
 
 _SHOWS, _GONE = 0.3, 0.15

@@ -6,8 +6,8 @@ from collections import Counter
 
 from pydantic import Field
 
-from tocsin.harness.declarations.fault import Params, Witness, absent_if, present
-from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.fault_contract import Params, Witness, absent_if, present
+from tocsin.harness.declarations.stack_interface import LiveStack
 from tocsin.harness.faults.bases.metrics_page import PageFault, samples
 
 

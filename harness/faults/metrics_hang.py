@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tocsin.harness.declarations.fault import Witness, absent, present_if
-from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.fault_contract import Witness, absent, present_if
+from tocsin.harness.declarations.stack_interface import LiveStack
 from tocsin.harness.faults.bases.metrics_page import PATH, PageFault
 from tocsin.harness.faults.bases.role import health
-from tocsin.harness.sidecars.proxy.ask_once import ask_once
+from tocsin.harness.sidecars.proxy.probe import ask_once
 
 _PATIENCE_S = 0.6
 

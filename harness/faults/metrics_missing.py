@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from tocsin.harness.declarations.fault import Params, Witness, cannot_tell, present_if
-from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.fault_contract import Params, Witness, cannot_tell, present_if
 from tocsin.harness.declarations.stack import Stack
+from tocsin.harness.declarations.stack_interface import LiveStack
 from tocsin.harness.faults.bases.metrics_page import METRIC, PageFault, samples
 
 _OF_A_HISTOGRAM = ("", "_bucket", "_sum", "_count")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tocsin.harness.core.errors import StackError
-from tocsin.harness.declarations.fault import Witness, cannot_tell, present_if
-from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.fault_contract import Witness, cannot_tell, present_if
+from tocsin.harness.declarations.stack_interface import LiveStack
 from tocsin.harness.faults.bases.metrics_page import PageFault, total
 
 _PROBES = 3

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tocsin.harness.declarations.fault import Witness, absent_if, present
-from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.fault_contract import Witness, absent_if, present
+from tocsin.harness.declarations.stack_interface import LiveStack
 from tocsin.harness.faults.bases.hook import HookFault, ShareParams, enough_probes
 
 

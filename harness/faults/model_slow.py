@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from tocsin.harness.declarations.fault import Params, Witness
-from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.fault_contract import Params, Witness
+from tocsin.harness.declarations.stack_interface import LiveStack
 from tocsin.harness.faults.bases.hook import HookFault, enough_probes, time_answers
 
 

@@ -6,8 +6,8 @@ import json
 import math
 
 from tocsin.harness.core.json_pointer import resolve
-from tocsin.harness.declarations.fault import Witness, absent_if, present
-from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.fault_contract import Witness, absent_if, present
+from tocsin.harness.declarations.stack_interface import LiveStack
 from tocsin.harness.faults.bases.hook import HookFault, ShareParams, enough_probes
 
 

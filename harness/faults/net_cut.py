@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from pydantic import Field
 
-from tocsin.harness.declarations.fault import State
-from tocsin.harness.declarations.live_stack import EdgeReply
+from tocsin.harness.declarations.fault_contract import State
+from tocsin.harness.declarations.stack_interface import EdgeReply
 from tocsin.harness.faults.bases.edge import EdgeFault, EdgeParams
 
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from pydantic import Field
 
-from tocsin.harness.declarations.fault import State
-from tocsin.harness.declarations.live_stack import EdgeReply
+from tocsin.harness.declarations.fault_contract import State
 from tocsin.harness.declarations.stack import Stack
+from tocsin.harness.declarations.stack_interface import EdgeReply
 from tocsin.harness.faults.bases.edge import EdgeFault, EdgeParams, slowed
 
 TIMES_OUT_MS = 400.0

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pydantic import Field
 
 from tocsin.harness.core.http import call
-from tocsin.harness.declarations.fault import Params, Witness, absent_if, present
-from tocsin.harness.declarations.live_stack import LiveStack
-from tocsin.harness.declarations.references import ReceiverName
+from tocsin.harness.declarations.check_arguments import ReceiverName
+from tocsin.harness.declarations.fault_contract import Params, Witness, absent_if, present
 from tocsin.harness.declarations.stack import Stack
+from tocsin.harness.declarations.stack_interface import LiveStack
 from tocsin.harness.faults.bases.hook import HookFault, enough_probes
 from tocsin.harness.faults.bases.role import SEES
 

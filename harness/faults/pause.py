@@ -5,8 +5,8 @@ from __future__ import annotations
 import signal
 
 from tocsin.harness.core.errors import StackError
-from tocsin.harness.declarations.fault import Witness, present_if
-from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.fault_contract import Witness, present_if
+from tocsin.harness.declarations.stack_interface import LiveStack
 from tocsin.harness.faults.bases.role import RoleFault, health
 
 

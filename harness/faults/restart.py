@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.stack_interface import LiveStack
 from tocsin.harness.faults.bases.role import NewProcessFault
 
 

@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 from tocsin.harness.core.errors import StackError
-from tocsin.harness.declarations.fault import Params
-from tocsin.harness.declarations.live_stack import LiveStack
-from tocsin.harness.declarations.references import AlertName
+from tocsin.harness.declarations.check_arguments import AlertName
+from tocsin.harness.declarations.fault_contract import Params
+from tocsin.harness.declarations.stack_interface import LiveStack
 from tocsin.harness.faults.bases.reload import ReloadFault
 
 _RULE_FILE = re.compile(r"\.(yml|yaml|rules)$")

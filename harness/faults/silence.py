@@ -10,9 +10,9 @@ from pydantic import model_validator
 
 from tocsin.harness.core.errors import HealError, StackError
 from tocsin.harness.core.http import call
-from tocsin.harness.declarations.fault import Fault, Params, Witness, absent, present
-from tocsin.harness.declarations.live_stack import LiveStack
-from tocsin.harness.declarations.references import AlertName
+from tocsin.harness.declarations.check_arguments import AlertName
+from tocsin.harness.declarations.fault_contract import Fault, Params, Witness, absent, present
+from tocsin.harness.declarations.stack_interface import LiveStack
 
 ROLE = "alertmanager"
 _LONGEST = timedelta(hours=12)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import signal
 
-from tocsin.harness.declarations.fault import Witness, absent, present
-from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.fault_contract import Witness, absent, present
+from tocsin.harness.declarations.stack_interface import LiveStack
 from tocsin.harness.faults.bases.role import NewProcessFault, unanswered
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from tocsin.harness.declarations.fault import Params, Witness, absent_if, present
-from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.fault_contract import Params, Witness, absent_if, present
+from tocsin.harness.declarations.stack_interface import LiveStack
 from tocsin.harness.faults.bases.hook import HookFault
 
 _PROBES = 3

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Generic, TypeAlias, TypeVar
 
-from tocsin.harness.declarations.references import Args, SuiteArgs
+from tocsin.harness.declarations.check_arguments import Args, SuiteArgs
 from tocsin.harness.declarations.scenario import Scenario
 from tocsin.harness.evidence.check_bounds import scope_interval
 from tocsin.harness.evidence.evidence import Evidence as Evidence

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from math import inf
 
-from tocsin.harness.declarations.references import Args, Bounded
+from tocsin.harness.declarations.check_arguments import Args, Bounded
 from tocsin.harness.evidence.check_bounds import clock_slack_s, cut_off
 from tocsin.harness.evidence.evidence import Evidence, PlayedFault
 from tocsin.harness.evidence.interval import Interval

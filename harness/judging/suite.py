@@ -13,9 +13,9 @@ from tocsin.harness.core.errors import Mistake, UsageError
 from tocsin.harness.declarations.scenario import Expectation
 from tocsin.harness.judging.check import AnySuiteCheck, Drills, Finding, Verdict, unknown
 from tocsin.harness.judging.verdicts import began_on, find, verdict
+from tocsin.harness.planning.argument_references import Names, references
 from tocsin.harness.planning.diagnostics import pieces
 from tocsin.harness.planning.loader import expectations, read_page
-from tocsin.harness.planning.name_check import Names, references
 
 FILE = "suite.yaml"
 """Its name in a folder of scenarios."""

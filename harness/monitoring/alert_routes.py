@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from tocsin.harness.core.clock import parse_duration
-from tocsin.harness.core.plain_values import items, mappings, text, texts
+from tocsin.harness.core.untyped_data import items, mappings, text, texts
 
 _MATCHER = re.compile(
     r'\s*(?P<label>"(?:[^"\\]|\\.)*"|[^\s!=~{},"]+)\s*(?P<op>=~|!~|!=|=)\s*(?P<value>"(?:[^"\\]|\\.)*"|[^,]*?)\s*(?:,|$)'

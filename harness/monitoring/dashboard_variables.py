@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from tocsin.harness.core.clock import format_duration
 from tocsin.harness.core.json_pointer import find
-from tocsin.harness.core.plain_values import mapping, text
+from tocsin.harness.core.untyped_data import mapping, text
 
 ALL = "$__all"
 _VARIABLE = re.compile(r"\$\{(\w+)(?::(\w+))?(?:\.\w+)?\}|\$(\w+)|\[\[(\w+)(?::\w+)?\]\]")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tocsin.harness.core.errors import StackError
 from tocsin.harness.core.json_pointer import find
-from tocsin.harness.core.plain_values import mapping, mappings, read_yaml, text
+from tocsin.harness.core.untyped_data import mapping, mappings, read_yaml, text
 from tocsin.harness.declarations.stack import Stack
 
 PROMETHEUS, ELASTICSEARCH = "prometheus", "elasticsearch"

@@ -11,13 +11,13 @@ from pathlib import Path
 
 from tocsin.harness.core.clock import parse_duration
 from tocsin.harness.core.errors import UsageError
-from tocsin.harness.core.plain_values import items, mapping, mappings, read_yaml, text, texts
-from tocsin.harness.declarations.alert_plan import AlertRule
+from tocsin.harness.core.untyped_data import items, mapping, mappings, read_yaml, text, texts
+from tocsin.harness.declarations.alert_timing import AlertRule
 from tocsin.harness.declarations.stack import Stack
 from tocsin.harness.monitoring.alert_routes import Reached, Route, all_routes, reached, read_route
+from tocsin.harness.monitoring.promql.compression_analysis import Scales, analyse
 from tocsin.harness.monitoring.promql.expression import NotCompressible
 from tocsin.harness.monitoring.promql.recording_rules import read_as_counters, recorded
-from tocsin.harness.monitoring.promql.rewrites import Scales, analyse
 from tocsin.harness.monitoring.promql.rule_files import RuleGroup, alert_rules, rule_groups
 
 

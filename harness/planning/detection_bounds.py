@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from tocsin.harness.declarations.alert_plan import AlertRule, Fire, Floor
-from tocsin.harness.declarations.references import Bounded
+from tocsin.harness.declarations.alert_timing import AlertRule, Fire, Floor
+from tocsin.harness.declarations.check_arguments import Bounded
 from tocsin.harness.declarations.scenario import Scenario
 from tocsin.harness.declarations.stack import Stack
 from tocsin.harness.declarations.timeline import PlannedFault, PlannedPhase
@@ -15,7 +15,7 @@ from tocsin.harness.monitoring.alert_routes import all_routes
 from tocsin.harness.monitoring.monitoring_files import Monitoring
 from tocsin.harness.monitoring.promql.expression import parse_or_none
 from tocsin.harness.monitoring.promql.recording_rules import inlined
-from tocsin.harness.planning.time_to_fire import Need, Situation, need
+from tocsin.harness.planning.time_to_true import Need, Situation, need
 
 DELIVERY_S = 0.1
 """Wall seconds at most from the end of group_wait until the receiver has answered, on loopback (measured: 0.03)."""

@@ -9,13 +9,13 @@ from pydantic import BaseModel
 
 from tocsin.harness.core.clock import format_duration
 from tocsin.harness.core.errors import Mistake
-from tocsin.harness.core.plain_values import items, mapping
-from tocsin.harness.declarations.fault import Fault
+from tocsin.harness.core.untyped_data import items, mapping
+from tocsin.harness.declarations.fault_contract import Fault
 from tocsin.harness.declarations.guardrails import ActiveFault, Budget, clashes, over_budget
 from tocsin.harness.declarations.scenario import Draws, FaultPlan
 from tocsin.harness.declarations.stack import Stack
+from tocsin.harness.planning.argument_references import Names, raw_references
 from tocsin.harness.planning.diagnostics import Page, pieces
-from tocsin.harness.planning.name_check import Names, raw_references
 from tocsin.harness.planning.random_faults import RANDOM, FaultPhase, drawn
 
 Where = tuple[str | int, ...]

@@ -15,7 +15,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 import tocsin.harness
 from tocsin.harness.core.errors import Mistake, UnknownName, UsageError
-from tocsin.harness.core.plain_values import items, mapping
+from tocsin.harness.core.untyped_data import items, mapping
 from tocsin.harness.declarations.scenario import Catalogue, Expectation, Scenario, Waiver
 from tocsin.harness.declarations.stack import Stack
 from tocsin.harness.planning.diagnostics import Page, pieces, unknown_name

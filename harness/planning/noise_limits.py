@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tocsin.harness.core.clock import format_duration
-from tocsin.harness.declarations.alert_plan import AlertRule
+from tocsin.harness.declarations.alert_timing import AlertRule
 from tocsin.harness.monitoring.promql.expression import parse_or_none
 from tocsin.harness.monitoring.promql.ratio_thresholds import Share, shares
 from tocsin.harness.monitoring.promql.recording_rules import inlined

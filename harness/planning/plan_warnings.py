@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from tocsin.harness.core.clock import format_duration
-from tocsin.harness.declarations.alert_plan import Floor
+from tocsin.harness.declarations.alert_timing import Floor
 from tocsin.harness.planning.detection_bounds import Plan, fires
 
 FLAGS: Mapping[str, str] = {

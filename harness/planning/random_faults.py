@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tocsin.harness.declarations.fault import reach
+from tocsin.harness.declarations.fault_contract import reach
 from tocsin.harness.declarations.guardrails import ActiveFault, Budget, clashes, most_targets
 from tocsin.harness.declarations.scenario import Draws, FaultPlan
 from tocsin.harness.declarations.stack import Stack

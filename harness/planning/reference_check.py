@@ -9,13 +9,14 @@ from pydantic import BaseModel
 
 from tocsin.harness.core.clock import format_duration, parse_duration
 from tocsin.harness.core.errors import Mistake, UsageError
-from tocsin.harness.core.plain_values import items, mapping
-from tocsin.harness.declarations.references import Bounded
+from tocsin.harness.core.untyped_data import items, mapping
+from tocsin.harness.declarations.check_arguments import Bounded
 from tocsin.harness.declarations.scenario import Catalogue, Expectation, Scenario
 from tocsin.harness.declarations.stack import Stack
 from tocsin.harness.monitoring.dashboards import readable
 from tocsin.harness.monitoring.monitoring_files import read_monitoring
 from tocsin.harness.monitoring.promql.expression import NotPromql, parse
+from tocsin.harness.planning.argument_references import Names, raw_references, references
 from tocsin.harness.planning.diagnostics import Page
 from tocsin.harness.planning.fault_schedule import (
     PlacedFaults,
@@ -27,7 +28,6 @@ from tocsin.harness.planning.fault_schedule import (
     rooms,
     unguarded,
 )
-from tocsin.harness.planning.name_check import Names, raw_references, references
 from tocsin.harness.planning.traffic_check import TrafficCheck
 
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from tocsin.harness.core.clock import format_duration
-from tocsin.harness.declarations.references import Bounded
+from tocsin.harness.declarations.check_arguments import Bounded
 from tocsin.harness.monitoring.alert_routes import all_routes
+from tocsin.harness.monitoring.promql.compression_analysis import analyse
 from tocsin.harness.monitoring.promql.expression import NotCompressible
-from tocsin.harness.monitoring.promql.rewrites import analyse
 from tocsin.harness.planning.detection_bounds import Plan, fixed_s, since_s
 from tocsin.harness.planning.noise_limits import drift_limits, noise_limits
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tocsin.harness.core.errors import Mistake
-from tocsin.harness.core.plain_values import mapping
-from tocsin.harness.declarations.payload_spec import ShapeBound
+from tocsin.harness.core.untyped_data import mapping
+from tocsin.harness.declarations.request_format import ShapeBound
 from tocsin.harness.declarations.scenario import Catalogue, Traffic, pacer_of
 from tocsin.harness.declarations.stack import Stack
 from tocsin.harness.planning import locust_user_file
+from tocsin.harness.planning.argument_references import Names, references
 from tocsin.harness.planning.diagnostics import Page, pieces, unknown_name
 from tocsin.harness.planning.diagnostics import Path as Where
-from tocsin.harness.planning.name_check import Names, references
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,15 +18,7 @@ from pathlib import Path
 
 from tocsin.harness.core.errors import MissingProgram, StackError
 from tocsin.harness.provisioning.maven import Maven, trust_options
-from tocsin.harness.provisioning.program_lookup import NO_TRACES, Absent, Program, java_home, look_up
-from tocsin.harness.provisioning.program_manifest import (
-    BUNDLES,
-    ELASTICSEARCH,
-    ELASTICSEARCH_COORDINATES,
-    ELASTICSEARCH_SHA512,
-    MANIFEST,
-)
-from tocsin.harness.provisioning.unpack import (
+from tocsin.harness.provisioning.packages import (
     Apt,
     move_into_place,
     relocate_alertmanager,
@@ -34,6 +26,14 @@ from tocsin.harness.provisioning.unpack import (
     unpack_debs,
     unzip,
     verify_sha512,
+)
+from tocsin.harness.provisioning.program_lookup import NO_TRACES, Absent, Program, java_home, look_up
+from tocsin.harness.provisioning.program_manifest import (
+    BUNDLES,
+    ELASTICSEARCH,
+    ELASTICSEARCH_COORDINATES,
+    ELASTICSEARCH_SHA512,
+    MANIFEST,
 )
 
 _SPACE_MIB = {"elasticsearch": 600}

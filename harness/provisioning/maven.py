@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tocsin.harness.core.errors import StackError
-from tocsin.harness.provisioning.unpack import run_tool
+from tocsin.harness.provisioning.packages import run_tool
 
 _PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy"
 _PASSWORD = "changeit"  # guards nothing: the certificates are public, and Java wants one

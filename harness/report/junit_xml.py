@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from xml.etree import ElementTree as Xml
 
 from tocsin.harness.judging.check import Answer, Verdict
-from tocsin.harness.report.summary import Summary
+from tocsin.harness.report.drill_figures import Summary
 
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0 has no way to write these
 

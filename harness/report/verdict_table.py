@@ -11,7 +11,7 @@ from rich.text import Text
 from tocsin.harness.core.clock import format_duration
 from tocsin.harness.judging.check import NEVER_BEGAN, Answer, Verdict
 from tocsin.harness.report import contact_sheet, detection_table
-from tocsin.harness.report.summary import Summary
+from tocsin.harness.report.drill_figures import Summary
 
 _STYLES = {Answer.PASS: "green", Answer.FAIL: "bold red", Answer.UNKNOWN: "bold yellow"}
 _CHECK_WIDTH = 32

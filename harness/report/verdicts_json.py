@@ -13,7 +13,7 @@ from pydantic import JsonValue
 
 from tocsin.harness.judging.check import Verdict
 from tocsin.harness.report import detection_table
-from tocsin.harness.report.summary import Summary
+from tocsin.harness.report.drill_figures import Summary
 
 SCHEMA = 1
 """Raised when a key changes its meaning or goes; new keys do not raise it."""

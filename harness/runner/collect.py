@@ -10,7 +10,7 @@ from tocsin.harness.collectors.collector import Collector
 from tocsin.harness.collectors.panels import record_panels
 from tocsin.harness.collectors.tool_outputs import record_tools
 from tocsin.harness.core.journal import Journal
-from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.stack_interface import LiveStack
 from tocsin.harness.engines.common.run_folders import Run
 from tocsin.harness.evidence.evidence import SettledWindow
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tocsin.harness.declarations.live_stack import LiveStack
 from tocsin.harness.declarations.stack import CLIENTS
+from tocsin.harness.declarations.stack_interface import LiveStack
 from tocsin.harness.declarations.timeline import Timeline
 from tocsin.harness.engines.common.run_folders import Run
 from tocsin.harness.traffic.load_processes import CanaryProcess, TrafficProcess

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tocsin.harness.core.errors import BROKEN, INTERRUPTED, PASS, TERMINATED, UNKNOWN, Terminated, TocsinError
 from tocsin.harness.core.journal import Journal
 from tocsin.harness.engines.common.run_folders import Run
-from tocsin.harness.runner.abort import Aborted
+from tocsin.harness.runner.abort_conditions import Aborted
 
 
 @dataclass

@@ -11,14 +11,14 @@ from tocsin.harness.collectors import collectors_for
 from tocsin.harness.collectors.alerts import AlertsCollector
 from tocsin.harness.collectors.collector import Collector
 from tocsin.harness.core.journal import Journal
-from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.stack_interface import LiveStack
 from tocsin.harness.declarations.timeline import Timeline
 from tocsin.harness.engines.common.run_folders import Run
 from tocsin.harness.engines.contract import Engine
 from tocsin.harness.evidence.evidence import Evidence, SettledWindow, read_evidence
 from tocsin.harness.evidence.interval import Interval
 from tocsin.harness.runner import run_record
-from tocsin.harness.runner.abort import AbortWatch, prometheus_query
+from tocsin.harness.runner.abort_conditions import AbortWatch, prometheus_query
 from tocsin.harness.runner.collect import collect
 from tocsin.harness.runner.load_shutdown import Sender, end_senders
 from tocsin.harness.runner.load_start import start_canary, start_traffic

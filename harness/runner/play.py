@@ -13,8 +13,8 @@ from typing import Literal, TypedDict
 from tocsin.harness.core.clock import Clock
 from tocsin.harness.core.errors import RoleDied, StackError
 from tocsin.harness.core.journal import Journal
-from tocsin.harness.declarations.fault import Witness
-from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.fault_contract import Witness
+from tocsin.harness.declarations.stack_interface import LiveStack
 from tocsin.harness.declarations.timeline import PlannedFault, Step, Timeline
 from tocsin.harness.traffic.load_processes import TrafficProcess
 

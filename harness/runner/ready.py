@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tocsin.harness.collectors.collector import Collector
 from tocsin.harness.core.errors import StackError, WaitTimeout
 from tocsin.harness.core.journal import Journal
-from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.stack_interface import LiveStack
 from tocsin.harness.engines.common.run_folders import Run
 from tocsin.harness.runner.play import role_died
 

@@ -8,7 +8,7 @@ from tocsin.harness.collectors.collector import Collector
 from tocsin.harness.core.clock import Clock
 from tocsin.harness.core.errors import HealError, WaitTimeout
 from tocsin.harness.core.journal import Journal
-from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.stack_interface import LiveStack
 from tocsin.harness.engines.common.run_folders import Run
 from tocsin.harness.evidence.evidence import SettledWindow
 from tocsin.harness.evidence.interval import Interval

@@ -25,10 +25,10 @@ from tocsin.harness.evidence.requests import KINDS, UNKNOWN, RequestWriter
 from tocsin.harness.traffic.clients.keepalive import Exchange, KeepAlive
 from tocsin.harness.traffic.clients.record_writer import RecordWriter
 from tocsin.harness.traffic.clients.response_reader import BodyReader
-from tocsin.harness.traffic.events import both_clocks, emit
 from tocsin.harness.traffic.load_plan import CanaryPlan, load_or_report
 from tocsin.harness.traffic.payloads import CANARY, load_sample
-from tocsin.harness.traffic.payloads.response_shape import missing_fields
+from tocsin.harness.traffic.payloads.missing_fields import missing_fields
+from tocsin.harness.traffic.stdout_events import both_clocks, emit
 
 _KIND = KINDS.index(CANARY.name)
 _WORKER = 0

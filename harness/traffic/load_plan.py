@@ -12,11 +12,11 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from tocsin.harness.core.base_model import Frozen
 from tocsin.harness.core.errors import BROKEN, StackError
-from tocsin.harness.declarations.offered_load import OfferedLoad
-from tocsin.harness.declarations.payload_spec import Shape, Tls
+from tocsin.harness.declarations.load_profile import OfferedLoad
+from tocsin.harness.declarations.request_format import Shape, Tls
 from tocsin.harness.traffic import USERS
-from tocsin.harness.traffic.events import emit
 from tocsin.harness.traffic.payloads.payload_kind import in_one_line
+from tocsin.harness.traffic.stdout_events import emit
 
 
 def _known_user(name: str) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tocsin.harness.core.errors import StackError, WaitTimeout
 from tocsin.harness.evidence.requests import OUTCOMES
-from tocsin.harness.traffic.events import Event, clocks_of
+from tocsin.harness.traffic.stdout_events import Event, clocks_of
 
 Spawn = Callable[..., "subprocess.Popen[bytes]"]
 """LiveStack.spawn: (argv, *, name, **popen) -> Popen."""

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tocsin.harness.declarations.offered_load import OfferedLoad
+from tocsin.harness.declarations.load_profile import OfferedLoad
 from tocsin.harness.evidence.requests import KINDS
 from tocsin.harness.traffic.load_plan import TrafficPhase, TrafficPlan
 from tocsin.harness.traffic.pacers.replay import kept

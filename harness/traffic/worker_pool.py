@@ -14,8 +14,8 @@ from pydantic import Field
 
 from tocsin.harness.core.base_model import Frozen
 from tocsin.harness.core.errors import StackError, WaitTimeout
-from tocsin.harness.traffic.events import Event
 from tocsin.harness.traffic.load_processes import Spawn, TrafficProcess, WorkerReport, end_process
+from tocsin.harness.traffic.stdout_events import Event
 
 TOKEN = "TOCSIN_WORKER_TOKEN"
 """The environment variable with the token that master and workers of a run share."""

@@ -6,7 +6,7 @@ import pytest
 from tests.assertions.asking import KINDS, ask, says
 from tests.evidence.build import START, asked, build, fault
 from tocsin.assertions.load_delivered import CHECK
-from tocsin.harness.declarations.offered_load import OfferedLoad
+from tocsin.harness.declarations.load_profile import OfferedLoad
 
 
 def sent(count: int, start: float, end: float, **more) -> list[dict]:

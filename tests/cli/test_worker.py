@@ -11,7 +11,7 @@ import pytest
 
 from tests.small_stack import CATALOGUE, write_scenario
 from tocsin.harness.cli import worker
-from tocsin.harness.cli.prepare import drills
+from tocsin.harness.cli.plan_drills import drills
 from tocsin.harness.core.errors import UsageError
 from tocsin.harness.traffic.worker_pool import TOKEN, RemoteWorkers
 

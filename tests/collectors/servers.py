@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 from tests.evidence.written_runs import SIGNALS
 from tocsin.harness.core.clock import Clock, RunClock
 from tocsin.harness.core.journal import Journal, read_journal
-from tocsin.harness.declarations.signal_names import Signals
+from tocsin.harness.declarations.stack_signals import Signals
 from tocsin.harness.evidence.evidence import SettledWindow
 from tocsin.harness.evidence.interval import Interval
 

@@ -1,7 +1,7 @@
 import pytest
 
 from tests.collectors.servers import Rig, serving
-from tocsin.harness.collectors.drift import DriftCollector
+from tocsin.harness.collectors.drift_heartbeat import DriftCollector
 from tocsin.harness.core.clock import FakeClock
 
 NOW = 1_000_000.0

@@ -10,7 +10,7 @@ from tests.evidence.written_runs import SIGNALS
 from tocsin.harness.collectors import panel_queries
 from tocsin.harness.collectors.panels import POINTS, SERIES, record_panels
 from tocsin.harness.core.clock import FakeClock
-from tocsin.harness.declarations.signal_names import Signals
+from tocsin.harness.declarations.stack_signals import Signals
 from tocsin.harness.evidence.panels import read_panels
 
 START = 1_000_000.0

@@ -18,8 +18,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from tocsin.harness.monitoring.promql.compress import NotCompressible, compress_expr
+from tocsin.harness.monitoring.promql.compression_analysis import Scales
 from tocsin.harness.monitoring.promql.recording_rules import recorded
-from tocsin.harness.monitoring.promql.rewrites import Scales
 from tocsin.harness.monitoring.promql.rule_files import Rule, rule_groups
 
 SPEEDS = (2, 30, 150)

@@ -28,7 +28,7 @@ AWAITING = {
 
 def speed_of(name: str) -> str:
     """Return the speed to play a drill at: 30, or its largest honest one."""
-    from tocsin.harness.cli.catalogue import catalogue
+    from tocsin.harness.cli.load_catalogue import catalogue
     from tocsin.harness.planning.loader import load
     from tocsin.harness.planning.planner import plan
 

@@ -17,8 +17,8 @@ from tests.e2e.drills import Played, copy_stack, finished, start
 from tests.e2e.removing import remove_alert
 from tocsin.harness.core.errors import StackError
 from tocsin.harness.engines.compose.docker_engine import Docker
-from tocsin.harness.engines.compose.helper_containers import python_image
 from tocsin.harness.engines.compose.images import Images, sweep_images
+from tocsin.harness.engines.compose.sidecar_containers import python_image
 
 pytestmark = pytest.mark.e2e
 

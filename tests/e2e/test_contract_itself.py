@@ -12,7 +12,7 @@ import pytest
 from tests.e2e import contract
 from tests.e2e.contract import kept
 from tocsin.harness import faults
-from tocsin.harness.declarations.fault import Witness
+from tocsin.harness.declarations.fault_contract import Witness
 
 
 class Stack:

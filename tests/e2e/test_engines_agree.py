@@ -17,8 +17,8 @@ from tests.e2e.containers import NULL, SHORT, SPEED, engine, kill, moment, run_i
 from tests.e2e.drills import ROOT, finished, start
 from tests.e2e.series import play_series
 from tocsin.harness import faults
-from tocsin.harness.cli.catalogue import catalogue
 from tocsin.harness.cli.engine_registry import engine as engine_named
+from tocsin.harness.cli.load_catalogue import catalogue
 from tocsin.harness.planning.loader import load, load_stack
 from tocsin.harness.planning.planner import plan
 

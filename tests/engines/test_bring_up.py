@@ -10,7 +10,7 @@ import pytest
 from tests.engines.tiny_stack import make_stack, new_run
 from tocsin.harness.core.errors import StackError
 from tocsin.harness.core.journal import read_journal
-from tocsin.harness.declarations.live_stack import EdgeProxy
+from tocsin.harness.declarations.stack_interface import EdgeProxy
 from tocsin.harness.engines.common.bring_up import running
 from tocsin.harness.engines.common.placeholders import Places
 from tocsin.harness.engines.common.role_driver import Backend, RoleDriver

@@ -21,7 +21,7 @@ from tests.engines.tiny_stack import make_stack, make_timeline, new_run, role
 from tocsin.harness import faults
 from tocsin.harness.core.errors import StackError
 from tocsin.harness.core.http import call
-from tocsin.harness.declarations.fault import Fault, Witness
+from tocsin.harness.declarations.fault_contract import Fault, Witness
 from tocsin.harness.declarations.timeline import PlannedFault
 from tocsin.harness.engines.common.run_folders import Run
 from tocsin.harness.engines.common.running_stack import RunningStack

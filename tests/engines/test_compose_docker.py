@@ -18,8 +18,8 @@ from tocsin.harness.cli.engine_registry import engine
 from tocsin.harness.core.errors import MissingProgram, StackError, UsageError
 from tocsin.harness.engines.compose.docker_engine import CliFailed, find_docker
 from tocsin.harness.engines.compose.images import content_of, named_by_environment
-from tocsin.harness.engines.compose.project import Project, clock_offset
 from tocsin.harness.engines.compose.removal import take_down, without_frames
+from tocsin.harness.engines.compose.resolved_files import Project, clock_offset
 
 INFO = json.dumps({"ServerVersion": "26.1", "SecurityOptions": ["name=seccomp"]})
 CLI = """#!/bin/sh

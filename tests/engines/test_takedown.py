@@ -32,7 +32,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     engine.take_down = down  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, engine.__name__, engine)
     monkeypatch.setattr(takedown, "kill_run", lambda run_id, within_s: done.append("kill") or (3, []))
-    monkeypatch.setattr(takedown.host_resources, "take_away", lambda work, within_s: done.append("away") or [])
+    monkeypatch.setattr(takedown.host_cleanup, "take_away", lambda work, within_s: done.append("away") or [])
     return done
 
 
@@ -75,14 +75,14 @@ def test_a_torn_engine_file_is_named_and_the_processes_are_still_ended(tmp_path:
 
 def test_processes_and_mounts_that_stay_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(takedown, "kill_run", lambda run_id, within_s: (1, [77]))
-    monkeypatch.setattr(takedown.host_resources, "take_away", lambda work, within_s: [str(work / "disk")])
+    monkeypatch.setattr(takedown.host_cleanup, "take_away", lambda work, within_s: [str(work / "disk")])
     down = take_down(tmp_path, "r1", 5.0)
     assert down.left == ("Process 77 of run r1 still runs.", f"{tmp_path}/disk is left.")
 
     def fails(work: Path, within_s: float) -> list[str]:
         raise OSError("no umount")
 
-    monkeypatch.setattr(takedown.host_resources, "take_away", fails)
+    monkeypatch.setattr(takedown.host_cleanup, "take_away", fails)
     assert "were not removed: OSError: no umount" in take_down(tmp_path, "r1", 5.0).left[1]
 
 

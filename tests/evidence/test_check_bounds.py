@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 
 from tests.evidence.build import START, build, fault
-from tocsin.harness.declarations.references import Args, Bounded
+from tocsin.harness.declarations.check_arguments import Args, Bounded
 from tocsin.harness.evidence.check_bounds import (
     clock_slack_s,
     cut_off,

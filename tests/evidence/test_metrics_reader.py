@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tocsin.harness.evidence.metric_segments import read_segments, write_segment
+from tocsin.harness.evidence.metric_files import read_segments, write_segment
 from tocsin.harness.evidence.metrics import Metrics, Series, at, increase
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from tests.evidence.rendered import alert, write, write_tools
-from tocsin.harness.evidence.annotations import unfilled, unrendered
+from tocsin.harness.evidence.annotation_templates import unfilled, unrendered
 from tocsin.harness.evidence.rendered_config import RenderedConfig, tool_output
 
 RECORD = {"record": "job:errors", "expr": "sum(errors)"}

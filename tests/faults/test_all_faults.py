@@ -10,7 +10,7 @@ import pytest
 
 from tests.faults.fake_live import ABLE, DISKS, FakeLive, fault_stack
 from tocsin.harness import faults
-from tocsin.harness.declarations.fault import CAPABILITIES, Fault
+from tocsin.harness.declarations.fault_contract import CAPABILITIES, Fault
 from tocsin.harness.declarations.restarting_faults import RESTARTS
 
 FAULTS = faults.by_kind()

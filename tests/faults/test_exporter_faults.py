@@ -8,7 +8,7 @@ import pytest
 
 from tests.faults.fake_live import FakeLive, answering, fault_stack
 from tocsin.harness import faults
-from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.stack_interface import LiveStack
 from tocsin.harness.faults import exporter_stale, make
 
 STALE, ERROR = make("exporter_stale", {"role": "node"}), make("exporter_error", {"role": "node", "status": 503})

@@ -8,12 +8,12 @@ import pytest
 
 from tests.faults.fake_live import FakeLive, answering, fault_stack
 from tocsin.harness.core.errors import StackError
-from tocsin.harness.declarations.fault import Witness
-from tocsin.harness.declarations.signal_names import DriftSignal, RequestsSignal
+from tocsin.harness.declarations.fault_contract import Witness
+from tocsin.harness.declarations.stack_signals import DriftSignal, RequestsSignal
 from tocsin.harness.faults import make, metrics_hang
 from tocsin.harness.faults.bases import metrics_page
 from tocsin.harness.faults.bases.metrics_page import samples, total
-from tocsin.harness.sidecars.proxy.ask_once import EdgeAnswer
+from tocsin.harness.sidecars.proxy.probe import EdgeAnswer
 
 REQUESTS = RequestsSignal(metric="served_total", label="s", answered="a", failed="f", refused="r")
 PAGE = """# HELP served_total Requests

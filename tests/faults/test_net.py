@@ -10,7 +10,7 @@ from tests.sidecars.standing_proxy import EDGE, Standing, standing
 from tocsin.harness.core.errors import HealError, StackError
 from tocsin.harness.faults import make
 from tocsin.harness.faults.bases.edge import slowed
-from tocsin.harness.sidecars.proxy.ask_once import EdgeAnswer
+from tocsin.harness.sidecars.proxy.probe import EdgeAnswer
 
 FAULTS: list[tuple[str, dict[str, Any]]] = [
     ("net_latency", {"delay_ms": 200}),

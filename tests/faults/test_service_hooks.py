@@ -18,7 +18,7 @@ import pytest
 from tests.faults.test_all_faults import EXAMPLES
 from tocsin.harness import faults
 from tocsin.harness.core.http import call
-from tocsin.harness.declarations.fault import Witness
+from tocsin.harness.declarations.fault_contract import Witness
 from tocsin.harness.faults.bases.hook import HookFault
 from tocsin.harness.planning.loader import load_stack
 

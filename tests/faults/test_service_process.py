@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.faults.fake_live import FakeLive, answering, fault_stack
-from tocsin.harness.declarations.fault import Witness
-from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.fault_contract import Witness
+from tocsin.harness.declarations.stack_interface import LiveStack
 from tocsin.harness.faults import blocked_loop, make
 from tocsin.harness.faults.bases import hook
 from tocsin.harness.faults.bases.role import blinded

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tocsin.harness.declarations.fault import reach
+from tocsin.harness.declarations.fault_contract import reach
 from tocsin.harness.faults import make
 from tocsin.harness.planning.loader import load_stack
 

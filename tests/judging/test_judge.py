@@ -6,7 +6,7 @@ import pytest
 
 from tests.evidence.build import SIGNALS, START, asked, build, fault, firing, notice, together
 from tocsin.assertions import ALL
-from tocsin.harness.declarations.references import Args, Bounded
+from tocsin.harness.declarations.check_arguments import Args, Bounded
 from tocsin.harness.declarations.scenario import Expectation
 from tocsin.harness.evidence.evidence import EvidenceError, read_evidence
 from tocsin.harness.evidence.interval import Interval

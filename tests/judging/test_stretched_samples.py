@@ -5,7 +5,7 @@ import pytest
 
 from tocsin.harness.evidence.metrics import Series
 from tocsin.harness.judging.fidelity.stretched_samples import Stretched, ended, kind_of, notation, stretch
-from tocsin.harness.monitoring.promql.rewrites import Scales
+from tocsin.harness.monitoring.promql.compression_analysis import Scales
 
 EPOCH = 1_700_000_000.0
 NAMES = frozenset({"lat_seconds_bucket", "lat_seconds_count", "lat_seconds_sum", "rows_count", "items_sum"})

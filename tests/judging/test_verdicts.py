@@ -14,7 +14,7 @@ from tocsin.harness.evidence.evidence import read_evidence
 from tocsin.harness.judging.check import Answer, failed, passed, unknown
 from tocsin.harness.judging.verdicts import began_on, verdict
 from tocsin.harness.report import junit_xml, verdict_table, verdicts_json
-from tocsin.harness.report.summary import Summary
+from tocsin.harness.report.drill_figures import Summary
 
 WAIVER = Waiver(until="2027-01-31", reason="The exporter is being rewritten.")
 LINE = Expectation(check="alerts/quiet", args={}, line=7, waive=WAIVER)

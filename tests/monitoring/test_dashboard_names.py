@@ -2,7 +2,7 @@
 
 import pytest
 
-from tocsin.harness.cli.catalogue import catalogue
+from tocsin.harness.cli.load_catalogue import catalogue
 from tocsin.harness.core.errors import UsageError
 from tocsin.harness.planning.loader import load
 

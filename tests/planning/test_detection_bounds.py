@@ -7,7 +7,7 @@ import pytest
 
 from tests.planning.test_planner import planned
 from tests.small_stack import ALERTMANAGER, PROMETHEUS, SERVICE, STACK, End
-from tocsin.harness.declarations.alert_plan import Fire, Floor
+from tocsin.harness.declarations.alert_timing import Fire, Floor
 from tocsin.harness.declarations.timeline import Timeline
 from tocsin.harness.faults import make
 from tocsin.harness.monitoring.monitoring_files import read_monitoring

@@ -8,7 +8,7 @@ import pytest
 from tests.small_stack import CATALOGUE, SCENARIO, write_scenario, write_stack
 from tocsin.harness.core.base_model import Frozen
 from tocsin.harness.core.errors import UsageError
-from tocsin.harness.declarations.references import AlertName, Args, ReceiverName
+from tocsin.harness.declarations.check_arguments import AlertName, Args, ReceiverName
 from tocsin.harness.declarations.scenario import Scenario
 from tocsin.harness.planning.loader import load, load_stack, read_page
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.provisioning.fake_programs import fake
 from tocsin.harness.core.errors import StackError
-from tocsin.harness.provisioning import maven, program_lookup, programs, unpack
+from tocsin.harness.provisioning import maven, packages, program_lookup, programs
 
 
 def test_the_trust_store_is_one_that_java_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,5 +71,5 @@ def test_java_itself_lists_the_trust_store(tmp_path: Path) -> None:
         pytest.fail("no Java runtime with a keytool; run `tocsin setup`")
     maven.trust_options(tmp_path / "store.jks")
     argv = [str(keytool), "-list", "-keystore", str(tmp_path / "store.jks"), "-storepass", "changeit"]
-    listed = unpack.run_tool(argv, timeout_s=60, environment=java.environment, cwd=tmp_path)
+    listed = packages.run_tool(argv, timeout_s=60, environment=java.environment, cwd=tmp_path)
     assert maven.system_bundle().read_text().count("BEGIN CERTIFICATE") == listed.count("trustedCertEntry")

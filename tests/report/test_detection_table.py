@@ -10,7 +10,7 @@ from tocsin.harness.evidence.detection_stages import ONSET, RELIEF, Detection, S
 from tocsin.harness.evidence.rule_windows import short_history
 from tocsin.harness.judging.check import Answer
 from tocsin.harness.report import detection_table, verdict_table, verdicts_json
-from tocsin.harness.report.summary import Summary
+from tocsin.harness.report.drill_figures import Summary
 
 AT = 1_000.0
 BURN = "sum(rate(bad[1h])) / sum(rate(all[1h])) > 0.0144"

@@ -15,7 +15,7 @@ from tocsin.harness.evidence.evidence import read_evidence
 from tocsin.harness.evidence.interval import Interval
 from tocsin.harness.judging.check import Answer, Verdict
 from tocsin.harness.report import junit_xml, verdict_table, verdicts_json
-from tocsin.harness.report.summary import Summary, summarise
+from tocsin.harness.report.drill_figures import Summary, summarise
 
 
 def drill(*verdicts, outcome="completed", ended=0):

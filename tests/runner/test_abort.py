@@ -13,7 +13,7 @@ import pytest
 
 from tests.fake_stack import Rig
 from tocsin.harness.declarations.guardrails import Abort
-from tocsin.harness.runner.abort import BLIND_S, Aborted, AbortWatch, NotEvaluated, holding, prometheus_query
+from tocsin.harness.runner.abort_conditions import BLIND_S, Aborted, AbortWatch, NotEvaluated, holding, prometheus_query
 
 WHEN = "error_ratio > 0.5"
 CONDITION = Abort.model_validate({"when": WHEN, "for": "1m"})

@@ -17,7 +17,7 @@ from tests.planning.test_planner import planned
 from tocsin.harness.collectors.alerts import AlertsCollector
 from tocsin.harness.core.errors import HealError, MissingProgram, RoleDied, StackError, Terminated
 from tocsin.harness.declarations.guardrails import Abort
-from tocsin.harness.declarations.signal_names import WatchdogSignal
+from tocsin.harness.declarations.stack_signals import WatchdogSignal
 from tocsin.harness.evidence.evidence import Evidence
 from tocsin.harness.runner import load_start, pipeline
 from tocsin.harness.traffic.worker_pool import RemoteWorkers
@@ -292,7 +292,7 @@ def test_an_abort_condition_ends_play_and_everything_is_healed(tmp_path: Path, m
     monkeypatch.setattr(
         pipeline, "prometheus_query", lambda live: lambda expr: [(0.7, "")] if table.fault.calls else []
     )
-    monkeypatch.setattr("tocsin.harness.runner.abort.EVERY_S", 0.001)
+    monkeypatch.setattr("tocsin.harness.runner.abort_conditions.EVERY_S", 0.001)
     monkeypatch.setattr(table.rig.clock, "sleep", real(table.rig.clock.sleep))
     evidence = table.run()
     said = "The drill was aborted: `error_ratio > 0.5` held for 0s, at 0.7."

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from tocsin.harness.engines.common.ports import choose_ports
-from tocsin.harness.sidecars.proxy.ask_once import EdgeAnswer, ask_once
 from tocsin.harness.sidecars.proxy.edge_control import call_control
+from tocsin.harness.sidecars.proxy.probe import EdgeAnswer, ask_once
 
 ROOT = Path(__file__).resolve().parents[2]
 EDGE = "prometheus -> model"

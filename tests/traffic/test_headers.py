@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from tocsin.harness.core.errors import StackError
-from tocsin.harness.declarations.payload_spec import Payload, Shape
+from tocsin.harness.declarations.request_format import Payload, Shape
 from tocsin.harness.traffic.load_processes import CanaryProcess, TrafficProcess
 from tocsin.harness.traffic.payloads.request_protocol import filled, request_protocol
 

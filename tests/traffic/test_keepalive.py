@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tocsin.harness.core.errors import StackError
-from tocsin.harness.declarations.payload_spec import Tls
+from tocsin.harness.declarations.request_format import Tls
 from tocsin.harness.evidence.requests import ANSWERED, DROPPED, FAILED, OUTCOMES, UNKNOWN
 from tocsin.harness.traffic.clients.keepalive import KeepAlive
 from tocsin.harness.traffic.clients.request_encoder import traceparent

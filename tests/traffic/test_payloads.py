@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from tocsin.harness.core.errors import StackError
-from tocsin.harness.declarations.payload_spec import Otherwise, Shape
+from tocsin.harness.declarations.request_format import Otherwise, Shape
 from tocsin.harness.evidence.requests import KINDS
 from tocsin.harness.traffic.payloads import ALL, DECLARATIONS, declarations, parse_payload
 from tocsin.harness.traffic.payloads.faulty_kinds import FAULTY

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tocsin.harness.core.errors import StackError
-from tocsin.harness.declarations.offered_load import OfferedLoad
+from tocsin.harness.declarations.load_profile import OfferedLoad
 from tocsin.harness.evidence.requests import KINDS
 from tocsin.harness.traffic import request_schedule
 from tocsin.harness.traffic.load_plan import CanaryPlan, TrafficPlan, read_plan

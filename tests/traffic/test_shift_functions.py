@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from tocsin.harness.core.errors import StackError
-from tocsin.harness.declarations.payload_spec import FeedbackShape, Shape
+from tocsin.harness.declarations.request_format import FeedbackShape, Shape
 from tocsin.harness.evidence.requests import KINDS
 from tocsin.harness.traffic.payloads import Sample, load_sample, parse_payload
 from tocsin.harness.traffic.payloads.phase_content import BLOCK, content

@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 
 from tocsin.harness.core.journal import Journal
 from tocsin.harness.declarations.timeline import Timeline
-from tocsin.harness.engines.common import host_resources
+from tocsin.harness.engines.common import host_cleanup
 from tocsin.harness.engines.common.edge_proxies import proxied_edges
 from tocsin.harness.engines.common.placeholders import Places
 from tocsin.harness.engines.common.ports import choose_ports
@@ -58,7 +58,7 @@ def _bring_up(attempt: Attempt[B], run: Run, journal: Journal, *, tries: int) ->
             take_down(live, run, journal)
             raise
         live.down()
-        host_resources.take_away(run.work)
+        host_cleanup.take_away(run.work)
         journal.note("error", message=str(error))
     else:
         journal.note("stack_up", took_s=round(run.clock.now() - began, 3))
@@ -69,7 +69,7 @@ def _bring_up(attempt: Attempt[B], run: Run, journal: Journal, *, tries: int) ->
 def take_down(live: RunningStack, run: Run, journal: Journal) -> None:
     """Take a stack down with all that was made for it. What is left is noted, and the guardian and its folder stay."""
     live.down()
-    left = [f"{place} is left." for place in host_resources.take_away(run.work)]
+    left = [f"{place} is left." for place in host_cleanup.take_away(run.work)]
     unhealed = GuardRecord(run.work / GUARD_FILE).unhealed()
     left += [f"Fault {fault.name} is not healed." for fault in unhealed if fault.outlives]
     for sentence in left:

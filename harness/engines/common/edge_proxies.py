@@ -15,8 +15,8 @@ from tocsin.harness.engines.common.host_capabilities import planned_needs
 from tocsin.harness.engines.common.placeholders import Places
 from tocsin.harness.engines.common.role_driver import RoleDriver
 from tocsin.harness.engines.common.run_folders import RunFolders
-from tocsin.harness.sidecars.proxy.ask_once import EdgeAnswer, ask_once
 from tocsin.harness.sidecars.proxy.edge_control import call_control
+from tocsin.harness.sidecars.proxy.probe import EdgeAnswer, ask_once
 
 _UP_S = 10.0
 _START_S = 5.0
@@ -53,7 +53,7 @@ class StandingProxy:
         """GET a path of the role over the edge; OSError if nobody can ask inside the container."""
         if self.container is None:
             return ask_once(self.listens, path, within_s, padding)
-        argv = ["python3", "-m", "tocsin.harness.sidecars.proxy.ask_once"]
+        argv = ["python3", "-m", "tocsin.harness.sidecars.proxy.probe"]
         argv += [f"127.0.0.1:{self.listens.rpartition(':')[2]}", path, f"{within_s:g}", padding]
         try:
             _, output = self.container.run_in(argv, within_s=within_s + _START_S)

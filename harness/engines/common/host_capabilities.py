@@ -9,7 +9,7 @@ from pathlib import Path
 from tocsin.harness.core.errors import StackError
 from tocsin.harness.declarations.stack import Stack
 from tocsin.harness.declarations.timeline import Timeline
-from tocsin.harness.engines.common import host_resources
+from tocsin.harness.engines.common import host_cleanup
 from tocsin.harness.engines.common.placeholders import Places
 from tocsin.harness.engines.common.stack_state import StackState
 from tocsin.harness.engines.kernel import disks, memory_cgroups, open_files, write_cgroups
@@ -114,7 +114,7 @@ class HostResources:
             },
         )
         groups = [*made.groups.values(), *made.writes.values()]
-        host_resources.write_down(places.work, mounts=folders, groups=[group.path for group in groups])
+        host_cleanup.write_down(places.work, mounts=folders, groups=[group.path for group in groups])
         needs.mount_all(places)
         for group in groups:
             group.make()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, NoReturn, Protocol
 
 from tocsin.harness.core.errors import StackError
-from tocsin.harness.declarations.live_stack import EdgeProxy
+from tocsin.harness.declarations.stack_interface import EdgeProxy
 from tocsin.harness.engines.common.placeholders import Places
 from tocsin.harness.engines.common.stack_state import StackState
 

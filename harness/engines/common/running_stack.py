@@ -10,10 +10,10 @@ from typing import Any
 
 from tocsin.harness.core.errors import StackError
 from tocsin.harness.core.journal import Journal
-from tocsin.harness.declarations.live_stack import EdgeProxy, Prober
+from tocsin.harness.declarations.stack_interface import EdgeProxy, Prober
 from tocsin.harness.engines.common import stack_state
-from tocsin.harness.engines.common.background_loops import BackgroundThreads
 from tocsin.harness.engines.common.child_processes import end_all
+from tocsin.harness.engines.common.fault_loops import BackgroundThreads
 from tocsin.harness.engines.common.health import Abandoned
 from tocsin.harness.engines.common.role_driver import Backend, RoleDriver
 from tocsin.harness.engines.common.run_folders import RunFolders

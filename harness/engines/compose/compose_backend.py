@@ -20,7 +20,7 @@ from tocsin.harness.engines.common.stack_state import StackState, places_in
 from tocsin.harness.engines.compose import networks
 from tocsin.harness.engines.compose.container import Container
 from tocsin.harness.engines.compose.container_places import PROXY
-from tocsin.harness.engines.compose.docker_api import EngineObject, list_containers
+from tocsin.harness.engines.compose.docker_sdk import EngineObject, list_containers
 from tocsin.harness.engines.compose.removal import take_down
 from tocsin.harness.engines.compose.role_limits import ContainerLimits
 

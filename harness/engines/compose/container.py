@@ -21,7 +21,7 @@ from tocsin.harness.engines.common.child_processes import TAIL_LINES
 from tocsin.harness.engines.common.health import HealthCheck
 from tocsin.harness.engines.common.placeholders import Places
 from tocsin.harness.engines.common.role_driver import RoleDriver
-from tocsin.harness.engines.compose.docker_api import EngineObject, docker_errors
+from tocsin.harness.engines.compose.docker_sdk import EngineObject, docker_errors
 
 _MIB = 1 << 20
 _STOP_S = 5

@@ -15,23 +15,23 @@ from tocsin.harness.core.errors import RoleDied, StackError
 from tocsin.harness.core.journal import Journal
 from tocsin.harness.declarations.stack import Stack
 from tocsin.harness.declarations.timeline import Timeline
-from tocsin.harness.engines.common import host_resources
+from tocsin.harness.engines.common import host_cleanup
 from tocsin.harness.engines.common.bring_up import allot_ports, running
 from tocsin.harness.engines.common.host_capabilities import HostNeeds
 from tocsin.harness.engines.common.placeholders import Places
 from tocsin.harness.engines.common.run_folders import Run
 from tocsin.harness.engines.common.running_stack import RunningStack
-from tocsin.harness.engines.compose import health_checks
+from tocsin.harness.engines.compose import health_check_intervals
 from tocsin.harness.engines.compose.compose_backend import ComposeBackend
 from tocsin.harness.engines.compose.container_places import ContainerPlaces
 from tocsin.harness.engines.compose.docker_engine import CliFailed, Docker, find_docker
-from tocsin.harness.engines.compose.helper_containers import copy_code, python_image
 from tocsin.harness.engines.compose.images import Images
 from tocsin.harness.engines.compose.mounts import readers
-from tocsin.harness.engines.compose.project import Project, clock_offset
 from tocsin.harness.engines.compose.removal import LABEL
+from tocsin.harness.engines.compose.resolved_files import Project, clock_offset
 from tocsin.harness.engines.compose.role_limits import capabilities
-from tocsin.harness.engines.compose.run_file import Transform, make_folders
+from tocsin.harness.engines.compose.run_compose_file import Transform, make_folders
+from tocsin.harness.engines.compose.sidecar_containers import copy_code, python_image
 from tocsin.harness.engines.kernel.run_processes import RUN_ID
 from tocsin.harness.engines.render.stack_files import PAGER, keep_copy, render
 
@@ -106,7 +106,7 @@ class ComposeAttempt:
         content = transform.apply(self.config)
         disks = HostNeeds.of(self.timeline).mount_points(places)
         written = self._written(transform.project) | {"disks": {name: str(folder) for name, folder in disks.items()}}
-        host_resources.write_down(self.run.work, mounts=list(disks.values()), written=written)
+        host_cleanup.write_down(self.run.work, mounts=list(disks.values()), written=written)
         self.file.write_text(json.dumps(content, indent=1), encoding="utf-8")
         return ComposeBackend.of(places, self.run, written)
 
@@ -129,7 +129,7 @@ class ComposeAttempt:
             images=self.images,
             python_image=python_image(),
             user="0:0" if self.docker.rootless else f"{os.getuid()}:{os.getgid()}",
-            checked_once=health_checks.knows_start_interval(self.docker.engine),
+            checked_once=health_check_intervals.knows_start_interval(self.docker.engine),
             most_files=None if hard_limit == resource.RLIM_INFINITY else hard_limit,
         )
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from docker.utils.build import exclude_paths
 
 from tocsin.harness.core.errors import StackError
-from tocsin.harness.engines.compose.compose_file import ComposeObject, pairs, section
+from tocsin.harness.engines.compose.compose_validation import ComposeObject, pairs, section
 from tocsin.harness.engines.compose.docker_engine import CliFailed, Docker
 
 LABEL, BUILT = "tocsin.image", "built"

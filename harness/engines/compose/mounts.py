@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tocsin.harness.engines.common.placeholders import Places
-from tocsin.harness.engines.compose.compose_file import ComposeDict, ComposeObject, mounts, section
+from tocsin.harness.engines.compose.compose_validation import ComposeDict, ComposeObject, mounts, section
 
 _CONFIG = "{config}/"
 

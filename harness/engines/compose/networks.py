@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from tocsin.harness.engines.compose.container import Container
-from tocsin.harness.engines.compose.docker_api import docker_errors
+from tocsin.harness.engines.compose.docker_sdk import docker_errors
 
 
 def networks_of(container: Container) -> dict[str, list[str]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
-from tocsin.harness.engines.common import host_resources
+from tocsin.harness.engines.common import host_cleanup
 from tocsin.harness.engines.kernel.run_processes import kill_run
 
 ENGINE = "engine.json"
@@ -79,6 +79,6 @@ def _remove_containers(work: Path, run_id: str, within_s: float) -> list[str]:
 
 def _remove_host_resources(work: Path, within_s: float) -> list[str]:
     try:
-        return [f"{path} is left." for path in host_resources.take_away(work, within_s)]
+        return [f"{path} is left." for path in host_cleanup.take_away(work, within_s)]
     except Exception as error:  # whatever it is, the folder must not be removed while something is mounted in it
         return [f"Mounts and control groups of {work.name} were not removed: {type(error).__name__}: {error}."]

@@ -15,9 +15,9 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tocsin.harness.declarations.fault import reach
-from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.fault_contract import reach
 from tocsin.harness.declarations.stack import Stack, ends_of
+from tocsin.harness.declarations.stack_interface import LiveStack
 from tocsin.harness.engines.common.attach import attach
 from tocsin.harness.engines.guardian.guard_record import GUARD_FILE, GuardRecord, RecordedFault
 from tocsin.harness.faults import make

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from tocsin.harness.core.clock import format_duration, parse_duration
 from tocsin.harness.core.errors import StackError
-from tocsin.harness.core.plain_values import items, mapping, mappings
+from tocsin.harness.core.untyped_data import items, mapping, mappings
 
 SEND_RESOLVED: Mapping[str, bool] = {
     "discord_configs": True,

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 from tocsin.harness.core.clock import format_duration, parse_duration
 from tocsin.harness.core.errors import Mistake, StackError, UsageError
-from tocsin.harness.core.plain_values import items, mapping, mappings
+from tocsin.harness.core.untyped_data import items, mapping, mappings
 
 SHORTEST_SCRAPE_S = 0.1
 _REFUSED = ("remote_write", "remote_read", "tracing", "scrape_config_files")

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 from tocsin.harness.core.errors import HealError, StackError
-from tocsin.harness.declarations.fault import Fault, Params, State, Witness, cannot_tell
-from tocsin.harness.declarations.live_stack import EdgeReply, LiveStack
-from tocsin.harness.declarations.references import Ref
+from tocsin.harness.declarations.check_arguments import Ref
+from tocsin.harness.declarations.fault_contract import Fault, Params, State, Witness, cannot_tell
 from tocsin.harness.declarations.stack import Stack, ends_of
+from tocsin.harness.declarations.stack_interface import EdgeReply, LiveStack
 from tocsin.harness.faults.bases.role import SEES, health_path
-from tocsin.harness.sidecars.proxy.ask_once import ask_once
+from tocsin.harness.sidecars.proxy.probe import ask_once
 
 PATIENCE_S = 0.6
 """Wall seconds that a witness waits for an answer over the edge."""

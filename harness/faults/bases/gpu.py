@@ -8,8 +8,8 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from tocsin.harness.declarations.fault import Params, Witness, cannot_tell, present_if
-from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.fault_contract import Params, Witness, cannot_tell, present_if
+from tocsin.harness.declarations.stack_interface import LiveStack
 from tocsin.harness.faults.bases.hook import HookFault
 from tocsin.harness.faults.bases.metrics_page import labelled_samples, scrape
 

@@ -11,9 +11,9 @@ from pydantic import Field
 
 from tocsin.harness.core.errors import HealError, StackError
 from tocsin.harness.core.http import call
-from tocsin.harness.declarations.fault import Fault, Params, Witness, absent, cannot_tell, present
-from tocsin.harness.declarations.live_stack import Canary, LiveStack
+from tocsin.harness.declarations.fault_contract import Fault, Params, Witness, absent, cannot_tell, present
 from tocsin.harness.declarations.stack import Hook, Stack
+from tocsin.harness.declarations.stack_interface import Canary, LiveStack
 
 _MISSED = 0.01
 _SLOW = 0.8

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tocsin.harness.core.errors import StackError
-from tocsin.harness.declarations.fault import Witness, absent, absent_if, cannot_tell, present
-from tocsin.harness.declarations.live_stack import LiveStack, StackFacts
-from tocsin.harness.declarations.signal_names import LogsSignal
+from tocsin.harness.declarations.fault_contract import Witness, absent, absent_if, cannot_tell, present
+from tocsin.harness.declarations.stack_interface import LiveStack, StackFacts
+from tocsin.harness.declarations.stack_signals import LogsSignal
 from tocsin.harness.faults.bases.hook import HookFault
 
 _MOST_BYTES = 64 << 20

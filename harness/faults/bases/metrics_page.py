@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from prometheus_client.parser import text_string_to_metric_families
 
 from tocsin.harness.core.http import call
-from tocsin.harness.declarations.live_stack import Addresses, LiveStack
 from tocsin.harness.declarations.stack import Stack
+from tocsin.harness.declarations.stack_interface import Addresses, LiveStack
 from tocsin.harness.faults.bases.hook import HookFault
 
 PATH = "/metrics"

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from tocsin.harness.core.errors import HealError, StackError
-from tocsin.harness.declarations.fault import Fault, Witness, cannot_tell, present_if
-from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.fault_contract import Fault, Witness, cannot_tell, present_if
+from tocsin.harness.declarations.stack_interface import LiveStack
 from tocsin.harness.faults.bases.metrics_page import scrape, values
 
 KEPT = ".before-the-drill"

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Annotated, ClassVar
 
 from tocsin.harness.core.http import call
-from tocsin.harness.declarations.fault import Fault, Params, Witness, absent, absent_if, cannot_tell, present
-from tocsin.harness.declarations.live_stack import Addresses, LiveStack, Roles
-from tocsin.harness.declarations.references import Ref
+from tocsin.harness.declarations.check_arguments import Ref
+from tocsin.harness.declarations.fault_contract import Fault, Params, Witness, absent, absent_if, cannot_tell, present
 from tocsin.harness.declarations.stack import Stack, ends_of
+from tocsin.harness.declarations.stack_interface import Addresses, LiveStack, Roles
 
 SEES = {
     "prometheus": ("metrics", "alerts", "notifications", "drift"),

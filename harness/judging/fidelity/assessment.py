@@ -23,7 +23,7 @@ from tocsin.harness.judging.fidelity.promtool_oracle import NONE, PENDING, STATE
 from tocsin.harness.judging.fidelity.rule_groups import EVERYTHING, Group, labels_of, needed_by, original_groups, reads
 from tocsin.harness.judging.fidelity.scrape_timeouts import doubts
 from tocsin.harness.judging.fidelity.stretched_samples import Stretched, stretched
-from tocsin.harness.monitoring.promql.rewrites import Scales
+from tocsin.harness.monitoring.promql.compression_analysis import Scales
 
 UNSHOWN = 2
 """Prometheus shows no ALERTS at its first two evaluations after a start: it restores what was pending before, first."""

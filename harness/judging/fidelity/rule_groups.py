@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tocsin.harness.core.clock import parse_duration
 from tocsin.harness.core.errors import EvidenceError
-from tocsin.harness.core.plain_values import mappings, texts
+from tocsin.harness.core.untyped_data import mappings, texts
 from tocsin.harness.evidence.evidence import Evidence
 from tocsin.harness.evidence.original_rules import ORIGINAL, rule_files
 from tocsin.harness.monitoring.promql.expression import NotPromql, parse, selectors

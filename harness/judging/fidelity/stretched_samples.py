@@ -24,7 +24,7 @@ from typing import Literal
 import numpy as np
 
 from tocsin.harness.evidence.metrics import Metrics, Series
-from tocsin.harness.monitoring.promql.rewrites import Scales
+from tocsin.harness.monitoring.promql.compression_analysis import Scales
 
 Kind = Literal["counter", "moment", "age", "gauge"]
 _EARLIEST_EPOCH = 1e9

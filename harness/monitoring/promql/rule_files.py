@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from tocsin.harness.core.clock import parse_duration
-from tocsin.harness.core.plain_values import mapping, mappings, text, texts
-from tocsin.harness.declarations.alert_plan import AlertRule
+from tocsin.harness.core.untyped_data import mapping, mappings, text, texts
+from tocsin.harness.declarations.alert_timing import AlertRule
 from tocsin.harness.monitoring.promql.expression import Node, metrics, parse_or_none, windows_s
 
 

@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from tocsin.harness.core.errors import UsageError
-from tocsin.harness.core.plain_values import items, mapping, text, texts
+from tocsin.harness.core.untyped_data import items, mapping, text, texts
 
 _VARIABLE = re.compile(r"\$(?:(\$)|\{(\w+)(?::?-([^}]*))?[^}]*\}|(\w+))")
 _URL = re.compile(r"https?://(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\]):(\d+)(/[^\s'\"\\)]*)?")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tocsin.harness.core.clock import format_duration
 from tocsin.harness.core.json_pointer import find
-from tocsin.harness.core.plain_values import items, mapping, mappings, read_yaml, text
+from tocsin.harness.core.untyped_data import items, mapping, mappings, read_yaml, text
 from tocsin.harness.monitoring.alert_routes import reached, read_route
 from tocsin.harness.monitoring.promql.rule_files import Rule, rule_groups
 from tocsin.harness.planning.stack_draft.compose_file import ComposeFile

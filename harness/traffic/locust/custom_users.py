@@ -29,7 +29,7 @@ from locust.env import Environment
 from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopUser
 from locust.user.task import TaskSet
 
-from tocsin.harness.core import legacy_names
+from tocsin.harness.core import legacy_modules
 from tocsin.harness.core.errors import StackError
 from tocsin.harness.evidence.requests import ANSWERED, KINDS, UNKNOWN
 from tocsin.harness.traffic.clients.exchange import NEVER_SENT, Exchange
@@ -84,7 +84,7 @@ def _module(path: Path) -> ModuleType:
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
-    legacy_names.provide_for(path)
+    legacy_modules.provide_for(path)
     sys.path.insert(0, str(path.parent))  # what lies beside the file can be imported, as with Locust itself
     try:
         spec.loader.exec_module(module)

@@ -9,8 +9,8 @@ from gevent import get_hub
 from gevent.event import Event
 
 from tocsin.harness.traffic.clients.exchange import Exchange
-from tocsin.harness.traffic.locust.loop_timer import wake_up
 from tocsin.harness.traffic.locust.phase_loops import ClosedPhase, OpenPhase
+from tocsin.harness.traffic.locust.precise_timer import wake_up
 from tocsin.harness.traffic.locust.request_outlet import Lane
 from tocsin.harness.traffic.payloads.request_protocol import Form
 from tocsin.harness.traffic.request_schedule import Due, PhaseRequests

@@ -13,10 +13,10 @@ from locust.env import Environment
 from locust.rpc import Message
 
 from tocsin.harness.evidence.requests import OUTCOMES, RequestBuffer, RequestWriter
-from tocsin.harness.traffic.events import Event, clocks_of, emit
 from tocsin.harness.traffic.locust import master_protocol
 from tocsin.harness.traffic.locust.authenticated_master import AuthenticatedMaster
 from tocsin.harness.traffic.locust.master_protocol import ClockProbe, SilenceTimer
+from tocsin.harness.traffic.stdout_events import Event, clocks_of, emit
 from tocsin.harness.traffic.worker_pool import WorkerPoolPlan
 
 _TICK_S = 0.5

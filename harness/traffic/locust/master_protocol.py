@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from tocsin.harness.traffic.events import Event
+from tocsin.harness.traffic.stdout_events import Event
 from tocsin.harness.traffic.worker_pool import TOKEN as TOKEN
 
 HELLO, CHALLENGE, JOIN, REFUSED = "tocsin_hello", "tocsin_challenge", "tocsin_join", "tocsin_refused"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tocsin.harness.evidence.requests import KINDS
+from tocsin.harness.traffic.payloads.missing_fields import missing_fields
 from tocsin.harness.traffic.payloads.request_protocol import Form
-from tocsin.harness.traffic.payloads.response_shape import missing_fields
 
 _GOOD = {KINDS.index(kind) for kind in ("normal", "shifted")}
 

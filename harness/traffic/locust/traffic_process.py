@@ -14,13 +14,13 @@ from gevent.event import Event
 from tocsin.harness.core.clock import RunClock
 from tocsin.harness.core.errors import BROKEN
 from tocsin.harness.evidence.requests import RequestBuffer, RequestWriter
-from tocsin.harness.traffic.events import both_clocks, emit
 from tocsin.harness.traffic.load_plan import TrafficPlan, load_or_report
-from tocsin.harness.traffic.locust.sender import Sender
+from tocsin.harness.traffic.locust.choose_user_class import user_class
+from tocsin.harness.traffic.locust.load_generator import Sender
 from tocsin.harness.traffic.locust.stdin_commands import follow_commands
-from tocsin.harness.traffic.locust.user_classes import user_class
 from tocsin.harness.traffic.payloads import load_sample
 from tocsin.harness.traffic.request_schedule import loads
+from tocsin.harness.traffic.stdout_events import both_clocks, emit
 
 _FLUSH_S = 0.5
 _GRACE_S = 0.5

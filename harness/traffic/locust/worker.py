@@ -26,12 +26,12 @@ from zmq.error import ZMQError
 
 from tocsin.harness.core.clock import RunClock
 from tocsin.harness.core.errors import BROKEN, PASS, UNKNOWN, USAGE, StackError
-from tocsin.harness.traffic.events import Event as Fields
 from tocsin.harness.traffic.load_plan import TrafficPlan, read_plan
 from tocsin.harness.traffic.locust import master_protocol
 from tocsin.harness.traffic.locust.remote_records import RemoteRecords
 from tocsin.harness.traffic.locust.stdin_commands import follow_commands
 from tocsin.harness.traffic.locust.traffic_process import LoadPlayer
+from tocsin.harness.traffic.stdout_events import Event as Fields
 
 _TICK_S = 0.5
 _HELLO_S = 10.0

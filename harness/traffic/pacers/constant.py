@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from tocsin.harness.declarations.offered_load import OfferedLoad
+from tocsin.harness.declarations.load_profile import OfferedLoad
 from tocsin.harness.traffic.pacers.pacer import PacerArgs, Setting
 
 

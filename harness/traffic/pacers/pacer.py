@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from tocsin.harness.core.base_model import Frozen
-from tocsin.harness.declarations.offered_load import OfferedLoad, Paced
+from tocsin.harness.declarations.load_profile import OfferedLoad, Paced
 
 RatePerS = Annotated[float, Field(ge=0, le=100_000, allow_inf_nan=False)]
 """Requests per wall second."""

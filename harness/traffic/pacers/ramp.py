@@ -9,7 +9,7 @@ from pydantic import Field
 
 from tocsin.harness.core.base_model import Seconds
 from tocsin.harness.core.clock import format_duration
-from tocsin.harness.declarations.offered_load import OfferedLoad
+from tocsin.harness.declarations.load_profile import OfferedLoad
 from tocsin.harness.traffic.pacers.pacer import CurveArgs, Problem, RatePerS, Setting
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from tocsin.harness.core.clock import format_duration
 from tocsin.harness.core.errors import StackError
-from tocsin.harness.declarations.offered_load import OfferedLoad, steps_of
+from tocsin.harness.declarations.load_profile import OfferedLoad, steps_of
 from tocsin.harness.evidence.requests import KINDS, RECORD
 from tocsin.harness.traffic.pacers.pacer import PacerArgs, Problem, Setting
 

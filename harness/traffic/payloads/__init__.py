@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from tocsin.harness.traffic.payloads.all_kinds import ALL, CATALOGUE, DECLARATIONS, declarations, parse_payload
+from tocsin.harness.traffic.payloads.dataset import Sample, load_sample
 from tocsin.harness.traffic.payloads.normal import CANARY
 from tocsin.harness.traffic.payloads.payload_kind import PayloadKind
 from tocsin.harness.traffic.payloads.request_protocol import Form
-from tocsin.harness.traffic.payloads.row_sample import Sample, load_sample
 
 __all__ = ["ALL", "CANARY", "CATALOGUE", "DECLARATIONS", "Form", "PayloadKind", "Sample", "declarations", "load_sample"]
 __all__ += ["parse_payload"]

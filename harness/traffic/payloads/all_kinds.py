@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pydantic import BaseModel, ValidationError
 
 from tocsin.harness.core.errors import StackError
-from tocsin.harness.declarations.payload_spec import Declaration, Otherwise
+from tocsin.harness.declarations.request_format import Declaration, Otherwise
 from tocsin.harness.traffic.payloads.faulty_kinds import FAULTY
 from tocsin.harness.traffic.payloads.feedback import FEEDBACK
 from tocsin.harness.traffic.payloads.mix import FaultyArgs

@@ -8,7 +8,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from tocsin.harness.declarations.payload_spec import Shape
+from tocsin.harness.declarations.request_format import Shape
 from tocsin.harness.traffic.payloads.faulty_kinds import FAULTY
 from tocsin.harness.traffic.payloads.payload_args import PayloadArgs
 

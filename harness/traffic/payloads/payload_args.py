@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from tocsin.harness.core.base_model import Frozen, Seconds
-from tocsin.harness.declarations.payload_spec import Shape
+from tocsin.harness.declarations.request_format import Shape
 
 
 class FeedbackArgs(Frozen):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from tocsin.harness.declarations.payload_spec import Declaration as Declaration
+from tocsin.harness.declarations.request_format import Declaration as Declaration
 from tocsin.harness.traffic.payloads.body_template import Row
 from tocsin.harness.traffic.payloads.request_protocol import Form, RequestProtocol
 

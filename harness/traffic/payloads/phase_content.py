@@ -14,13 +14,13 @@ from tocsin.harness.core.errors import StackError
 from tocsin.harness.evidence.requests import KINDS
 from tocsin.harness.traffic.payloads.all_kinds import ALL, parse_payload
 from tocsin.harness.traffic.payloads.body_template import Template
+from tocsin.harness.traffic.payloads.dataset import Sample
 from tocsin.harness.traffic.payloads.feedback import NAMES, Feedback
 from tocsin.harness.traffic.payloads.mix import FaultyArgs, spread
 from tocsin.harness.traffic.payloads.payload_args import PayloadArgs
 from tocsin.harness.traffic.payloads.payload_kind import PayloadKind
 from tocsin.harness.traffic.payloads.phase_shift import PhaseShift, ShiftedBlock
 from tocsin.harness.traffic.payloads.request_protocol import Form, RequestProtocol, request_protocol
-from tocsin.harness.traffic.payloads.row_sample import Sample
 from tocsin.harness.traffic.payloads.shift_functions import chosen
 from tocsin.harness.traffic.payloads.shifted import ShiftArgs
 

@@ -10,7 +10,7 @@ import numpy as np
 from tocsin.harness.core.errors import StackError
 from tocsin.harness.evidence.requests import KINDS
 from tocsin.harness.traffic.payloads.body_template import ABSENT, Template
-from tocsin.harness.traffic.payloads.row_sample import Sample
+from tocsin.harness.traffic.payloads.dataset import Sample
 from tocsin.harness.traffic.payloads.shift_functions import OF_NUMBERS, OF_VALUES, Dose, Feature, chosen
 from tocsin.harness.traffic.payloads.shifted import ShiftArgs
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from tocsin.harness.core.errors import StackError
-from tocsin.harness.declarations.payload_spec import V2, Shape
+from tocsin.harness.declarations.request_format import V2, Shape
 from tocsin.harness.traffic.payloads.body_template import Template
 
 _VARIABLE = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}")

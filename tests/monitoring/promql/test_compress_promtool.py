@@ -16,7 +16,7 @@ import pytest
 from tocsin.harness.core.clock import format_duration
 from tocsin.harness.monitoring.promql import compress
 from tocsin.harness.monitoring.promql.compress import compress_rules
-from tocsin.harness.monitoring.promql.rewrites import Analysis
+from tocsin.harness.monitoring.promql.compression_analysis import Analysis
 from tocsin.harness.monitoring.promql.time_dimension import NUMBER
 from tocsin.harness.provisioning.programs import cache_folder, find_all
 

@@ -16,8 +16,8 @@ from tocsin.harness.monitoring.dashboard_variables import Choice, Times, fill
 from tocsin.harness.monitoring.dashboards import flat, read_dashboards
 from tocsin.harness.monitoring.monitoring_files import read_scales
 from tocsin.harness.monitoring.promql.compress import compress_expr
+from tocsin.harness.monitoring.promql.compression_analysis import analyse
 from tocsin.harness.monitoring.promql.expression import parse
-from tocsin.harness.monitoring.promql.rewrites import analyse
 from tocsin.harness.planning.loader import load_stack
 
 STACK = Path(__file__).resolve().parents[3] / "stacks" / "reference"

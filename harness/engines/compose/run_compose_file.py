@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tocsin.harness.core.errors import StackError
 from tocsin.harness.engines.common.placeholders import Places
-from tocsin.harness.engines.compose.compose_file import (
+from tocsin.harness.engines.compose.compose_validation import (
     ComposeDict,
     ComposeObject,
     mounts,
@@ -22,10 +22,10 @@ from tocsin.harness.engines.compose.compose_file import (
     section,
 )
 from tocsin.harness.engines.compose.container_places import PROXY, ContainerPlaces
-from tocsin.harness.engines.compose.health_checks import only_until_healthy
-from tocsin.harness.engines.compose.helper_containers import CODE, pager, proxies
+from tocsin.harness.engines.compose.health_check_intervals import only_until_healthy
 from tocsin.harness.engines.compose.mounts import redirected, redirected_volumes
 from tocsin.harness.engines.compose.removal import LABEL
+from tocsin.harness.engines.compose.sidecar_containers import CODE, pager, proxies
 from tocsin.harness.engines.render.stack_files import PAGER
 
 PUBLISHING = "tocsin"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tocsin.harness.cli.engine_registry import folder_named, scenario_files
-from tocsin.harness.cli.mistakes import COMMAND_LINE, Mistakes, usage_error
+from tocsin.harness.cli.usage_errors import COMMAND_LINE, Mistakes, usage_error
 from tocsin.harness.core.errors import UsageError
 from tocsin.harness.declarations.scenario import Catalogue
 from tocsin.harness.declarations.timeline import Timeline

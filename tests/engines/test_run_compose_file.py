@@ -12,12 +12,12 @@ import pytest
 from tests.engines.tiny_stack import make_stack
 from tocsin.harness.core.errors import StackError
 from tocsin.harness.engines.common.placeholders import Places
-from tocsin.harness.engines.compose import health_checks
-from tocsin.harness.engines.compose.compose_file import refusals
+from tocsin.harness.engines.compose import health_check_intervals
+from tocsin.harness.engines.compose.compose_validation import refusals
 from tocsin.harness.engines.compose.container_places import PROXY, ContainerPlaces
-from tocsin.harness.engines.compose.helper_containers import CODE, copy_code
 from tocsin.harness.engines.compose.mounts import readers
-from tocsin.harness.engines.compose.run_file import PUBLISHING, Transform, make_folders, with_args
+from tocsin.harness.engines.compose.run_compose_file import PUBLISHING, Transform, make_folders, with_args
+from tocsin.harness.engines.compose.sidecar_containers import CODE, copy_code
 from tocsin.harness.engines.render.stack_files import keep_copy, render
 
 WORK = Path("/w")
@@ -230,7 +230,7 @@ def test_folders_to_write_into_are_open_to_every_user_and_files_are_left_alone(t
     ("version", "able"), [("26.1.5+dfsg1", True), ("25.0.0", True), ("24.0.7", False), ("", False)]
 )
 def test_only_engines_that_know_the_start_of_a_container_cease_to_check_it(version: str, able: bool) -> None:
-    assert health_checks.knows_start_interval(version) is able
+    assert health_check_intervals.knows_start_interval(version) is able
 
 
 def test_an_older_engine_gets_the_health_check_as_it_stands(tmp_path: Path) -> None:
@@ -241,7 +241,7 @@ def test_an_older_engine_gets_the_health_check_as_it_stands(tmp_path: Path) -> N
 def test_the_code_of_our_containers_runs_alone_and_without_packages(tmp_path: Path) -> None:
     copy_code(tmp_path)
     script = "import sys; sys.path.append(sys.argv[1]); from tocsin.harness.sidecars import pager;"
-    script += "from tocsin.harness.sidecars.proxy import __main__, ask_once; print(pager.__file__)"
+    script += "from tocsin.harness.sidecars.proxy import __main__, probe; print(pager.__file__)"
     argv = [sys.executable, "-I", "-S", "-c", script, str(tmp_path / CODE)]
     done = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=30)
     assert done.stdout.startswith(str(tmp_path / CODE))

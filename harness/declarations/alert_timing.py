@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tocsin.harness.declarations.references import AlertBound
+from tocsin.harness.declarations.check_arguments import AlertBound
 
 
 class Fire(AlertBound):

@@ -1,4 +1,4 @@
-"""Asks once over an edge: `python -m tocsin.harness.sidecars.proxy.ask_once HOST:PORT PATH WITHIN_S [PADDING]`.
+"""Asks once over an edge: `python -m tocsin.harness.sidecars.proxy.probe HOST:PORT PATH WITHIN_S [PADDING]`.
 
 The command prints one line of JSON with the fields of `EdgeAnswer`. Witnesses run it inside the proxy's container,
 because a port that Docker publishes accepts connections that the proxy itself refuses. Standard library only.

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from tocsin.harness.declarations.offered_load import OfferedLoad, load_offered_in, steps_of
+from tocsin.harness.declarations.load_profile import OfferedLoad, load_offered_in, steps_of
 
 RAMP = OfferedLoad(t_s=(0, 10, 20), rate_per_s=(0, 100, 100))
 STAIRS = OfferedLoad(t_s=(0, 10, 10, 20), rate_per_s=(50, 50, 200, 200), gaps="constant")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import tocsin
 from tocsin.harness.engines.common.placeholders import Places
-from tocsin.harness.engines.compose.compose_file import ComposeDict, published
+from tocsin.harness.engines.compose.compose_validation import ComposeDict, published
 from tocsin.harness.engines.compose.container_places import PROXY
 from tocsin.harness.engines.render.stack_files import PAGER
 

@@ -15,7 +15,7 @@ import pytest
 from tests.faults.fake_live import FakeLive
 from tests.sidecars.standing_proxy import EDGE, ROOT, Standing, standing
 from tocsin.harness.faults import make
-from tocsin.harness.sidecars.proxy.ask_once import EdgeAnswer, How, ask_once
+from tocsin.harness.sidecars.proxy.probe import EdgeAnswer, How, ask_once
 
 
 class Call(BaseHTTPRequestHandler):
@@ -60,7 +60,7 @@ def test_it_tells_how_a_request_went(proxy: Standing, conditions: dict[str, Any]
 
 
 def test_it_prints_one_line_for_whoever_ran_it(proxy: Standing) -> None:
-    argv = [sys.executable, "-m", "tocsin.harness.sidecars.proxy.ask_once", proxy.listens, "/x", "0.5", ""]
+    argv = [sys.executable, "-m", "tocsin.harness.sidecars.proxy.probe", proxy.listens, "/x", "0.5", ""]
     done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=10, check=True)
     assert json.loads(done.stdout)["how"] == "answered"
 

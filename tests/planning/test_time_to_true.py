@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from tocsin.harness.declarations.signal_names import Signals
+from tocsin.harness.declarations.stack_signals import Signals
+from tocsin.harness.monitoring.promql.compression_analysis import Scales
 from tocsin.harness.monitoring.promql.expression import parse
-from tocsin.harness.monitoring.promql.rewrites import Scales
-from tocsin.harness.planning.time_to_fire import Situation, need
+from tocsin.harness.planning.time_to_true import Situation, need
 
 DRIFT = {
     "score": {"metric": "score", "label": "feature"},

@@ -17,7 +17,7 @@ from tocsin.harness.core.clock import Clock, format_duration
 from tocsin.harness.core.errors import UNKNOWN, TocsinError
 from tocsin.harness.core.journal import Journal
 from tocsin.harness.declarations.guardrails import Abort
-from tocsin.harness.declarations.live_stack import Addresses
+from tocsin.harness.declarations.stack_interface import Addresses
 
 EVERY_S = 0.5
 """Wall seconds between two questions."""

@@ -7,7 +7,7 @@ disturb what is measured, and one in a container short of memory would end it.
 from __future__ import annotations
 
 from tocsin.harness.core.clock import format_duration, parse_duration
-from tocsin.harness.engines.compose.compose_file import ComposeDict, ComposeObject
+from tocsin.harness.engines.compose.compose_validation import ComposeDict, ComposeObject
 
 START_INTERVAL_S, INTERVAL_S = 0.5, 86_400.0
 _SINCE = 25

@@ -10,8 +10,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from tocsin.harness.core.errors import Mistake
-from tocsin.harness.core.plain_values import items
-from tocsin.harness.declarations.references import Ref
+from tocsin.harness.core.untyped_data import items
+from tocsin.harness.declarations.check_arguments import Ref
 from tocsin.harness.planning.diagnostics import Page, Path, unknown_name
 
 _PLACES = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from tocsin.harness.evidence.alerts import Episode
+from tocsin.harness.evidence.alert_episodes import Episode
 from tocsin.harness.evidence.check_bounds import ScopeArgs, clock_slack_s, missed_evaluation_s, rounded, scope_interval
 from tocsin.harness.evidence.evidence import Evidence
 from tocsin.harness.evidence.interval import Interval

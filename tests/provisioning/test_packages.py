@@ -12,8 +12,8 @@ import pytest
 
 from tests.provisioning.fake_programs import fake
 from tocsin.harness.core.errors import StackError
-from tocsin.harness.provisioning import unpack
-from tocsin.harness.provisioning.unpack import relocate_alertmanager
+from tocsin.harness.provisioning import packages
+from tocsin.harness.provisioning.packages import relocate_alertmanager
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,7 @@ def test_absolute_links_are_repointed_into_the_tree(tmp_path: Path) -> None:
     (tmp_path / "usr/lib/chain").symlink_to("/nowhere")
     for number, row in enumerate(LINKS):
         (tmp_path / f"usr/lib/link{number}").symlink_to(row.target)
-    unpack.repoint_links(tmp_path)
+    packages.repoint_links(tmp_path)
     assert [os.readlink(tmp_path / f"usr/lib/link{number}") for number in range(len(LINKS))] == [
         row.becomes for row in LINKS
     ]
@@ -47,7 +47,7 @@ def test_a_zip_may_not_leave_its_tree(name: str, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "bad.zip", "w") as bundle:
         bundle.writestr(zipfile.ZipInfo(name), "x")
     with pytest.raises(StackError, match="evil"):
-        unpack.unzip(tmp_path / "bad.zip", tmp_path / "tree")
+        packages.unzip(tmp_path / "bad.zip", tmp_path / "tree")
 
 
 def test_a_tree_in_place_is_readable_by_all_and_replaces_the_old(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_a_tree_in_place_is_readable_by_all_and_replaces_the_old(tmp_path: Path)
         (tree / name).touch()
         (tree / name).chmod(mode)
     (tree / "dangling").symlink_to("/nowhere")
-    unpack.move_into_place(tree, place)
+    packages.move_into_place(tree, place)
     modes = {path.name: stat.S_IMODE(path.lstat().st_mode) for path in place.iterdir() if not path.is_symlink()}
     assert modes == {"program": 0o755, "file": 0o644} and stat.S_IMODE(place.stat().st_mode) == 0o755
     assert sorted(path.name for path in tmp_path.iterdir()) == ["place"]
@@ -68,31 +68,31 @@ def test_a_tree_in_place_is_readable_by_all_and_replaces_the_old(tmp_path: Path)
 def test_a_tool_that_fails_shows_its_last_lines(tmp_path: Path) -> None:
     path = fake(tmp_path / "tool", "E: Unable to locate package", status=100)
     with pytest.raises(StackError, match="ended with 100, expected 0:\n  E: Unable to locate package"):
-        unpack.run_tool([str(path)], timeout_s=5, cwd=tmp_path)
+        packages.run_tool([str(path)], timeout_s=5, cwd=tmp_path)
 
 
 @pytest.mark.parametrize(("lists", "passes"), [((), False), (("main_Packages",), True)])
 def test_one_broken_package_source_among_several_is_borne(
     lists: tuple[str, ...], passes: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(unpack, "_STATUS", fake(tmp_path / "status", ""))
+    monkeypatch.setattr(packages, "_STATUS", fake(tmp_path / "status", ""))
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     fake(tmp_path / "bin/apt-get", "E: a source without a key", status=100)
     (tmp_path / "apt/lists").mkdir(parents=True)
     for name in lists:
         (tmp_path / "apt/lists" / name).touch()
     if passes:
-        unpack.Apt(work=tmp_path / "apt").update()
+        packages.Apt(work=tmp_path / "apt").update()
     else:
         with pytest.raises(StackError, match="a source without a key"):
-            unpack.Apt(work=tmp_path / "apt").update()
+            packages.Apt(work=tmp_path / "apt").update()
 
 
 @pytest.fixture
-def apt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> unpack.Apt:
+def apt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> packages.Apt:
     """Apt over an apt-get that notes its arguments and leaves two packages, and a dpkg-deb that makes a link."""
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
-    monkeypatch.setattr(unpack, "_STATUS", tmp_path / "status")
+    monkeypatch.setattr(packages, "_STATUS", tmp_path / "status")
     (tmp_path / "status").write_text("Package: base\nStatus: install ok installed\n")
     apt_get = fake(tmp_path / "bin/apt-get", "")
     apt_get.write_text(
@@ -105,12 +105,12 @@ def apt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> unpack.Apt:
         '#!/bin/sh\ncase $1 in --field) echo "Package: $(basename $2)"; echo "Version: 1";;\n'
         '--extract) mkdir -p "$3/etc/conf" "$3/usr/share"; ln -sf /etc/conf "$3/usr/share/conf";; esac\n'
     )
-    made = unpack.Apt(work=tmp_path / "apt")
+    made = packages.Apt(work=tmp_path / "apt")
     made.update()
     return made
 
 
-def test_apt_keeps_to_a_state_of_its_own(apt: unpack.Apt, tmp_path: Path) -> None:
+def test_apt_keeps_to_a_state_of_its_own(apt: packages.Apt, tmp_path: Path) -> None:
     configuration = (apt.work / "apt.conf").read_text()
     for key in ("Dir::State", "Dir::State::lists", "Dir::State::status", "Dir::Cache"):
         assert f'{key} "{apt.work}' in configuration
@@ -118,7 +118,7 @@ def test_apt_keeps_to_a_state_of_its_own(apt: unpack.Apt, tmp_path: Path) -> Non
     assert (tmp_path / "said").read_text() == f"-q -c {apt.work}/apt.conf update\n"
 
 
-def test_apt_downloads_and_installs_nothing(apt: unpack.Apt, tmp_path: Path) -> None:
+def test_apt_downloads_and_installs_nothing(apt: packages.Apt, tmp_path: Path) -> None:
     debs = apt.fetch(("rsyslog", "rsyslog-elasticsearch"))
     assert [deb.name for deb in debs] == ["a_2%3a1_amd64.deb", "b_1_all.deb"]  # the half-done one is not among them
     said = (tmp_path / "said").read_text().splitlines()[-1]
@@ -126,7 +126,7 @@ def test_apt_downloads_and_installs_nothing(apt: unpack.Apt, tmp_path: Path) -> 
     assert apt.fetched(("rsyslog",)) == debs and apt.fetched(("maven",)) == []
 
 
-def test_what_is_considered_installed_is_added_to_a_copy_of_the_status(apt: unpack.Apt, tmp_path: Path) -> None:
+def test_what_is_considered_installed_is_added_to_a_copy_of_the_status(apt: packages.Apt, tmp_path: Path) -> None:
     before = (tmp_path / "status").read_text()
     apt.consider_installed(apt.fetch(("maven",)))
     status = (apt.work / "status").read_text()
@@ -134,10 +134,10 @@ def test_what_is_considered_installed_is_added_to_a_copy_of_the_status(apt: unpa
     assert "\n\nPackage: b_1_all.deb\nVersion: 1\nStatus: install ok installed\n" in status
 
 
-def test_packages_are_unpacked_with_their_links_repointed(apt: unpack.Apt, tmp_path: Path) -> None:
+def test_packages_are_unpacked_with_their_links_repointed(apt: packages.Apt, tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     tree.mkdir()
-    unpack.unpack_debs(apt.fetch(("maven",)), tree)
+    packages.unpack_debs(apt.fetch(("maven",)), tree)
     assert os.readlink(tree / "usr/share/conf") == "../../etc/conf"
 
 
@@ -148,23 +148,23 @@ def test_a_system_with_apt_is_known(
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     for tool in tools:
         fake(tmp_path / "bin" / tool, "")
-    assert unpack.Apt.on_this_system() is here
+    assert packages.Apt.on_this_system() is here
 
 
 def test_a_tool_that_hangs_is_ended(tmp_path: Path) -> None:
     with pytest.raises(StackError, match=r"`/bin/sleep` took longer than 0 s"):
-        unpack.run_tool(["/bin/sleep", "30"], timeout_s=0.1, cwd=tmp_path)
+        packages.run_tool(["/bin/sleep", "30"], timeout_s=0.1, cwd=tmp_path)
 
 
 def test_a_tool_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(StackError, match="`/no/such/tool` could not be run"):
-        unpack.run_tool(["/no/such/tool"], timeout_s=5, cwd=tmp_path)
+        packages.run_tool(["/no/such/tool"], timeout_s=5, cwd=tmp_path)
 
 
 def test_a_tool_answers_in_english_and_asks_nothing(tmp_path: Path) -> None:
     tool = fake(tmp_path / "tool", "")
     tool.write_text('#!/bin/sh\nread answer || echo "$LC_ALL $DEBIAN_FRONTEND $MINE"\n')
-    assert unpack.run_tool([str(tool)], timeout_s=5, environment={"MINE": "x"}, cwd=tmp_path) == (
+    assert packages.run_tool([str(tool)], timeout_s=5, environment={"MINE": "x"}, cwd=tmp_path) == (
         "C.UTF-8 noninteractive x\n"
     )
 
@@ -172,10 +172,10 @@ def test_a_tool_answers_in_english_and_asks_nothing(tmp_path: Path) -> None:
 def test_a_file_with_the_right_sum_is_kept(tmp_path: Path) -> None:
     file = tmp_path / "a.zip"
     file.write_bytes(b"abc")
-    unpack.verify_sha512(file, hashlib.sha512(b"abc").hexdigest())
-    assert unpack.size_mb([file]) == pytest.approx(3e-6)
+    packages.verify_sha512(file, hashlib.sha512(b"abc").hexdigest())
+    assert packages.size_mb([file]) == pytest.approx(3e-6)
     with pytest.raises(StackError, match="do not trust"):
-        unpack.verify_sha512(file, "0" * 128)
+        packages.verify_sha512(file, "0" * 128)
     assert not file.exists()
 
 

@@ -10,8 +10,8 @@ from typing import ClassVar, Literal, Self
 
 from tocsin.harness.core.base_model import Frozen
 from tocsin.harness.declarations.guardrails import Reach
-from tocsin.harness.declarations.live_stack import LiveStack
 from tocsin.harness.declarations.stack import Stack
+from tocsin.harness.declarations.stack_interface import LiveStack
 
 State = Literal["present", "absent", "cannot_tell"]
 

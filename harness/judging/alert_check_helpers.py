@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from tocsin.harness.declarations.references import AlertArgs, AlertBound
+from tocsin.harness.declarations.check_arguments import AlertArgs, AlertBound
 from tocsin.harness.evidence.check_bounds import format_alert, rounded
 from tocsin.harness.evidence.evidence import Evidence
-from tocsin.harness.evidence.firings import firings, notices_while_muted, time_in_play
+from tocsin.harness.evidence.firings_in_scope import firings, notices_while_muted, time_in_play
 from tocsin.harness.evidence.interval import Interval
 from tocsin.harness.evidence.metrics import Series
 from tocsin.harness.evidence.notifications import Notification

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from tocsin.harness.declarations.signal_names import Signals
+from tocsin.harness.declarations.stack_signals import Signals
+from tocsin.harness.monitoring.promql.compression_analysis import Scales, scale_of
 from tocsin.harness.monitoring.promql.expression import (
     COMPARISONS,
     SETS,
@@ -18,7 +19,6 @@ from tocsin.harness.monitoring.promql.expression import (
 )
 from tocsin.harness.monitoring.promql.function_table import KEEPS, SPREADS
 from tocsin.harness.monitoring.promql.ratio_thresholds import Share, share_of
-from tocsin.harness.monitoring.promql.rewrites import Scales, scale_of
 
 
 @dataclass(frozen=True, kw_only=True)

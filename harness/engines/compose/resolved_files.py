@@ -11,7 +11,7 @@ from tocsin.harness.core.errors import Mistake, StackError, UsageError
 from tocsin.harness.declarations.launch_spec import ComposeFiles
 from tocsin.harness.declarations.stack import Stack
 from tocsin.harness.engines.common.run_folders import Run
-from tocsin.harness.engines.compose.compose_file import ComposeObject
+from tocsin.harness.engines.compose.compose_validation import ComposeObject
 from tocsin.harness.engines.compose.docker_engine import Docker
 from tocsin.harness.engines.compose.removal import call_engine
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tocsin.harness.core import plain_values
+from tocsin.harness.core import untyped_data
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ from tocsin.harness.core import plain_values
     ],
 )
 def test_a_value_is_narrowed(function: str, value: object, narrowed: object) -> None:
-    assert getattr(plain_values, function)(value) == narrowed
+    assert getattr(untyped_data, function)(value) == narrowed
 
 
 @pytest.mark.parametrize(("content", "words"), [(b"a: [", "flow"), (b"\xff", "decode"), (None, "No such file")])
@@ -36,10 +36,10 @@ def test_a_file_that_is_not_yaml_is_a_value_error_in_one_line(
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(ValueError, match=words) as raised:
-        plain_values.read_yaml(path)
+        untyped_data.read_yaml(path)
     assert "\n" not in str(raised.value)
 
 
 def test_a_yaml_file_is_read(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("{a: [1, b]}")
-    assert plain_values.read_yaml(tmp_path / "a.yaml") == {"a": [1, "b"]}
+    assert untyped_data.read_yaml(tmp_path / "a.yaml") == {"a": [1, "b"]}

@@ -16,6 +16,6 @@ def user_class(plan: TrafficPlan) -> type[User]:
         return locust_clients.fast_http(plan)
     if plan.client == "http":
         return locust_clients.http(plan)
-    from tocsin.harness.traffic.locust.sender import Predict
+    from tocsin.harness.traffic.locust.load_generator import Predict
 
     return Predict

@@ -3,8 +3,8 @@
 import pytest
 
 from tocsin.harness.monitoring.promql.compress import compress_expr
+from tocsin.harness.monitoring.promql.compression_analysis import Scales, analyse
 from tocsin.harness.monitoring.promql.expression import NotCompressible
-from tocsin.harness.monitoring.promql.rewrites import Scales, analyse
 
 POWERS = [
     ("x", 0),

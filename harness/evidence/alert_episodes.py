@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tocsin.harness.evidence.alert_states import AlertState
+from tocsin.harness.evidence.alertmanager_states import AlertState
 from tocsin.harness.evidence.interval import Interval
 from tocsin.harness.evidence.metrics import Metrics, Series, sample_times
 

@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import BaseModel, Field, model_validator
 
 from tocsin.harness.core.base_model import Frozen
-from tocsin.harness.core.plain_values import mapping
+from tocsin.harness.core.untyped_data import mapping
 
 Gaps = Literal["poisson", "constant", "recorded", "closed"]
 """poisson: exponential gaps on the rescaled clock; constant: even ones; recorded: as in a file; closed: no asked rate,

@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from tocsin.harness.core.errors import StackError
-from tocsin.harness.declarations.payload_spec import Shape
+from tocsin.harness.declarations.request_format import Shape
 from tocsin.harness.traffic.payloads.body_template import Template, placeholders
 from tocsin.harness.traffic.payloads.payload_kind import in_one_line
 from tocsin.harness.traffic.payloads.request_protocol import RequestProtocol, request_protocol

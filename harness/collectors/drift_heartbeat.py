@@ -5,7 +5,7 @@ from __future__ import annotations
 from tocsin.harness.collectors.collector import CollectedRun, in_words
 from tocsin.harness.collectors.server_queries import Prometheus
 from tocsin.harness.core.journal import Journal
-from tocsin.harness.declarations.live_stack import LiveStack
+from tocsin.harness.declarations.stack_interface import LiveStack
 from tocsin.harness.evidence.evidence import SettledWindow
 
 _SLACK_S = 2.0
