@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
@@ -10,6 +11,7 @@ from math import inf
 from tocsin.harness.collectors import collectors_for
 from tocsin.harness.collectors.alerts import AlertsCollector
 from tocsin.harness.collectors.collector import Collector
+from tocsin.harness.core.errors import BROKEN, INTERRUPTED, PASS, TERMINATED, UNKNOWN, Terminated, TocsinError
 from tocsin.harness.core.journal import Journal
 from tocsin.harness.declarations.stack_interface import LiveStack
 from tocsin.harness.declarations.timeline import Timeline
@@ -18,11 +20,9 @@ from tocsin.harness.engines.contract import Engine
 from tocsin.harness.evidence.evidence import Evidence, SettledWindow, read_evidence
 from tocsin.harness.evidence.interval import Interval
 from tocsin.harness.runner import run_record
-from tocsin.harness.runner.abort_conditions import AbortWatch, prometheus_query
+from tocsin.harness.runner.abort_conditions import Aborted, AbortWatch, prometheus_query
 from tocsin.harness.runner.collect import collect
-from tocsin.harness.runner.load_shutdown import Sender, end_senders
-from tocsin.harness.runner.load_start import start_canary, start_traffic
-from tocsin.harness.runner.outcome import Ending
+from tocsin.harness.runner.load_control import Sender, end_senders, start_canary, start_traffic
 from tocsin.harness.runner.play import Breakage, Playing, Progress, Watch, play
 from tocsin.harness.runner.ready import ready
 from tocsin.harness.runner.settle import HURRY_S, heal_all, patience_s, settle
@@ -34,7 +34,11 @@ LOAD_ENDS_S = 15.0
 
 @dataclass(kw_only=True)
 class DrillRun:
-    """A drill under way: its plan, what was started for it, and how it ends. `deadline`: epoch seconds."""
+    """A drill under way: its plan, what was started for it, and how it ends. `deadline`: epoch seconds.
+
+    `outcome` is `completed` with `exit_code` 0 until something ends it early. `hurry`: somebody waits for the end, so
+    that signals get less time to catch up.
+    """
 
     timeline: Timeline
     run: Run
@@ -47,11 +51,42 @@ class DrillRun:
     senders: list[Sender] = field(default_factory=list)
     """The processes that send, in the order in which they end."""
     breakages: Mapping[str, Breakage] = field(default_factory=dict)
-    ending: Ending = field(default_factory=Ending)
+    outcome: str = "completed"
+    exit_code: int = PASS
+    hurry: bool = False
 
     def end_early(self, error: BaseException) -> None:
-        """Note what ended the drill; the stages that are left still happen."""
-        self.ending.end_early(error, self.run, self.journal)
+        """Note what ended the drill, as outcome and exit code; a bug of ours leaves its traceback.
+
+        The stages that are left still happen.
+        """
+        if isinstance(error, KeyboardInterrupt):
+            signal, exit_code = "SIGINT", INTERRUPTED
+            if isinstance(error, Terminated):
+                signal, exit_code = "SIGTERM", TERMINATED
+            self.journal.note("interrupted", signal=signal)
+            self._keep(f"interrupted by {signal}", exit_code)
+        elif isinstance(error, TocsinError):
+            self.journal.note("error", message=str(error))
+            self._keep(str(error), error.exit_code, hurry=not isinstance(error, Aborted))
+        else:
+            self._crash(error)
+
+    def _crash(self, error: BaseException) -> None:
+        message = f"{type(error).__name__}: {error}"
+        self.journal.note("error", message=message)
+        if isinstance(error, OSError):
+            self._keep(message, UNKNOWN)
+            return
+        text = "".join(traceback.format_exception(error))
+        (self.run.folder / "traceback.txt").write_text(text, encoding="utf-8")
+        self._keep(f"Tocsin itself failed: {message}", BROKEN)
+
+    def _keep(self, outcome: str, exit_code: int, *, hurry: bool = True) -> None:
+        """Keep the first reason; a fault left unhealed, or a bug, outweighs it."""
+        self.hurry = self.hurry or hurry
+        if self.outcome == "completed" or exit_code == BROKEN:
+            self.outcome, self.exit_code = outcome, exit_code
 
 
 def run_drill(
@@ -91,7 +126,7 @@ def run_drill(
         drill.end_early(error)
     finally:
         _note_clock(journal)
-        run_record.finish(content, run, drill.ending.outcome, drill.ending.exit_code)
+        run_record.finish(content, run, drill.outcome, drill.exit_code)
         journal.close()
     return read_evidence(run.folder)
 
@@ -149,7 +184,7 @@ def _heal(drill: DrillRun, live: LiveStack) -> None:
     """Heal what is left. A first Ctrl-C meanwhile does not stop that; a second one is only answered."""
     for _ in range(2):
         try:
-            heal_all(list(drill.breakages.values()), live, drill.journal, drill.run.clock, hurry=drill.ending.hurry)
+            heal_all(list(drill.breakages.values()), live, drill.journal, drill.run.clock, hurry=drill.hurry)
             return
         except KeyboardInterrupt as error:
             drill.end_early(error)
@@ -160,7 +195,7 @@ def _heal(drill: DrillRun, live: LiveStack) -> None:
 
 def _end_load(drill: DrillRun) -> None:
     try:
-        end_senders(drill.journal, drill.senders, within_s=patience_s(LOAD_ENDS_S, hurry=drill.ending.hurry))
+        end_senders(drill.journal, drill.senders, within_s=patience_s(LOAD_ENDS_S, hurry=drill.hurry))
     except (KeyboardInterrupt, Exception) as error:
         drill.end_early(error)
         end_senders(drill.journal, drill.senders, within_s=HURRY_S)
@@ -170,7 +205,7 @@ def _settle(drill: DrillRun, live: LiveStack, play_s: Interval) -> SettledWindow
     """Wait for the signals; a first Ctrl-C meanwhile shortens the wait, and what was seen is still collected."""
     run, journal, recorders = drill.run, drill.journal, drill.recorders
     try:
-        return settle(live, run, journal, recorders, play_s, hurry=drill.ending.hurry)
+        return settle(live, run, journal, recorders, play_s, hurry=drill.hurry)
     except KeyboardInterrupt as error:
         drill.end_early(error)
         return settle(live, run, journal, recorders, play_s, hurry=True)

@@ -3,9 +3,9 @@
 import sys
 
 from tocsin.harness.cli import main
-from tocsin.harness.runner import load_start
+from tocsin.harness.runner import load_control
 
-whole = load_start.traffic_plan
+whole = load_control.traffic_plan
 
 
 def half(timeline, sending):  # type: ignore[no-untyped-def]
@@ -15,5 +15,5 @@ def half(timeline, sending):  # type: ignore[no-untyped-def]
     return plan
 
 
-load_start.traffic_plan = half
+load_control.traffic_plan = half
 sys.exit(main())

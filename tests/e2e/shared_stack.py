@@ -26,7 +26,7 @@ from tocsin.harness.engines.common.run_folders import make_run
 from tocsin.harness.engines.local.engine import LocalEngine
 from tocsin.harness.planning.loader import load_stack
 from tocsin.harness.provisioning.programs import cache_folder, find_all
-from tocsin.harness.runner.load_start import start_canary
+from tocsin.harness.runner.load_control import start_canary
 
 SPEED = 30.0
 

@@ -19,7 +19,7 @@ from tocsin.harness.core.errors import HealError, MissingProgram, RoleDied, Stac
 from tocsin.harness.declarations.guardrails import Abort
 from tocsin.harness.declarations.stack_signals import WatchdogSignal
 from tocsin.harness.evidence.evidence import Evidence
-from tocsin.harness.runner import load_start, pipeline
+from tocsin.harness.runner import load_control, pipeline
 from tocsin.harness.traffic.worker_pool import RemoteWorkers
 
 
@@ -243,7 +243,7 @@ def test_run_json_says_running_while_it_runs(tmp_path: Path, monkeypatch: pytest
 
 
 def test_the_generator_is_told_wall_seconds_and_the_rates_asked(tmp_path: Path) -> None:
-    plan = load_start.traffic_plan(planned(tmp_path), {"run_id": "r"})
+    plan = load_control.traffic_plan(planned(tmp_path), {"run_id": "r"})
     assert [(p["start_s"], p["end_s"], p["asked"]["rate_per_s"]) for p in plan["phases"]] == [
         (0, 10, [100, 100]),
         (10, 30, [100, 100]),
@@ -276,11 +276,11 @@ def test_one_worker_here_needs_no_pool(
 ) -> None:
     started: list[dict[str, Any]] = []
     for name in ("TrafficProcess", "WorkerPool"):
-        monkeypatch.setattr(load_start, name, lambda plan, work, spawn, **more: started.append(more))
+        monkeypatch.setattr(load_control, name, lambda plan, work, spawn, **more: started.append(more))
     rig, elsewhere = Rig(tmp_path), RemoteWorkers(workers=remote)
     timeline = planned(tmp_path, ("timeline:", f"traffic: {{workers: {workers}}}\ntimeline:"))
     live: Any = SimpleNamespace(work=tmp_path, spawn=None, address=lambda role, caller: "127.0.0.1:1")
-    load_start.start_traffic(timeline, rig.run, live, remote=elsewhere, note=rig.journal.note)
+    load_control.start_traffic(timeline, rig.run, live, remote=elsewhere, note=rig.journal.note)
     pool = {"local": local, "remote": elsewhere, "note": rig.journal.note}
     assert started == [{} if local is None else pool]
 
