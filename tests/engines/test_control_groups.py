@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tocsin.harness.core.errors import StackError
-from tocsin.harness.engines.kernel.cgroups import CgroupParent, find_parent
+from tocsin.harness.engines.kernel.cgroups import find_parent
 from tocsin.harness.engines.kernel.memory_cgroups import MemoryCgroup
 from tocsin.harness.engines.kernel.write_cgroups import WriteCgroup
 
@@ -23,14 +23,14 @@ class Machine:
     own: str
     folders: tuple[str, ...]
     handing_on: tuple[str, ...] = ()
-    found: tuple[str, int] | None
+    found: str | None
 
 
 MACHINES = {
-    "version 1": Machine(own="4:memory:/box\n0::/\n", folders=("memory/box",), found=("memory/box", 1)),
-    "version 1, with another": Machine(own="4:cpu,memory:/\n", folders=("memory",), found=("memory", 1)),
-    "version 2": Machine(own="0::/a/b\n", folders=("a/b",), handing_on=("a",), found=("a", 2)),
-    "version 2, our own": Machine(own="0::/a\n", folders=("a",), handing_on=("a",), found=("a", 2)),
+    "version 1": Machine(own="4:memory:/box\n0::/\n", folders=("memory/box",), found="memory/box"),
+    "version 1, with another": Machine(own="4:cpu,memory:/\n", folders=("memory",), found="memory"),
+    "version 2": Machine(own="0::/a/b\n", folders=("a/b",), handing_on=("a",), found="a"),
+    "version 2, our own": Machine(own="0::/a\n", folders=("a",), handing_on=("a",), found="a"),
     "version 2, nobody hands it on": Machine(own="0::/a\n", folders=("a",), found=None),
     "neither": Machine(own="3:cpu:/\n", folders=("cpu",), found=None),
     "not mounted": Machine(own="4:memory:/box\n", folders=(), found=None),
@@ -51,7 +51,7 @@ def test_the_place_is_below_our_own_group(tmp_path: Path, name: str) -> None:
         (root / folder / "cgroup.subtree_control").write_text("cpu memory\n")
     own = tmp_path / "own"
     own.write_text(machine.own)
-    expected = machine.found and CgroupParent(parent=root / machine.found[0], version=machine.found[1])
+    expected = machine.found and root / machine.found
     assert find_parent("memory", "memory", root, own) == expected
 
 
@@ -60,7 +60,7 @@ def test_where_nothing_tells_of_groups_there_is_no_place(tmp_path: Path) -> None
 
 
 def second(tmp_path: Path) -> MemoryCgroup:
-    group = MemoryCgroup(path=CgroupParent(parent=tmp_path, version=2).path_of("r1", "model"))
+    group = MemoryCgroup(path=tmp_path / "tocsin-r1-model")
     group.make()
     files = {"memory.current": f"{30 * MIB}", "memory.max": "max", "memory.events": "low 0\nmax 7\noom 1\noom_kill 3\n"}
     for name, content in {**files, "memory.swap.max": "max", "cgroup.procs": ""}.items():
@@ -70,7 +70,6 @@ def second(tmp_path: Path) -> MemoryCgroup:
 
 def test_version_2_is_limited_lifted_and_read(tmp_path: Path) -> None:
     group = second(tmp_path)
-    assert group.path == tmp_path / "tocsin-r1-model"
     assert group.usage() == {"memory_mib": 30.0, "oom_kills": 3.0}
     group.limit(20)
     assert (group.path / "memory.swap.max").read_text() == "0"
@@ -82,7 +81,7 @@ def test_version_2_is_limited_lifted_and_read(tmp_path: Path) -> None:
 
 
 def first(tmp_path: Path) -> MemoryCgroup:
-    group = MemoryCgroup(path=CgroupParent(parent=tmp_path, version=1).path_of("r1", "model"))
+    group = MemoryCgroup(path=tmp_path / "tocsin-r1-model")
     group.make()
     control = "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n"
     files = {

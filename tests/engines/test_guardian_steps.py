@@ -15,7 +15,6 @@ from tocsin.harness.core.journal import read_journal
 from tocsin.harness.engines.guardian import guardian
 from tocsin.harness.engines.guardian.guard_record import GuardRecord
 from tocsin.harness.engines.guardian.guardian import clean_up, heal_only, note_in_journal
-from tocsin.harness.engines.guardian.takedown import TakeDownResult
 
 
 class Undoing:
@@ -83,7 +82,7 @@ def test_what_outlives_is_undone_before_and_after_the_stack_goes_down(
     for fault, line in faults.items():
         undoing.record.write_injection(fault, **line, at=1.0)
     monkeypatch.setattr(guardian.subprocess, "run", undoing)
-    down = lambda *_: undoing.calls.append("down") or TakeDownResult(killed=2, left=stays)  # noqa: E731
+    down = lambda *_: undoing.calls.append("down") or (2, list(stays))  # noqa: E731
     monkeypatch.setattr(guardian, "take_down", down)
     cleaned = clean_up(work, run_id="r")
     assert undoing.calls == calls

@@ -14,8 +14,7 @@ from tocsin.harness.core.errors import StackError
 from tocsin.harness.engines.common.placeholders import Places
 from tocsin.harness.engines.compose import health_check_intervals
 from tocsin.harness.engines.compose.compose_validation import refusals
-from tocsin.harness.engines.compose.container_places import PROXY, ContainerPlaces
-from tocsin.harness.engines.compose.mounts import readers
+from tocsin.harness.engines.compose.container_places import PROXY, ContainerPlaces, readers
 from tocsin.harness.engines.compose.run_compose_file import PUBLISHING, Transform, make_folders, with_args
 from tocsin.harness.engines.compose.sidecar_containers import CODE, copy_code
 from tocsin.harness.engines.render.stack_files import keep_copy, render

@@ -12,7 +12,6 @@ from tocsin.harness.engines.guardian import guardian, takedown
 from tocsin.harness.engines.guardian import sweep as sweeping
 from tocsin.harness.engines.guardian.guard_record import GuardRecord
 from tocsin.harness.engines.guardian.sweep import SweptRun, sweep
-from tocsin.harness.engines.guardian.takedown import TakeDownResult
 
 
 @pytest.fixture(autouse=True)
@@ -95,7 +94,7 @@ def test_what_ends_with_the_stack_needs_no_undoing(own_temporary_folder: Path) -
 
 def test_a_stack_that_stays_up_keeps_the_records(own_temporary_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     work = dead_work(own_temporary_folder, outlives=False)
-    monkeypatch.setattr(guardian, "take_down", lambda *_: TakeDownResult(killed=2, left=("Container c is left.",)))
+    monkeypatch.setattr(guardian, "take_down", lambda *_: (2, ["Container c is left."]))
     assert sweep() == [SweptRun(run_id="200101-000000-abcd", killed=2, left=("Container c is left.",))]
     assert work.exists()
 

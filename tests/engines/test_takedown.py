@@ -62,28 +62,28 @@ def test_the_engine_then_the_processes_then_what_lies_outside(
 ) -> None:
     if written is not None:
         (tmp_path / "engine.json").write_text(json.dumps(written))
-    down = take_down(tmp_path, "r1", 5.0)
-    assert (calls, down.left, down.killed) == (done, left, 3)
+    killed, left_now = take_down(tmp_path, "r1", 5.0)
+    assert (calls, left_now, killed) == (done, list(left), 3)
 
 
 def test_a_torn_engine_file_is_named_and_the_processes_are_still_ended(tmp_path: Path, calls: list[str]) -> None:
     (tmp_path / "engine.json").write_text('{"engine": "comp')
-    down = take_down(tmp_path, "r1", 5.0)
+    _, left_now = take_down(tmp_path, "r1", 5.0)
     assert calls == ["kill", "away"]
-    assert len(down.left) == 1 and "engine.json cannot be read" in down.left[0]
+    assert len(left_now) == 1 and "engine.json cannot be read" in left_now[0]
 
 
 def test_processes_and_mounts_that_stay_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(takedown, "kill_run", lambda run_id, within_s: (1, [77]))
     monkeypatch.setattr(takedown.host_cleanup, "take_away", lambda work, within_s: [str(work / "disk")])
-    down = take_down(tmp_path, "r1", 5.0)
-    assert down.left == ("Process 77 of run r1 still runs.", f"{tmp_path}/disk is left.")
+    _, left_now = take_down(tmp_path, "r1", 5.0)
+    assert left_now == ["Process 77 of run r1 still runs.", f"{tmp_path}/disk is left."]
 
     def fails(work: Path, within_s: float) -> list[str]:
         raise OSError("no umount")
 
     monkeypatch.setattr(takedown.host_cleanup, "take_away", fails)
-    assert "were not removed: OSError: no umount" in take_down(tmp_path, "r1", 5.0).left[1]
+    assert "were not removed: OSError: no umount" in take_down(tmp_path, "r1", 5.0)[1][1]
 
 
 LATE = [
@@ -102,14 +102,14 @@ def test_a_process_that_shows_late_is_killed(
     monkeypatch.setattr(takedown, "QUIET_S", 0.05)
     monkeypatch.setattr(takedown, "_AGAIN_S", 0.005)
     monkeypatch.setattr(takedown, "kill_run", lambda *_: (looks.pop(0) if looks else 0, []))
-    assert take_down(tmp_path, "r1", 5.0).killed == killed
+    assert take_down(tmp_path, "r1", 5.0)[0] == killed
     assert not looks
 
 
 def test_an_engine_file_of_another_shape_keeps_the_folder(tmp_path: Path) -> None:
     (tmp_path / "engine.json").write_text('["local"]')
-    assert "were not removed: AttributeError" in take_down(tmp_path, "no-such-run", 1.0).left[0]
+    assert "were not removed: AttributeError" in take_down(tmp_path, "no-such-run", 1.0)[1][0]
 
 
 def test_a_work_folder_that_is_gone_is_no_trouble(tmp_path: Path) -> None:
-    assert take_down(tmp_path / "gone", "no-such-run", 1.0).left == ()
+    assert take_down(tmp_path / "gone", "no-such-run", 1.0)[1] == []

@@ -13,7 +13,6 @@ from tocsin.harness.engines.common import host_cleanup
 from tocsin.harness.engines.common.placeholders import Places
 from tocsin.harness.engines.common.stack_state import StackState
 from tocsin.harness.engines.kernel import disks, memory_cgroups, open_files, write_cgroups
-from tocsin.harness.engines.kernel.cgroups import CgroupParent
 from tocsin.harness.engines.kernel.memory_cgroups import MemoryCgroup
 from tocsin.harness.engines.kernel.write_cgroups import WriteCgroup
 
@@ -103,14 +102,12 @@ class HostResources:
         mounts = needs.mount_points(places)
         folders = tuple(mounts.values())
         slowed = dict.fromkeys(places.stack.disks[name].role for name in needs.slow)
+        memory_parent, write_parent = memory_cgroups.parent(), write_cgroups.parent()
         made = cls(
             mounts=mounts,
-            groups={
-                role: MemoryCgroup(path=_group_path(memory_cgroups.parent(), places, role)) for role in needs.grouped
-            },
+            groups={role: MemoryCgroup(path=_group_path(memory_parent, places, role)) for role in needs.grouped},
             writes={
-                role: WriteCgroup(path=_group_path(write_cgroups.parent(), places, role), folders=folders)
-                for role in slowed
+                role: WriteCgroup(path=_group_path(write_parent, places, role), folders=folders) for role in slowed
             },
         )
         groups = [*made.groups.values(), *made.writes.values()]
@@ -141,7 +138,7 @@ class HostResources:
         }
 
 
-def _group_path(parent: CgroupParent | None, places: Places, role: str) -> Path:
+def _group_path(parent: Path | None, places: Places, role: str) -> Path:
     if parent is None:
         raise StackError("No control group can be made here.", hint="It takes write access to the kernel's cgroups.")
-    return parent.path_of(places.run_id, role)
+    return parent / f"tocsin-{places.run_id}-{role}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Mapping
@@ -17,10 +18,8 @@ from tocsin.harness.engines.common.placeholders import Places
 from tocsin.harness.engines.common.role_driver import Backend
 from tocsin.harness.engines.common.run_folders import RunFolders
 from tocsin.harness.engines.common.stack_state import StackState, places_in
-from tocsin.harness.engines.compose import networks
-from tocsin.harness.engines.compose.container import Container
+from tocsin.harness.engines.compose.container import Container, EngineObject, docker_errors, list_containers
 from tocsin.harness.engines.compose.container_places import PROXY
-from tocsin.harness.engines.compose.docker_sdk import EngineObject, list_containers
 from tocsin.harness.engines.compose.removal import take_down
 from tocsin.harness.engines.compose.role_limits import ContainerLimits
 
@@ -137,16 +136,36 @@ class ContainerRole(Container):
         return self._limits.usage()
 
     def disconnect(self) -> None:
-        """Take it off every network; which they were is written into the work folder before."""
-        networks.disconnect(self, self._networks_before)
+        """Take it off every network; which they were is written into the work folder before, unless it is there."""
+        networks = self._aliases()
+        if not self._networks_before.exists():
+            self._networks_before.write_text(json.dumps(networks), encoding="utf-8")
+        for name in networks:
+            with docker_errors(f"take {self.name} off network {name}"):
+                self.api.disconnect_container_from_network(self.id, name, force=True)
 
     def reconnect(self) -> None:
-        """Put it back on every network that it was taken off."""
-        networks.reconnect(self, self._networks_before)
+        """Put it back on every network that it was taken off, under the names that it had."""
+        if not self._networks_before.exists():
+            return
+        present = self._aliases()
+        for name, aliases in json.loads(self._networks_before.read_text(encoding="utf-8")).items():
+            if name not in present:
+                with docker_errors(f"put {self.name} on network {name}"):
+                    self.api.connect_container_to_network(self.id, name, aliases=aliases)
+        self._networks_before.unlink()
 
     def networks(self) -> tuple[str, ...]:
         """Return the networks that it is on, as the Docker engine reports."""
-        return tuple(networks.networks_of(self))
+        return tuple(self._aliases())
+
+    def _aliases(self) -> dict[str, list[str]]:
+        """Return network -> the names under which the container is found there."""
+        networks = {}
+        for name, endpoint in (self.inspect()["NetworkSettings"]["Networks"] or {}).items():
+            aliases = (endpoint or {}).get("Aliases") or ()
+            networks[name] = [alias for alias in aliases if not self.id.startswith(alias)]
+        return networks
 
     @property
     def _limits(self) -> ContainerLimits:

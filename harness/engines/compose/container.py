@@ -5,15 +5,16 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import docker
-from docker.errors import APIError
+import requests
+from docker.errors import APIError, DockerException
 
 from tocsin.harness.core.clock import Clock
 from tocsin.harness.core.errors import StackError
@@ -21,7 +22,7 @@ from tocsin.harness.engines.common.child_processes import TAIL_LINES
 from tocsin.harness.engines.common.health import HealthCheck
 from tocsin.harness.engines.common.placeholders import Places
 from tocsin.harness.engines.common.role_driver import RoleDriver
-from tocsin.harness.engines.compose.docker_sdk import EngineObject, docker_errors
+from tocsin.harness.engines.compose.removal import LABEL, SERVICE_LABEL
 
 _MIB = 1 << 20
 _STOP_S = 5
@@ -29,6 +30,25 @@ _EVERY_S = 0.05
 _FREEZE_S = 5.0
 _UNABLE_TO_FREEZE = "unable to freeze"
 """What runc says when the processes of a version 1 control group did not come to rest."""
+EngineObject = dict[str, Any]
+"""An object that the Docker engine answers with."""
+
+
+@contextmanager
+def docker_errors(action: str) -> Iterator[None]:
+    """Turn an error of the Docker engine into a StackError that says which action failed."""
+    try:
+        yield
+    except (DockerException, requests.RequestException) as error:
+        reason = getattr(error, "explanation", None) or error
+        raise StackError(f"The Docker engine did not {action}: {reason}.") from None
+
+
+def list_containers(api: docker.APIClient, run_id: str) -> dict[str, EngineObject]:
+    """Return service -> what the Docker engine lists of its container, for all of a run, ended ones included."""
+    with docker_errors("list the containers"):
+        rows = api.containers(all=True, filters={"label": f"{LABEL}={run_id}"})
+    return {row["Labels"].get(SERVICE_LABEL, row["Id"]): row for row in rows}
 
 
 @dataclass(kw_only=True)

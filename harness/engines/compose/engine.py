@@ -23,10 +23,9 @@ from tocsin.harness.engines.common.run_folders import Run
 from tocsin.harness.engines.common.running_stack import RunningStack
 from tocsin.harness.engines.compose import health_check_intervals
 from tocsin.harness.engines.compose.compose_backend import ComposeBackend
-from tocsin.harness.engines.compose.container_places import ContainerPlaces
+from tocsin.harness.engines.compose.container_places import ContainerPlaces, readers
 from tocsin.harness.engines.compose.docker_engine import CliFailed, Docker, find_docker
 from tocsin.harness.engines.compose.images import Images
-from tocsin.harness.engines.compose.mounts import readers
 from tocsin.harness.engines.compose.removal import LABEL
 from tocsin.harness.engines.compose.resolved_files import Project, clock_offset
 from tocsin.harness.engines.compose.role_limits import capabilities

@@ -17,8 +17,7 @@ from docker.errors import APIError
 from tocsin.harness.core.errors import StackError
 from tocsin.harness.declarations.stack import Stack
 from tocsin.harness.engines.common.host_capabilities import kernel_capabilities
-from tocsin.harness.engines.compose.container import Container
-from tocsin.harness.engines.compose.docker_sdk import docker_errors
+from tocsin.harness.engines.compose.container import Container, docker_errors
 from tocsin.harness.engines.kernel import open_files
 from tocsin.harness.engines.kernel.cgroups import ROOT, membership
 from tocsin.harness.engines.kernel.memory_cgroups import limit_below_usage

@@ -21,9 +21,13 @@ from tocsin.harness.engines.compose.compose_validation import (
     refusals,
     section,
 )
-from tocsin.harness.engines.compose.container_places import PROXY, ContainerPlaces
+from tocsin.harness.engines.compose.container_places import (
+    PROXY,
+    ContainerPlaces,
+    redirected,
+    redirected_volumes,
+)
 from tocsin.harness.engines.compose.health_check_intervals import only_until_healthy
-from tocsin.harness.engines.compose.mounts import redirected, redirected_volumes
 from tocsin.harness.engines.compose.removal import LABEL
 from tocsin.harness.engines.compose.sidecar_containers import CODE, pager, proxies
 from tocsin.harness.engines.render.stack_files import PAGER

@@ -79,15 +79,15 @@ def clean_up(work: Path, *, run_id: str) -> CleanupResult:
     record = GuardRecord(work / GUARD_FILE)
     broken = record.unhealed()
     healed, _ = _heal(work, record, OUTLIVING_S, "--outliving")
-    down = take_down(work, run_id, WITHIN_S - OUTLIVING_S - AGAIN_S - 2 * _LATE_S - FOLDER_S)
+    killed, not_removed = take_down(work, run_id, WITHIN_S - OUTLIVING_S - AGAIN_S - 2 * _LATE_S - FOLDER_S)
     healed_later, left = _heal(work, record, AGAIN_S, "--outliving", "--down")
-    left += down.left
+    left += not_removed
     if not left and not remove_folder(work, FOLDER_S):
         left.append(f"Folder {work} cannot be removed.")
     return CleanupResult(
         broken=tuple(fault.name for fault in broken),
         healed=(*healed, *healed_later),
-        killed=down.killed,
+        killed=killed,
         left=tuple(left),
         removed=not work.exists(),
         took_s=round(time.monotonic() - began, 3),

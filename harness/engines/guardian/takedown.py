@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
@@ -21,17 +20,10 @@ _AGAIN_S = 0.05
 _REMOVAL = {"compose": "tocsin.harness.engines.compose.removal"}
 
 
-@dataclass(frozen=True, kw_only=True)
-class TakeDownResult:
-    """How many processes were killed, and a sentence for each thing that is left."""
-
-    killed: int = 0
-    left: tuple[str, ...] = ()
-
-
-def take_down(work: Path, run_id: str, within_s: float) -> TakeDownResult:
+def take_down(work: Path, run_id: str, within_s: float) -> tuple[int, list[str]]:
     """Remove a run's containers, kill its processes, then remove its mounts and control groups; never raises.
 
+    Returns how many processes were killed, and a sentence for each thing that is left.
     `within_s` bounds all but the containers, which have `ENGINE_S`. The work folder itself stays.
     """
     left = _remove_containers(work, run_id, ENGINE_S)
@@ -39,7 +31,7 @@ def take_down(work: Path, run_id: str, within_s: float) -> TakeDownResult:
     killed, alive = _kill_all(run_id, within_s)
     left += [f"Process {pid} of run {run_id} still runs." for pid in alive]
     left += _remove_host_resources(work, max(deadline - time.monotonic(), 1.0))
-    return TakeDownResult(killed=killed, left=tuple(left))
+    return killed, left
 
 
 def _kill_all(run_id: str, within_s: float) -> tuple[int, list[int]]:

@@ -17,18 +17,6 @@ ROOT = Path("/sys/fs/cgroup")
 OWN = Path("/proc/self/cgroup")
 
 
-@dataclass(frozen=True, kw_only=True)
-class CgroupParent:
-    """The control group below which ours are made, and the version of its interface."""
-
-    parent: Path
-    version: int
-
-    def path_of(self, run_id: str, role: str) -> Path:
-        """Return the path of a role's group; it need not exist."""
-        return self.parent / f"tocsin-{run_id}-{role}"
-
-
 def membership(path: Path) -> list[tuple[str, str]]:
     """Return (controllers, group) for each line of a /proc/<pid>/cgroup; empty when it cannot be read.
 
@@ -42,27 +30,27 @@ def membership(path: Path) -> list[tuple[str, str]]:
     return [(controllers, group.lstrip("/")) for _, controllers, group in rows]
 
 
-def find_parent(controller_v1: str, controller_v2: str, root: Path = ROOT, own: Path = OWN) -> CgroupParent | None:
+def find_parent(controller_v1: str, controller_v2: str, root: Path = ROOT, own: Path = OWN) -> Path | None:
     """Return where groups of a controller can be made; None where there is no such place or we may not write."""
     groups = membership(own)
     for controllers, group in groups:
         if controller_v1 in controllers.split(","):
             parent = root / controller_v1 / group
-            return CgroupParent(parent=parent, version=1) if _writable(parent) else None
+            return parent if _writable(parent) else None
     for controllers, group in groups:
         if not controllers:
             return _find_parent_v2(root, root / group, controller_v2)
     return None
 
 
-def _find_parent_v2(root: Path, own: Path, controller: str) -> CgroupParent | None:
+def _find_parent_v2(root: Path, own: Path, controller: str) -> Path | None:
     """Return the nearest group that passes the controller on to its children; one with processes cannot."""
     for parent in (own, *own.parents):
         if not parent.is_relative_to(root):
             break
         with suppress(OSError):
             if controller in (parent / "cgroup.subtree_control").read_text(encoding="ascii").split():
-                return CgroupParent(parent=parent, version=2) if _writable(parent) else None
+                return parent if _writable(parent) else None
     return None
 
 

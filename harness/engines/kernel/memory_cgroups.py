@@ -11,9 +11,10 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from tocsin.harness.core.errors import StackError
-from tocsin.harness.engines.kernel.cgroups import Cgroup, CgroupParent, find_parent
+from tocsin.harness.engines.kernel.cgroups import Cgroup, find_parent
 
 _MIB = 1024 * 1024
 _NO_LIMIT = 1 << 60
@@ -28,7 +29,7 @@ _ALLOCATE = (
 _LIMIT_V1, _SWAP_V1 = "memory.limit_in_bytes", "memory.memsw.limit_in_bytes"
 
 
-def parent() -> CgroupParent | None:
+def parent() -> Path | None:
     """Return where memory groups can be made on this machine, None where they cannot."""
     return find_parent("memory", "memory")
 

@@ -10,12 +10,12 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from tocsin.harness.engines.kernel.cgroups import Cgroup, CgroupParent, find_parent
+from tocsin.harness.engines.kernel.cgroups import Cgroup, find_parent
 
 _IOPS_V1 = "blkio.throttle.write_iops_device"
 
 
-def parent() -> CgroupParent | None:
+def parent() -> Path | None:
     """Return where such groups can be made on this machine, None where they cannot."""
     return find_parent("blkio", "io")
 
