@@ -17,8 +17,7 @@ from tocsin.harness.declarations.stack import Stack
 from tocsin.harness.monitoring.alert_routes import Reached, Route, all_routes, reached, read_route
 from tocsin.harness.monitoring.promql.compression_analysis import Scales, analyse
 from tocsin.harness.monitoring.promql.expression import NotCompressible
-from tocsin.harness.monitoring.promql.recording_rules import read_as_counters, recorded
-from tocsin.harness.monitoring.promql.rule_files import RuleGroup, alert_rules, rule_groups
+from tocsin.harness.monitoring.promql.rule_files import RuleGroup, alert_rules, read_as_counters, recorded, rule_groups
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from tocsin.harness.declarations.timeline import PlannedFault, PlannedPhase
 from tocsin.harness.monitoring.alert_routes import all_routes
 from tocsin.harness.monitoring.monitoring_files import Monitoring
 from tocsin.harness.monitoring.promql.expression import parse_or_none
-from tocsin.harness.monitoring.promql.recording_rules import inlined
+from tocsin.harness.monitoring.promql.rule_files import inlined
 from tocsin.harness.planning.time_to_true import Need, Situation, need
 
 DELIVERY_S = 0.1

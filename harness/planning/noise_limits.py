@@ -8,7 +8,7 @@ from tocsin.harness.core.clock import format_duration
 from tocsin.harness.declarations.alert_timing import AlertRule
 from tocsin.harness.monitoring.promql.expression import parse_or_none
 from tocsin.harness.monitoring.promql.ratio_thresholds import Share, shares
-from tocsin.harness.monitoring.promql.recording_rules import inlined
+from tocsin.harness.monitoring.promql.rule_files import inlined
 from tocsin.harness.planning.detection_bounds import Plan
 
 Z = 4.0

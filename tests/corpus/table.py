@@ -19,8 +19,7 @@ from ruamel.yaml.error import YAMLError
 
 from tocsin.harness.monitoring.promql.compress import NotCompressible, compress_expr
 from tocsin.harness.monitoring.promql.compression_analysis import Scales
-from tocsin.harness.monitoring.promql.recording_rules import recorded
-from tocsin.harness.monitoring.promql.rule_files import Rule, rule_groups
+from tocsin.harness.monitoring.promql.rule_files import Rule, recorded, rule_groups
 
 SPEEDS = (2, 30, 150)
 """At each of them a rule must be verified to count as compressed."""

@@ -16,8 +16,7 @@ from ruamel.yaml import YAML
 from tocsin.harness.core.clock import format_duration, parse_duration
 from tocsin.harness.monitoring.promql.compression_analysis import Scales, analyse
 from tocsin.harness.monitoring.promql.expression import Node, NotCompressible, parse, walk
-from tocsin.harness.monitoring.promql.recording_rules import recorded
-from tocsin.harness.monitoring.promql.rule_files import rule_groups
+from tocsin.harness.monitoring.promql.rule_files import recorded, rule_groups
 
 __all__ = ["NotCompressible", "compress_expr", "compress_rules"]
 

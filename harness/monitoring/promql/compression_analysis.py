@@ -5,20 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from tocsin.harness.monitoring.promql.dimension_arithmetic import OPERATORS, either
+from tocsin.harness.monitoring.promql import function_table as functions
+from tocsin.harness.monitoring.promql.dimension_arithmetic import AT_SPEED_ONE, OPERATORS, Literals, either
 from tocsin.harness.monitoring.promql.expression import COMPARISONS, SETS, Node, NotCompressible, parse
-from tocsin.harness.monitoring.promql.function_table import (
-    AGGREGATES_COUNT,
-    AGGREGATES_KEEP,
-    COUNTS,
-    CURVES,
-    KEEPS,
-    RATES,
-    REFUSED,
-    SPREADS,
-    SUMS,
-)
-from tocsin.harness.monitoring.promql.scaled_literals import AT_SPEED_ONE, Literals
 from tocsin.harness.monitoring.promql.time_dimension import (
     AGE,
     CONSTANT,
@@ -148,23 +137,23 @@ class _Reader:
         for parameter in node.parts[:-1]:
             self.scale(parameter)
         inner = replace(self.scale(node.parts[-1], counted=counted), constant=False)
-        if node.name in AGGREGATES_KEEP:
+        if node.name in functions.AGGREGATES_KEEP:
             return inner
-        if node.name in AGGREGATES_COUNT:
+        if node.name in functions.AGGREGATES_COUNT:
             return NUMBER
-        if node.name in SPREADS:
-            return _spread(inner, SPREADS[node.name])
+        if node.name in functions.SPREADS:
+            return _spread(inner, functions.SPREADS[node.name])
         return _unless_moment(inner, "a sum of points in time")
 
     def _call(self, node: Node, counted: bool) -> Scale:
         name = node.name
-        if name in REFUSED:
-            message = f"`{name}()` {REFUSED[name]}, which division of time would change."
+        if name in functions.REFUSED:
+            message = f"`{name}()` {functions.REFUSED[name]}, which division of time would change."
             raise NotCompressible(message, hint=AT_SPEED_ONE, reason=f"uses {name}()")
         if name in ("time", "timestamp") or name.startswith("ts_of_"):
             return MOMENT
-        if name in RATES:
-            return _slope(self.scale(node.parts[0], counted=True), RATES[name])
+        if name in functions.RATES:
+            return _slope(self.scale(node.parts[0], counted=True), functions.RATES[name])
         scales = [self.scale(part, counted=counted) for part in node.parts if part.kind != "text"]
         if not scales:
             return self._other(node, NUMBER)
@@ -175,18 +164,18 @@ class _Reader:
 
     def _other(self, node: Node, inner: Scale) -> Scale:
         name = node.name
-        if name in KEEPS:
+        if name in functions.KEEPS:
             return inner
-        if name in SPREADS:
-            return _spread(inner, SPREADS[name])
-        if name in COUNTS:
+        if name in functions.SPREADS:
+            return _spread(inner, functions.SPREADS[name])
+        if name in functions.COUNTS:
             return NUMBER
         if name == "deriv":
             return _slope(inner, 1.0)
         if name == "predict_linear":
             self.literals.meet(node.parts[1], self.scale(node.parts[1]), -1.0, "the horizon of `predict_linear()`")
             return replace(inner, plain=False)
-        if name in SUMS:
+        if name in functions.SUMS:
             return _unless_moment(inner, f"`{name}()` of a point in time")
         return _of_curve(name, inner)
 
@@ -222,7 +211,7 @@ def _of_curve(name: str, inner: Scale) -> Scale:
         if inner.moment or inner.power == 0:
             return NUMBER
         return unknown("`changes()` of a counter, of which K times fewer fall between two scrapes")
-    if name not in CURVES:
+    if name not in functions.CURVES:
         message = f"`{name}()` is not known."
         raise NotCompressible(message, hint=AT_SPEED_ONE, reason=f"uses {name}(), which is not known")
     if inner.undivided:

@@ -3,8 +3,7 @@
 import pytest
 
 from tocsin.harness.monitoring.promql.expression import metrics, parse
-from tocsin.harness.monitoring.promql.recording_rules import inlined, read_as_counters, recorded
-from tocsin.harness.monitoring.promql.rule_files import alert_rules, rule_groups
+from tocsin.harness.monitoring.promql.rule_files import alert_rules, inlined, read_as_counters, recorded, rule_groups
 
 FILE = {
     "groups": [
