@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import threading
 
-from tocsin.harness.collectors.collector import CollectedRun, in_words
-from tocsin.harness.collectors.periodic_thread import PeriodicThread
+from tocsin.harness.collectors.collector import CollectedRun, PeriodicThread, PolledCollector, in_words
 from tocsin.harness.collectors.server_queries import Alertmanager, JsonObject, Prometheus
 from tocsin.harness.core.journal import Journal
 from tocsin.harness.declarations.stack_interface import LiveStack
 from tocsin.harness.evidence.evidence import SettledWindow
 
 
-class AlertsCollector:
+class AlertsCollector(PolledCollector):
     """Polls Alertmanager each `every_s` wall seconds and appends transitions to `alerts.jsonl`, flushed one by one.
 
     A row: `at` (epoch seconds), `fingerprint`, `labels`, `state` (active, suppressed, unprocessed or gone),
@@ -30,7 +28,6 @@ class AlertsCollector:
         self.polled_at = 0.0
         """When Alertmanager last answered, epoch seconds."""
         self._held: dict[str, JsonObject] = {}
-        self._polling = threading.Lock()
 
     @property
     def firing(self) -> tuple[str, ...]:
@@ -44,10 +41,6 @@ class AlertsCollector:
         self._file = (run.folder / "alerts.jsonl").open("a", encoding="utf-8")
         self._ticker = PeriodicThread(self.name, self.every_s, self._poll, journal)
         self._ticker.start()
-
-    def stop(self) -> None:
-        """End the thread; `collect` still works."""
-        self._ticker.stop()
 
     @in_words
     def seen_canary(self, live: LiveStack, run: CollectedRun) -> tuple[bool, str]:
@@ -87,19 +80,18 @@ class AlertsCollector:
         return self.rows
 
     def _poll(self) -> None:
-        with self._polling:
-            alerts = {alert["fingerprint"]: alert for alert in self._alertmanager.alerts()}
-            now = self._clock.now()
-            for fingerprint, alert in alerts.items():
-                before = self._held.get(fingerprint)
-                row = _row(alert, before or {"receivedAt": now, "updatedAt": alert.get("updatedAt", "")})
-                if row != before:
-                    self._write(now, row)
-                    self._held[fingerprint] = row
-            for fingerprint in self._held.keys() - alerts.keys():
-                row = {**self._held.pop(fingerprint), "state": "gone", "inhibitedBy": [], "silencedBy": []}
+        alerts = {alert["fingerprint"]: alert for alert in self._alertmanager.alerts()}
+        now = self._clock.now()
+        for fingerprint, alert in alerts.items():
+            before = self._held.get(fingerprint)
+            row = _row(alert, before or {"receivedAt": now, "updatedAt": alert.get("updatedAt", "")})
+            if row != before:
                 self._write(now, row)
-            self.polled_at = now
+                self._held[fingerprint] = row
+        for fingerprint in self._held.keys() - alerts.keys():
+            row = {**self._held.pop(fingerprint), "state": "gone", "inhibitedBy": [], "silencedBy": []}
+            self._write(now, row)
+        self.polled_at = now
 
     def _write(self, now: float, row: JsonObject) -> None:
         self._file.write(json.dumps({"at": now, **row}) + "\n")

@@ -1,7 +1,9 @@
-"""What every collector is, and what it needs of a run."""
+"""What every collector is, what it needs of a run, and the thread in which some of them poll."""
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -43,7 +45,9 @@ class Collector(Protocol):
     """Roles it asks; a stack that lacks one of them does not have this stream."""
 
     def start(self, live: LiveStack, run: CollectedRun, journal: Journal) -> None: ...  # noqa: D102
-    def stop(self) -> None: ...  # noqa: D102
+    def stop(self) -> None:
+        """End what runs meanwhile, by default nothing; `collect` still works."""
+
     def seen_canary(self, live: LiveStack, run: CollectedRun) -> tuple[bool, str]: ...  # noqa: D102
     def caught_up(self, live: LiveStack, run: CollectedRun, at: float) -> tuple[bool, str]: ...  # noqa: D102
     def collect(self, live: LiveStack, window: SettledWindow, run: CollectedRun, journal: Journal) -> int: ...  # noqa: D102
@@ -77,3 +81,65 @@ def _system_error(error: BaseException | None) -> OSError | None:
             innermost = error
         error = error.__cause__ or error.__context__
     return innermost
+
+
+class PeriodicThread:
+    """Calls `tick` every `every_s` wall seconds, one call at a time, and goes on when one fails.
+
+    The first failure in a row and the recovery go to the journal.
+    """
+
+    def __init__(self, stream: str, every_s: float, tick: Callable[[], object], journal: Journal) -> None:
+        self.every_s = every_s
+        self._stream = stream
+        self._tick = tick
+        self._journal = journal
+        self._ended = threading.Event()
+        self._ticking = threading.Lock()
+        self._lost_since: float | None = None
+        self._thread = threading.Thread(target=self._run, name=f"collect-{stream}", daemon=True)
+
+    def start(self) -> None:
+        """Begin; the first tick comes at once."""
+        self._thread.start()
+
+    def stop(self, within_s: float = 10.0) -> None:
+        """End after the tick under way; calling it again is harmless."""
+        self._ended.set()
+        if self._thread.is_alive():
+            self._thread.join(within_s)
+
+    def once(self) -> bool:
+        """Tick now, after the tick under way; tell whether it went well."""
+        with self._ticking:
+            try:
+                self._tick()
+            except Exception as error:
+                self._failed(error)
+                return False
+            if self._lost_since is not None:
+                lost_s = round(time.monotonic() - self._lost_since, 3)
+                self._journal.note("stream_back", stream=self._stream, lost_s=lost_s)
+                self._lost_since = None
+            return True
+
+    def _run(self) -> None:
+        due = time.monotonic()
+        while not self._ended.wait(max(due - time.monotonic(), 0.0)):
+            self.once()
+            due = max(due + self.every_s, time.monotonic())
+
+    def _failed(self, error: Exception) -> None:
+        if self._lost_since is None:
+            self._lost_since = time.monotonic()
+            self._journal.note("stream_lost", stream=self._stream, detail=sentence(error))
+
+
+class PolledCollector:
+    """Base of the collectors that poll their stream: `start` makes the thread."""
+
+    _ticker: PeriodicThread
+
+    def stop(self) -> None:
+        """End the thread; `collect` still works."""
+        self._ticker.stop()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tocsin.harness.collectors.collector import CollectedRun, in_words
+from tocsin.harness.collectors.collector import CollectedRun, Collector, in_words
 from tocsin.harness.collectors.server_queries import Prometheus
 from tocsin.harness.core.journal import Journal
 from tocsin.harness.declarations.stack_interface import LiveStack
@@ -11,7 +11,7 @@ from tocsin.harness.evidence.evidence import SettledWindow
 _SLACK_S = 2.0
 
 
-class DriftCollector:
+class DriftCollector(Collector):
     """Asks Prometheus when the drift check last ran. Without `signals.drift` it is never seen."""
 
     name = "drift"
@@ -20,9 +20,6 @@ class DriftCollector:
     def start(self, live: LiveStack, run: CollectedRun, journal: Journal) -> None:
         """Open the session; nothing runs meanwhile."""
         self._prometheus = Prometheus(live)
-
-    def stop(self) -> None:
-        """Do nothing: nothing runs."""
 
     @in_words
     def seen_canary(self, live: LiveStack, run: CollectedRun) -> tuple[bool, str]:

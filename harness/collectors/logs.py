@@ -11,7 +11,7 @@ import numpy as np
 from elasticsearch import Elasticsearch
 
 from tocsin.harness.collectors import elasticsearch_documents as far
-from tocsin.harness.collectors.collector import CollectedRun, in_words, sentence
+from tocsin.harness.collectors.collector import CollectedRun, Collector, in_words, sentence
 from tocsin.harness.collectors.server_queries import JsonObject
 from tocsin.harness.collectors.service_log_lines import LineCounter, log_files, read_lines
 from tocsin.harness.core.journal import Journal
@@ -24,7 +24,7 @@ _COUNT_EVERY_S = 0.25
 """A refresh is expensive for Elasticsearch, so the count may be this old, wall seconds."""
 
 
-class LogsCollector:
+class LogsCollector(Collector):
     """Reads both ends at collect; while the drill runs it only counts, and only when asked."""
 
     name = "logs"
@@ -39,9 +39,6 @@ class LogsCollector:
         """Open the client; nothing runs meanwhile."""
         logs = live.stack.signals.logs
         self._client = None if logs is None else far.connect(live.address(logs.role))
-
-    def stop(self) -> None:
-        """Do nothing: nothing runs."""
 
     @in_words
     def seen_canary(self, live: LiveStack, run: CollectedRun) -> tuple[bool, str]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from tocsin.harness.collectors.collector import CollectedRun, in_words
-from tocsin.harness.collectors.periodic_thread import PeriodicThread
+from tocsin.harness.collectors.collector import CollectedRun, PeriodicThread, PolledCollector, in_words
 from tocsin.harness.collectors.server_queries import JsonObject, Prometheus
 from tocsin.harness.core.journal import Journal
 from tocsin.harness.declarations.stack_interface import LiveStack
@@ -23,7 +21,7 @@ _SCRAPES_PER_PULL = 4
 """A slow scrape is not worth a file of its own: labels would outweigh samples."""
 
 
-class MetricsCollector:
+class MetricsCollector(PolledCollector):
     """Pulls each `every_s` wall seconds, in pieces of at most `piece_s`; an outage is caught up with.
 
     A pull begins one scrape before the last one ended: a sample carries the time its scrape began and is stored when
@@ -41,7 +39,6 @@ class MetricsCollector:
         self._covered = 0.0
         self._scrape_s = 0.0
         self._pieces = 0
-        self._pulling = threading.Lock()
 
     def start(self, live: LiveStack, run: CollectedRun, journal: Journal) -> None:
         """Begin to pull into `metrics/` of the run directory."""
@@ -51,10 +48,6 @@ class MetricsCollector:
         self._covered = run.clock.now() - _BEFORE_S
         self._ticker = PeriodicThread(self.name, self.every_s, lambda: self._pull(run.clock.now()), journal)
         self._ticker.start()
-
-    def stop(self) -> None:
-        """End the thread; `collect` still works."""
-        self._ticker.stop()
 
     @in_words
     def seen_canary(self, live: LiveStack, run: CollectedRun) -> tuple[bool, str]:
@@ -79,15 +72,14 @@ class MetricsCollector:
         return self.samples
 
     def _pull(self, until: float) -> None:
-        with self._pulling:
-            if not self._scrape_s:
-                self._scrape_s = self._prometheus.scrape_interval_s()
-                self._ticker.every_s = max(self.every_s, _SCRAPES_PER_PULL * self._scrape_s)
-            while self._covered < until:
-                end = min(self._covered + self.piece_s, until)
-                series = self._prometheus.samples(end, end - self._covered + self._scrape_s + _MARGIN_S)
-                self._write(series)
-                self._covered = end
+        if not self._scrape_s:
+            self._scrape_s = self._prometheus.scrape_interval_s()
+            self._ticker.every_s = max(self.every_s, _SCRAPES_PER_PULL * self._scrape_s)
+        while self._covered < until:
+            end = min(self._covered + self.piece_s, until)
+            series = self._prometheus.samples(end, end - self._covered + self._scrape_s + _MARGIN_S)
+            self._write(series)
+            self._covered = end
 
     def _write(self, series: list[JsonObject]) -> None:
         sampled = [each for each in series if each.get("values")]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 
-from tocsin.harness.collectors.collector import CollectedRun, in_words
-from tocsin.harness.collectors.periodic_thread import PeriodicThread
+from tocsin.harness.collectors.collector import CollectedRun, PeriodicThread, PolledCollector, in_words
 from tocsin.harness.collectors.server_queries import Alertmanager
 from tocsin.harness.core.journal import Journal
 from tocsin.harness.declarations.stack_interface import LiveStack
@@ -21,7 +19,7 @@ _AlertAtReceiver = tuple[str, str]
 """An alert's fingerprint and a receiver's name."""
 
 
-class NotificationsCollector:
+class NotificationsCollector(PolledCollector):
     """Appends the pager's new whole lines to `notifications.jsonl` each `every_s` wall seconds.
 
     After an alert left Alertmanager its resolved notice may take another group interval. A receiver that gets no
@@ -36,7 +34,6 @@ class NotificationsCollector:
         self.lines = 0
         self._offset = 0
         self._left: dict[_AlertAtReceiver, float] = {}
-        self._copying = threading.Lock()
 
     def start(self, live: LiveStack, run: CollectedRun, journal: Journal) -> None:
         """Begin to follow; the pager's file need not exist yet."""
@@ -45,10 +42,6 @@ class NotificationsCollector:
         self._alertmanager = Alertmanager(live)
         self._ticker = PeriodicThread(self.name, self.every_s, self._copy, journal)
         self._ticker.start()
-
-    def stop(self) -> None:
-        """End the thread; `collect` still works."""
-        self._ticker.stop()
 
     @in_words
     def seen_canary(self, live: LiveStack, run: CollectedRun) -> tuple[bool, str]:
@@ -96,14 +89,13 @@ class NotificationsCollector:
         return read_notifications(self._target)
 
     def _copy(self) -> None:
-        with self._copying:
-            new = _new_lines(self._source, self._offset)
-            if not new:
-                return
-            with self._target.open("ab") as file:
-                file.write(new)
-            self._offset += len(new)
-            self.lines += new.count(b"\n")
+        new = _new_lines(self._source, self._offset)
+        if not new:
+            return
+        with self._target.open("ab") as file:
+            file.write(new)
+        self._offset += len(new)
+        self.lines += new.count(b"\n")
 
 
 def _new_lines(path: Path, offset: int) -> bytes:

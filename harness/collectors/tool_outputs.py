@@ -17,7 +17,7 @@ from tocsin.harness.collectors.server_queries import Prometheus
 from tocsin.harness.core.journal import Journal
 from tocsin.harness.declarations.stack_interface import LiveStack
 from tocsin.harness.evidence.rendered_config import LoadedRule, RenderedConfig
-from tocsin.harness.provisioning.program_lookup import Program
+from tocsin.harness.provisioning.program_lookup import Program, run_program
 from tocsin.harness.provisioning.programs import cache_folder, find
 
 FOLDER = "tools"
@@ -81,17 +81,7 @@ def _files(folder: Path) -> list[str]:
 def _output(program: Program, argv: Iterable[str], cwd: Path) -> str:
     """Return what a program printed and, in a last line, its exit status."""
     try:
-        done = subprocess.run(
-            [str(program.path), *argv],
-            cwd=cwd,
-            env={**os.environ, **program.environment},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=_TIMEOUT_S,
-            text=True,
-            errors="replace",
-        )
+        done = run_program([str(program.path), *argv], program.environment, timeout_s=_TIMEOUT_S, cwd=cwd)
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"{type(error).__name__}: {error}\n"
     return f"{done.stdout.rstrip()}\nexit {done.returncode}\n"

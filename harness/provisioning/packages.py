@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tocsin.harness.core.errors import StackError
+from tocsin.harness.provisioning.program_lookup import run_program
 
 _STATUS = Path("/var/lib/dpkg/status")
 _LINES_SHOWN = 8
@@ -47,19 +48,9 @@ Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled "0";
 
 def run_tool(argv: list[str], *, timeout_s: float, environment: Mapping[str, str] | None = None, cwd: Path) -> str:
     """Run a tool in the C locale and return its output; StackError with its last lines if it fails or takes longer."""
-    env = {**os.environ, "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive", **(environment or {})}
+    environment = {"LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive", **(environment or {})}
     try:
-        done = subprocess.run(
-            argv,
-            env=env,
-            cwd=cwd,
-            timeout=timeout_s,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-        )
+        done = run_program(argv, environment, timeout_s=timeout_s, cwd=cwd)
     except subprocess.TimeoutExpired as late:
         raise StackError(f"`{argv[0]}` took longer than {timeout_s:.0f} s.", hint="Try again.") from late
     except OSError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -129,19 +129,28 @@ def _system_module_folders(rsyslogd: Path) -> list[Path]:
 
 def _version_of(spec: ProgramSpec, path: Path, environment: Mapping[str, str]) -> str | None:
     try:
-        done = subprocess.run(
-            [str(path), spec.version_flag],
-            env={**os.environ, "JDK_JAVA_OPTIONS": NO_TRACES, **environment},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=_VERSION_TIMEOUT_S,
-            text=True,
-            errors="replace",
-        )
+        environment = {"JDK_JAVA_OPTIONS": NO_TRACES, **environment}
+        done = run_program([str(path), spec.version_flag], environment, timeout_s=_VERSION_TIMEOUT_S)
     except (OSError, subprocess.TimeoutExpired):
         return None
     return spec.version_in(done.stdout) if done.returncode == 0 else None
+
+
+def run_program(
+    argv: Sequence[str], environment: Mapping[str, str], *, timeout_s: float, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a program without input; `stdout` of the result holds both streams. OSError, or subprocess.TimeoutExpired."""
+    return subprocess.run(
+        argv,
+        env={**os.environ, **environment},
+        cwd=cwd,
+        timeout=timeout_s,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
 
 
 def libraries(tree: Path) -> dict[str, str]:

@@ -24,10 +24,10 @@ from tocsin.harness.core.errors import BROKEN
 from tocsin.harness.evidence.requests import KINDS, UNKNOWN, RequestWriter
 from tocsin.harness.traffic.clients.keepalive import Exchange, KeepAlive
 from tocsin.harness.traffic.clients.record_writer import RecordWriter
+from tocsin.harness.traffic.clients.response_check import missing_fields
 from tocsin.harness.traffic.clients.response_reader import BodyReader
 from tocsin.harness.traffic.load_plan import CanaryPlan, load_or_report
 from tocsin.harness.traffic.payloads import CANARY, load_sample
-from tocsin.harness.traffic.payloads.missing_fields import missing_fields
 from tocsin.harness.traffic.stdout_events import both_clocks, emit
 
 _KIND = KINDS.index(CANARY.name)
@@ -146,14 +146,6 @@ class CanarySender:
             self.sent += 1
 
 
-class _Terminated(Exception):
-    pass
-
-
-def _terminate(number: int, frame: object) -> None:
-    raise _Terminated
-
-
 def _follow_commands(canary: CanarySender) -> None:
     """Read commands until `stop`, the end of stdin or SIGTERM."""
     try:
@@ -163,7 +155,7 @@ def _follow_commands(canary: CanarySender) -> None:
                 return
             if len(words) == 2 and words[0] in ("probe", "answers") and words[1].isdigit():
                 canary.probe(int(words[1]), bodies=words[0] == "answers")
-    except _Terminated:
+    except KeyboardInterrupt:
         return
 
 
@@ -172,7 +164,7 @@ def main(argv: list[str]) -> int:
     canary = load_or_report("tocsin.harness.traffic.canary PLAN.json", argv, CanaryPlan, CanarySender)
     if isinstance(canary, int):
         return canary
-    signal.signal(signal.SIGTERM, _terminate)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     canary.start()
     emit("ready", **both_clocks())
     _follow_commands(canary)

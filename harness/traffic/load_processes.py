@@ -103,7 +103,7 @@ class _EventProcess:
     def wait(self, within_s: float) -> Event:
         """Wait until the process has finished its work and ended; return its `done` event."""
         done = self._await("done", 1, within_s)
-        end_process(self._process, _EXIT_S)
+        self._end(_EXIT_S)
         return done
 
     def stop(self, within_s: float = 15.0) -> Event | None:
@@ -113,8 +113,11 @@ class _EventProcess:
             self._tell("stop")
             return self.wait(within_s)
         except StackError:
-            end_process(self._process, 0.0)
+            self._end(0.0)
             return self.done
+
+    def _end(self, within_s: float) -> None:
+        end_process(self._process, within_s)
 
     def _tell(self, line: str) -> None:
         assert self._process.stdin

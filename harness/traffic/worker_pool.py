@@ -129,18 +129,6 @@ class WorkerPool(TrafficProcess):
         if lost and len(lost) == len(self._workers) + self._remote and not self._told_to_stop:
             raise StackError("Every worker of the traffic is lost.", hint="Read stack-logs/traffic-1.log.")
 
-    def stop(self, within_s: float = 15.0) -> Event | None:
-        """Tell all to end and wait for that; killed if it takes longer. Returns `done`, None if that never came."""
-        done = super().stop(within_s)
-        self._end_workers()
-        return done
-
-    def wait(self, within_s: float) -> Event:
-        """Wait until the load is over and all processes here have ended; return the master's `done`."""
-        done = super().wait(within_s)
-        self._end_workers()
-        return done
-
     @property
     def parts(self) -> tuple[WorkerReport, ...]:
         """What each worker recorded, for the journal; the master itself if it never reported that it had ended."""
@@ -150,17 +138,13 @@ class WorkerPool(TrafficProcess):
             return (*super().parts, *(_report({"worker": number}) for number in range(1, count + 1)))
         return tuple(_report(worker) for worker in done["workers"])
 
-    @property
-    def worker_pids(self) -> tuple[int, ...]:
-        """The process ids of the workers on this machine."""
-        return tuple(process.pid for process in self._workers)
-
     def _on_event(self, event: Event) -> None:
         if event["event"] in ("worker_lost", "worker_back"):
             self._note(event["event"], **{name: value for name, value in event.items() if name != "event"})
 
-    def _end_workers(self) -> None:
-        """End the workers here: they end by themselves once the master is gone or their stdin has ended."""
+    def _end(self, within_s: float) -> None:
+        """End the master, then the workers here: those end by themselves once it is gone or their stdin has ended."""
+        super()._end(within_s)
         deadline = time.monotonic() + 2.0
         for process in self._workers:
             if process.stdin and not process.stdin.closed:

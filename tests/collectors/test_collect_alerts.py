@@ -3,8 +3,8 @@ import json
 import pytest
 
 from tests.collectors.servers import Rig, eventually, serving
+from tests.fake_clock import FakeClock
 from tocsin.harness.collectors.alerts import AlertsCollector
-from tocsin.harness.core.clock import FakeClock
 
 NOW = 1_000_000.0
 

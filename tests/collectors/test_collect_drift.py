@@ -1,8 +1,8 @@
 import pytest
 
 from tests.collectors.servers import Rig, serving
+from tests.fake_clock import FakeClock
 from tocsin.harness.collectors.drift_heartbeat import DriftCollector
-from tocsin.harness.core.clock import FakeClock
 
 NOW = 1_000_000.0
 

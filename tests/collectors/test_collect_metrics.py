@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from tests.collectors.servers import Rig, eventually, serving
+from tests.fake_clock import FakeClock
 from tocsin.harness.collectors.metrics import MetricsCollector
-from tocsin.harness.core.clock import FakeClock, parse_duration
+from tocsin.harness.core.clock import parse_duration
 from tocsin.harness.evidence.metrics import Metrics as Recorded
 
 NOW = 1_000_000.0

@@ -3,8 +3,8 @@ import json
 import pytest
 
 from tests.collectors.servers import Rig, eventually, serving
+from tests.fake_clock import FakeClock
 from tocsin.harness.collectors.notifications import RECORD, NotificationsCollector
-from tocsin.harness.core.clock import FakeClock
 
 NOW = 1_000_000.0
 CONFIG = "route:\n  group_interval: 2s\n  routes:\n  - group_interval: 10s\nreceivers: []\n"

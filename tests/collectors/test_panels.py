@@ -7,9 +7,9 @@ import pytest
 
 from tests.collectors.servers import Rig, serving
 from tests.evidence.written_runs import SIGNALS
+from tests.fake_clock import FakeClock
 from tocsin.harness.collectors import panel_queries
 from tocsin.harness.collectors.panels import POINTS, SERIES, record_panels
-from tocsin.harness.core.clock import FakeClock
 from tocsin.harness.declarations.stack_signals import Signals
 from tocsin.harness.evidence.panels import read_panels
 

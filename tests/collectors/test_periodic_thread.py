@@ -3,8 +3,7 @@ import threading
 import pytest
 
 from tests.collectors.servers import Rig, eventually
-from tocsin.harness.collectors.collector import in_words, sentence
-from tocsin.harness.collectors.periodic_thread import PeriodicThread
+from tocsin.harness.collectors.collector import PeriodicThread, in_words, sentence
 
 
 @pytest.fixture

@@ -227,7 +227,7 @@ def test_a_class_that_cannot_play_is_a_sentence(plan, mine):
     code = """
 import json, sys
 from tocsin.harness.core.errors import StackError
-from tocsin.harness.traffic.locust.choose_user_class import user_class
+from tocsin.harness.traffic.locust.traffic_process import user_class
 from tocsin.harness.traffic.load_plan import TrafficPlan
 content, names = json.loads(sys.argv[1])
 for name in names:

@@ -120,14 +120,14 @@ def test_a_killed_worker_is_named_and_the_others_go_on_until_none_is_left(serve,
     pair.start(time.time())
     until(lambda: pair.latest_rate.get("sent", 0) > 50)
     killed_at = time.time()
-    os.kill(pair.worker_pids[1], signal.SIGKILL)
+    os.kill(pair._workers[1].pid, signal.SIGKILL)
     until(lambda: "worker_lost" in notes.names())
     noticed_s = time.time() - killed_at
     pair.check()
     ((_, lost),) = notes
     assert (lost["worker"], lost["share"]) == (2, 0.5) and "nothing was heard of it" in lost["reason"]
     assert abs(lost["since"] - killed_at) < 1.5 and noticed_s < 6
-    os.kill(pair.worker_pids[0], signal.SIGKILL)
+    os.kill(pair._workers[0].pid, signal.SIGKILL)
     until(lambda: len(notes) == 2)
     with pytest.raises(StackError, match="Every worker of the traffic is lost"):
         pair.check()
@@ -144,9 +144,9 @@ def test_a_frozen_worker_is_named_and_welcomed_back(serve, plan, pool, notes):
     pair.ready()
     pair.start(time.time())
     until(lambda: pair.latest_rate.get("sent", 0) > 50)
-    os.kill(pair.worker_pids[0], signal.SIGSTOP)
+    os.kill(pair._workers[0].pid, signal.SIGSTOP)
     until(lambda: "worker_lost" in notes.names())
-    os.kill(pair.worker_pids[0], signal.SIGCONT)
+    os.kill(pair._workers[0].pid, signal.SIGCONT)
     until(lambda: "worker_back" in notes.names())
     done = pair.stop()
     assert [(fact, more["worker"]) for fact, more in notes] == [("worker_lost", 1), ("worker_back", 1)]

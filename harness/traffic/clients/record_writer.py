@@ -25,17 +25,8 @@ class RecordWriter:
     def record(self, due: Due, exchange: Exchange) -> None:
         """Record one request."""
         outcome, status, sent, first_byte, done = exchange
-        self._pack(
-            self._prefix + b"%d" % due.index,
-            due.kind,
-            outcome,
-            status,
-            self._worker,
-            self.start + due.at_s,
-            sent,
-            first_byte,
-            done,
-        )
+        request_id, intended = self._prefix + b"%d" % due.index, self.start + due.at_s
+        self._pack(request_id, due.kind, outcome, status, self._worker, intended, sent, first_byte, done)
 
     def record_as(self, request_id: str, kind: int, exchange: Exchange, intended: float) -> None:
         """Record a request that is in no schedule."""

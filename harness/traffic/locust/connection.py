@@ -14,8 +14,8 @@ from gevent.monkey import get_original
 from tocsin.harness.evidence.requests import ANSWERED, FAILED, UNKNOWN
 from tocsin.harness.traffic.clients.exchange import NEVER_SENT, Exchange
 from tocsin.harness.traffic.clients.request_encoder import encode
+from tocsin.harness.traffic.clients.response_check import ResponseCheck
 from tocsin.harness.traffic.clients.response_reader import BodyReader, InvalidResponse, ResponseReader
-from tocsin.harness.traffic.locust.response_check import ResponseCheck
 from tocsin.harness.traffic.request_schedule import Due
 
 _Socket = get_original("socket", "socket")

@@ -12,9 +12,9 @@ from gevent import get_hub
 from tocsin.harness.core.errors import StackError
 from tocsin.harness.traffic.clients.exchange import NEVER_SENT, Exchange
 from tocsin.harness.traffic.clients.request_encoder import head_of
+from tocsin.harness.traffic.clients.response_check import ResponseCheck
 from tocsin.harness.traffic.locust.connection import Connection, Place
 from tocsin.harness.traffic.locust.request_outlet import Ended, Lane, RequestOutlet
-from tocsin.harness.traffic.locust.response_check import ResponseCheck
 from tocsin.harness.traffic.payloads.request_protocol import Form
 from tocsin.harness.traffic.request_schedule import Due
 

@@ -3,23 +3,76 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 from gevent.event import Event as Signal
 from locust.env import Environment
 from locust.rpc import Message
+from locust.runners import MasterRunner
 
+from tocsin.harness.core.errors import StackError
 from tocsin.harness.evidence.requests import OUTCOMES, RequestBuffer, RequestWriter
 from tocsin.harness.traffic.locust import master_protocol
-from tocsin.harness.traffic.locust.authenticated_master import AuthenticatedMaster
 from tocsin.harness.traffic.locust.master_protocol import ClockProbe, SilenceTimer
 from tocsin.harness.traffic.stdout_events import Event, clocks_of, emit
 from tocsin.harness.traffic.worker_pool import WorkerPoolPlan
 
+_BEFORE_JOINING = ("client_ready", master_protocol.HELLO, master_protocol.JOIN)
 _TICK_S = 0.5
+_log = logging.getLogger(__name__)
+
+
+class AuthenticatedMaster(MasterRunner):
+    """A MasterRunner that drops every message of a worker that is not in `admitted`, except those of joining.
+
+    `on_message(client_id)` is called for each message of an admitted one. StackError if the place cannot be bound.
+    """
+
+    def __init__(self, environment: Environment, host: str, port: int, on_message: Callable[[str], None]) -> None:
+        self.admitted: set[str] = set()
+        self._on_message = on_message
+        try:
+            super().__init__(environment, host, port)
+        except (SystemExit, Exception) as error:
+            raise StackError(
+                f"The master of the workers cannot listen on {host}:{port}: {error or 'in use'}.",
+                hint="Name a free port of this machine with --bind.",
+            ) from None
+        self.server.socket.linger = 1000  # ms: a worker that is gone must not hold up the end
+        environment.runner = self
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return int(self.server.port)
+
+    def client_listener(self) -> NoReturn:
+        """Listen for ever; a message that cannot be understood is logged and dropped."""
+        while True:
+            try:
+                super().client_listener()
+            except Exception as error:
+                _log.warning("A message was not understood: %r", error)
+
+    def handle_message(self, client_id: str, msg: Message) -> None:
+        """Handle a message if its sender was admitted or wants to join; nobody may send in the name of another."""
+        if msg.node_id != client_id:
+            return
+        if client_id in self.admitted:
+            self._on_message(client_id)
+        elif msg.type not in _BEFORE_JOINING:
+            return
+        super().handle_message(client_id, msg)
+
+    def send_to(self, client_id: str, message: str, /, **content: object) -> None:
+        """Send one of our messages to one worker."""
+        self.send_message(message, content, client_id)
 
 
 @dataclass(kw_only=True)
@@ -104,7 +157,7 @@ class JoinHandshake:
     def _hello(self, environment: Environment, msg: Message) -> None:
         if len(self._nonces) > 1000:
             self._nonces.clear()
-        ours, theirs = master_protocol.nonce(), str(msg.data["nonce"])
+        ours, theirs = secrets.token_hex(16), str(msg.data["nonce"])
         self._nonces[msg.node_id] = (ours, theirs)
         proof = master_protocol.proof(self._token, "master", theirs)
         self._master.send_to(msg.node_id, master_protocol.CHALLENGE, nonce=ours, proof=proof)

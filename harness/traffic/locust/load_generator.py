@@ -17,13 +17,12 @@ from tocsin.harness.evidence.requests import UNKNOWN, RequestBuffer
 from tocsin.harness.traffic.clients.exchange import Exchange
 from tocsin.harness.traffic.clients.keepalive import KeepAlive
 from tocsin.harness.traffic.clients.record_writer import RecordWriter
+from tocsin.harness.traffic.clients.response_check import ResponseCheck
 from tocsin.harness.traffic.clients.response_reader import BodyReader
 from tocsin.harness.traffic.load_plan import TrafficPlan
 from tocsin.harness.traffic.locust.connection_pool import ConnectionPool, connections_possible
 from tocsin.harness.traffic.locust.dispatcher import Dispatcher
-from tocsin.harness.traffic.locust.request_outlet import Lane
-from tocsin.harness.traffic.locust.request_queue import RequestQueue
-from tocsin.harness.traffic.locust.response_check import ResponseCheck
+from tocsin.harness.traffic.locust.request_outlet import Lane, RequestQueue
 from tocsin.harness.traffic.locust.running_totals import RunningTotals
 from tocsin.harness.traffic.payloads.request_protocol import Form
 from tocsin.harness.traffic.request_schedule import Due, PhaseRequests

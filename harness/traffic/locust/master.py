@@ -22,8 +22,7 @@ from tocsin.harness.core.clock import RunClock
 from tocsin.harness.core.errors import UNKNOWN
 from tocsin.harness.evidence.requests import RECORD
 from tocsin.harness.traffic.load_plan import load_or_report
-from tocsin.harness.traffic.locust.authenticated_master import AuthenticatedMaster
-from tocsin.harness.traffic.locust.join_handshake import JoinedWorker, JoinHandshake
+from tocsin.harness.traffic.locust.join_handshake import AuthenticatedMaster, JoinedWorker, JoinHandshake
 from tocsin.harness.traffic.locust.master_protocol import BYE, EVENT, ROWS, START, STOP, TOKEN, summed
 from tocsin.harness.traffic.locust.stdin_commands import follow_commands
 from tocsin.harness.traffic.stdout_events import Event, both_clocks, emit

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import math
-import secrets
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -24,11 +23,6 @@ SILENT_S = 3.0
 MASTER_LOST_S = 5.0
 """Wall seconds after which a worker that hears nothing of its master ends."""
 _LARGEST = ("latency_ms", "memory_mib", "at", "wall", "monotonic", "schedule_error", "descriptors")
-
-
-def nonce() -> str:
-    """Return a fresh random text that a proof must answer."""
-    return secrets.token_hex(16)
 
 
 def proof(token: str, *parts: str | bytes) -> str:

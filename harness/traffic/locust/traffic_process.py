@@ -10,13 +10,14 @@ from collections.abc import Callable
 
 import gevent
 from gevent.event import Event
+from locust import User
 
 from tocsin.harness.core.clock import RunClock
 from tocsin.harness.core.errors import BROKEN
 from tocsin.harness.evidence.requests import RequestBuffer, RequestWriter
 from tocsin.harness.traffic.load_plan import TrafficPlan, load_or_report
-from tocsin.harness.traffic.locust.choose_user_class import user_class
-from tocsin.harness.traffic.locust.load_generator import Sender
+from tocsin.harness.traffic.locust import custom_users, locust_clients
+from tocsin.harness.traffic.locust.load_generator import Predict, Sender
 from tocsin.harness.traffic.locust.stdin_commands import follow_commands
 from tocsin.harness.traffic.payloads import load_sample
 from tocsin.harness.traffic.request_schedule import loads
@@ -153,3 +154,14 @@ class LoadPlayer:
         where = "The loop" if user_instance is None else "A user"
         self._crash = self._crash or f"{where} broke: {exception!r}."
         self._stopped.set()
+
+
+def user_class(plan: TrafficPlan) -> type[User]:
+    """Return the class; StackError if the file of custom users does not give one."""
+    if ".py:" in plan.users:
+        return custom_users.user_class(plan)
+    if plan.client == "fasthttp":
+        return locust_clients.fast_http(plan)
+    if plan.client == "http":
+        return locust_clients.http(plan)
+    return Predict

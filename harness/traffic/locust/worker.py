@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 import signal
 import socket
 import sys
 import tempfile
+from collections import deque
 from pathlib import Path
 
 import gevent
+import numpy as np
 from gevent.event import Event
 from locust.env import Environment
 from locust.exception import RPCError
@@ -26,18 +29,46 @@ from zmq.error import ZMQError
 
 from tocsin.harness.core.clock import RunClock
 from tocsin.harness.core.errors import BROKEN, PASS, UNKNOWN, USAGE, StackError
+from tocsin.harness.evidence.requests import RequestBuffer
 from tocsin.harness.traffic.load_plan import TrafficPlan, read_plan
 from tocsin.harness.traffic.locust import master_protocol
-from tocsin.harness.traffic.locust.remote_records import RemoteRecords
 from tocsin.harness.traffic.locust.stdin_commands import follow_commands
 from tocsin.harness.traffic.locust.traffic_process import LoadPlayer
 from tocsin.harness.traffic.stdout_events import Event as Fields
 
 _TICK_S = 0.5
+_ROWS_EVERY_S = 0.1
 _HELLO_S = 10.0
 _FAREWELL_S = 20.0
 _LINGER_MS = 2000
 """What was not sent by then is given up when the process ends."""
+
+
+class RemoteRecords(RequestBuffer):
+    """A RequestBuffer whose rows go to the master over Locust's protocol, from a greenlet of its own."""
+
+    def __init__(self, runner: WorkerRunner) -> None:
+        super().__init__()
+        self._runner = runner
+        self._waiting: deque[bytes] = deque()
+        self._sending = gevent.spawn(self._send_for_ever)
+
+    def _write(self, rows: np.ndarray) -> None:
+        self._waiting.append(rows.tobytes())
+
+    def _close(self) -> None:
+        self._sending.kill()
+        self._send()
+
+    def _send_for_ever(self) -> None:
+        while True:
+            gevent.sleep(_ROWS_EVERY_S)
+            self._send()
+
+    def _send(self) -> None:
+        while self._waiting:
+            self._runner.send_message(master_protocol.ROWS, {"rows": self._waiting[0]})
+            self._waiting.popleft()
 
 
 class Worker:
@@ -49,7 +80,7 @@ class Worker:
         self._token = token
         self._number = number
         self._clock = clock or RunClock()
-        self._nonce = master_protocol.nonce()
+        self._nonce = secrets.token_hex(16)
         self._silence = master_protocol.SilenceTimer(_TICK_S, master_protocol.MASTER_LOST_S)
         self._answered, self._planned, self._bye = Event(), Event(), Event()
         self._refused = ""

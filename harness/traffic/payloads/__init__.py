@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from tocsin.harness.traffic.payloads.all_kinds import ALL, CATALOGUE, DECLARATIONS, declarations, parse_payload
+from tocsin.harness.traffic.payloads.all_kinds import ALL, CANARY, CATALOGUE, DECLARATIONS, declarations, parse_payload
 from tocsin.harness.traffic.payloads.dataset import Sample, load_sample
-from tocsin.harness.traffic.payloads.normal import CANARY
 from tocsin.harness.traffic.payloads.payload_kind import PayloadKind
 from tocsin.harness.traffic.payloads.request_protocol import Form
 

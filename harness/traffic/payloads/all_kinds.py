@@ -11,10 +11,14 @@ from tocsin.harness.declarations.request_format import Declaration, Otherwise
 from tocsin.harness.traffic.payloads.faulty_kinds import FAULTY
 from tocsin.harness.traffic.payloads.feedback import FEEDBACK
 from tocsin.harness.traffic.payloads.mix import FaultyArgs
-from tocsin.harness.traffic.payloads.normal import CANARY, NORMAL
 from tocsin.harness.traffic.payloads.payload_args import NormalArgs, PayloadArgs
-from tocsin.harness.traffic.payloads.payload_kind import PayloadKind, in_one_line
+from tocsin.harness.traffic.payloads.payload_kind import ANSWERED, PayloadKind, good_body, in_one_line
 from tocsin.harness.traffic.payloads.shifted import MISSING, SHIFTED, ShiftArgs
+
+NORMAL = PayloadKind(name="normal", summary="a row of the live sample", declaration=ANSWERED, make=good_body)
+CANARY = PayloadKind(
+    name="canary", summary="a normal row sent by the canary process", declaration=ANSWERED, make=good_body
+)
 
 ALL: tuple[PayloadKind, ...] = (NORMAL, CANARY, SHIFTED, *FAULTY, MISSING, FEEDBACK)
 """Every kind, in the order of evidence.requests.KINDS."""

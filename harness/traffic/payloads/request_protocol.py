@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -46,11 +45,9 @@ class RequestProtocol:
     v2: V2 | None = None
 
 
-def request_protocol(
-    shape: Shape, protocol: str = "plain", environment: Mapping[str, str] = os.environ
-) -> RequestProtocol:
+def request_protocol(shape: Shape, protocol: str = "plain") -> RequestProtocol:
     """Return the request of `protocol` (plain or v2); StackError if the stack or the environment lacks something."""
-    headers = tuple((name.lower(), filled(text, environment)) for name, text in shape.headers.items())
+    headers = tuple((name.lower(), filled(text)) for name, text in shape.headers.items())
     if protocol == "plain":
         form = Form(path=shape.path, headers=headers)
         return RequestProtocol(template=Template(shape.body, shape.features), form=form, v2=shape.v2)
@@ -71,15 +68,15 @@ def v2_body(v2: V2, features: int) -> str:
     return f'{{"inputs": [{tensor}]}}'
 
 
-def filled(text: str, environment: Mapping[str, str] = os.environ) -> str:
+def filled(text: str) -> str:
     """Return `text` with each `${env:NAME}` replaced; StackError if a variable is not set. The result is secret."""
 
     def value(variable: re.Match[str]) -> str:
-        if variable[1] not in environment:
+        if variable[1] not in os.environ:
             raise StackError(
                 f"The header {text!r} needs the environment variable {variable[1]}, which is not set.",
                 hint=f"Set {variable[1]} where the traffic runs.",
             )
-        return environment[variable[1]]
+        return os.environ[variable[1]]
 
     return _VARIABLE.sub(value, text)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tocsin.harness.traffic.payloads.missing_fields import missing_fields
+from tocsin.harness.traffic.clients.response_check import missing_fields
 
 FIELDS = {"class": "/outputs/0/data/0", "odd": "/a~1b/m~0n"}
 GOOD = b'{"outputs": [{"data": [0]}], "a/b": {"m~n": false}}'

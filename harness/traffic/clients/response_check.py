@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
+from tocsin.harness.core.json_pointer import find
 from tocsin.harness.evidence.requests import KINDS
-from tocsin.harness.traffic.payloads.missing_fields import missing_fields
 from tocsin.harness.traffic.payloads.request_protocol import Form
 
 _GOOD = {KINDS.index(kind) for kind in ("normal", "shifted")}
+
+
+def missing_fields(body: bytes, response: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the names in `response` (name -> JSON pointer, RFC 6901) whose field is absent or null, in order."""
+    if not response:
+        return ()
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return tuple(response)
+    return tuple(name for name, pointer in response.items() if find(document, pointer) is None)
 
 
 class ResponseCheck:

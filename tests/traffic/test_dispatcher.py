@@ -6,7 +6,7 @@ import pytest
 
 from tocsin.harness.evidence.requests import ANSWERED, FAILED
 from tocsin.harness.traffic.clients.exchange import NEVER_SENT, Exchange
-from tocsin.harness.traffic.locust.phase_loops import ClosedPhase, OpenPhase
+from tocsin.harness.traffic.locust.dispatcher import ClosedPhase, OpenPhase
 from tocsin.harness.traffic.request_schedule import ClosedLoad, Due
 
 
