@@ -8,7 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from tocsin.harness.core.clock import FakeClock
+from tests.fake_clock import FakeClock
 from tocsin.harness.core.journal import Journal, read_journal
 from tocsin.harness.declarations.fault_contract import Witness
 

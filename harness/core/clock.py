@@ -43,19 +43,6 @@ class Clock(Protocol):
 
     def now(self) -> float: ...  # noqa: D102
     def sleep(self, seconds: float) -> None: ...  # noqa: D102
-    def wait_until(  # noqa: D102
-        self, seen: Callable[[], tuple[bool, str]], *, awaited: str, within_s: float, every_s: float = 0.05
-    ) -> float: ...
-
-
-class _Waiting:
-    def now(self) -> float:
-        """Return epoch seconds."""
-        raise NotImplementedError
-
-    def sleep(self, seconds: float) -> None:
-        """Wait for so many wall seconds."""
-        raise NotImplementedError
 
     def wait_until(
         self, seen: Callable[[], tuple[bool, str]], *, awaited: str, within_s: float, every_s: float = 0.05
@@ -75,7 +62,7 @@ class _Waiting:
             self.sleep(min(every_s, max(within_s - elapsed, 0.001)))
 
 
-class RunClock(_Waiting):
+class RunClock(Clock):
     """The real clock: wall time at construction plus monotonic time since."""
 
     def __init__(self, speed: float = 1.0) -> None:
@@ -90,19 +77,3 @@ class RunClock(_Waiting):
     def sleep(self, seconds: float) -> None:
         """Wait for so many wall seconds."""
         time.sleep(max(seconds, 0.0))
-
-
-class FakeClock(_Waiting):
-    """A clock for tests: sleeping moves it, nothing waits."""
-
-    def __init__(self, speed: float = 1.0, start: float = 1_000_000.0) -> None:
-        self.speed = speed
-        self._now = start
-
-    def now(self) -> float:
-        """Return the fake epoch seconds."""
-        return self._now
-
-    def sleep(self, seconds: float) -> None:
-        """Move the fake time forward."""
-        self._now += max(seconds, 0.0)

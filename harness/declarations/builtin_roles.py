@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 
 def with_builtin_starts(stack: object) -> object:
@@ -31,51 +31,36 @@ def _completed(name: object, role: object, stack: Mapping[object, object]) -> ob
 
 def _builtin(stack: Mapping[object, object]) -> dict[object, dict[str, object]]:
     """Return role -> its content; the paths of configuration files are those of the stack."""
+    prometheus_flags = [
+        f"--config.file={{config}}/{stack.get('prometheus') or 'prometheus/prometheus.yml'}",
+        "--storage.tsdb.path={data}/tsdb",
+        "--web.listen-address=127.0.0.1:{port}",
+        "--query.lookback-delta={duration:5m}",
+        "--rules.alert.resend-delay={duration:1m}",
+        "--rules.alert.for-grace-period={duration:10m}",
+        "--rules.alert.for-outage-tolerance={duration:1h}",
+    ]
+    alertmanager_flags = [
+        f"--config.file={{config}}/{stack.get('alertmanager') or 'alertmanager/alertmanager.yml'}",
+        "--storage.path={data}",
+        "--web.listen-address=127.0.0.1:{port}",
+        "--cluster.listen-address=",
+    ]
+    pager = {"argv": _pager(stack), "health": {"http": "/healthz", "within_s": 10}}
     return {
-        "prometheus": {
-            "ports": {"http": 9090},
-            "fixed_s": 6,
-            "memory_mib": 120,
-            "local": {
-                "program": "prometheus",
-                "argv": [
-                    "{program}",
-                    f"--config.file={{config}}/{stack.get('prometheus') or 'prometheus/prometheus.yml'}",
-                    "--storage.tsdb.path={data}/tsdb",
-                    "--web.listen-address=127.0.0.1:{port}",
-                    "--query.lookback-delta={duration:5m}",
-                    "--rules.alert.resend-delay={duration:1m}",
-                    "--rules.alert.for-grace-period={duration:10m}",
-                    "--rules.alert.for-outage-tolerance={duration:1h}",
-                    "--log.level=warn",
-                ],
-                "health": {"http": "/-/ready", "within_s": 20},
-            },
-        },
-        "alertmanager": {
-            "ports": {"http": 9093},
-            "fixed_s": 2,
-            "memory_mib": 30,
-            "local": {
-                "program": "alertmanager",
-                "argv": [
-                    "{program}",
-                    f"--config.file={{config}}/{stack.get('alertmanager') or 'alertmanager/alertmanager.yml'}",
-                    "--storage.path={data}",
-                    "--web.listen-address=127.0.0.1:{port}",
-                    "--cluster.listen-address=",
-                    "--log.level=warn",
-                ],
-                "health": {"http": "/-/ready", "within_s": 20},
-            },
-        },
-        "pager": {
-            "ports": {"http": 9095},
-            "fixed_s": 1,
-            "memory_mib": 20,
-            "local": {"argv": _pager(stack), "health": {"http": "/healthz", "within_s": 10}},
-        },
+        "prometheus": _role(9090, 6, 120, _server("prometheus", prometheus_flags)),
+        "alertmanager": _role(9093, 2, 30, _server("alertmanager", alertmanager_flags)),
+        "pager": _role(9095, 1, 20, pager),
     }
+
+
+def _role(port: int, fixed_s: float, memory_mib: int, local: Mapping[str, object]) -> dict[str, object]:
+    return {"ports": {"http": port}, "fixed_s": fixed_s, "memory_mib": memory_mib, "local": local}
+
+
+def _server(program: str, flags: Sequence[str]) -> dict[str, object]:
+    argv = ["{program}", *flags, "--log.level=warn"]
+    return {"program": program, "argv": argv, "health": {"http": "/-/ready", "within_s": 20}}
 
 
 def _pager(stack: Mapping[object, object]) -> list[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal, Self
 
 from tocsin.harness.core.base_model import Frozen
-from tocsin.harness.declarations.guardrails import Reach
+from tocsin.harness.declarations.guardrails import MACHINE, ActiveFault
 from tocsin.harness.declarations.stack import Stack
 from tocsin.harness.declarations.stack_interface import LiveStack
 
@@ -146,8 +146,8 @@ class Fault(ABC):
         """Look for the effect, by another path than the injection. OSError counts as `cannot_tell`."""
 
 
-def reach(fault: Fault, stack: Stack) -> Reach:
-    """Return what a fault touches: the roles and edges it needs, and the role behind a hook that it works through."""
+def touched(fault: Fault, stack: Stack) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the roles and the edges that a fault needs, with the role behind a hook that it works through."""
     roles, edges = [], []
     for need in fault.needs():
         sort, _, name = need.partition(":")
@@ -159,9 +159,20 @@ def reach(fault: Fault, stack: Stack) -> Reach:
             hook = stack.hook(name)
             if hook is not None:
                 roles.append(hook.role)
-    return Reach(
-        targets=tuple(dict.fromkeys((*roles, *edges))),
-        roles=tuple(dict.fromkeys(roles)),
+    return tuple(dict.fromkeys(roles)), tuple(dict.fromkeys(edges))
+
+
+def active_fault(fault: Fault, stack: Stack, *, name: str, start_s: float, end_s: float) -> ActiveFault:
+    """Return a fault as guardrails see it, active from `start_s` to `end_s`."""
+    roles, edges = touched(fault, stack)
+    return ActiveFault(
+        name=name,
+        kind=fault.kind,
+        params=fault.params,
+        start_s=start_s,
+        end_s=end_s,
+        targets=(*roles, *edges) or (MACHINE,),
+        roles=roles,
         restarts=bool(fault.restarts_role),
         separate=fault.separate,
         harmless=fault.harmless,

@@ -39,36 +39,24 @@ class Abort(Frozen):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reach:
-    """What a fault touches.
+class ActiveFault:
+    """A fault while it is active: what it breaks, and from when to when.
 
     `targets` are roles and edges (`caller -> role`), `roles` those of them that are roles. `restarts`: it ends the
     process of its roles. `separate`: two of its kind with other parameters leave each other alone. `harmless`: it
     breaks nothing that anybody depends on.
     """
 
-    targets: tuple[str, ...] = ()
+    name: str
+    kind: str
+    params: object
+    start_s: float
+    end_s: float
+    targets: tuple[str, ...] = (MACHINE,)
     roles: tuple[str, ...] = ()
     restarts: bool = False
     separate: bool = False
     harmless: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class ActiveFault:
-    """A fault while it is active: what it reaches, and from when to when."""
-
-    name: str
-    kind: str
-    params: object
-    reach: Reach
-    start_s: float
-    end_s: float
-
-    @property
-    def targets(self) -> tuple[str, ...]:
-        """What it breaks; the machine if it names nothing."""
-        return self.reach.targets or (MACHINE,)
 
     def overlaps(self, other: ActiveFault) -> bool:
         """Tell whether both are active at the same time; one that begins when the other ends is not."""
@@ -86,11 +74,11 @@ def clashes(fault: ActiveFault, other: ActiveFault) -> bool:
     shared = set(fault.targets) & set(other.targets)
     if any("->" in target for target in shared):
         return True
-    apart = fault.reach.separate and fault.params != other.params
+    apart = fault.separate and fault.params != other.params
     if fault.kind == other.kind and shared and not apart:
         return True
-    restarts = fault.reach.restarts or other.reach.restarts
-    return restarts and bool(set(fault.reach.roles) & set(other.reach.roles))
+    restarts = fault.restarts or other.restarts
+    return restarts and bool(set(fault.roles) & set(other.roles))
 
 
 def most_targets(faults: Sequence[ActiveFault], during: ActiveFault) -> tuple[int, float]:
@@ -134,7 +122,7 @@ def forbidden(
             reasons.append(f"stack.yaml's allow_faults does not list {listed}")
         if not allow_faults:
             reasons.append("--allow-faults was not given")
-        if reasons and not owns_stack and not fault.reach.harmless:
+        if reasons and not owns_stack and not fault.harmless:
             yield fault, f"Fault {fault.name} breaks a stack that is not ours, and {' and '.join(reasons)}."
 
 
@@ -143,7 +131,7 @@ def _listed(fault: ActiveFault, allowed: Sequence[str | Allowed]) -> bool:
     if fault.kind in allowed:
         return True
     roles = {entry.role for entry in allowed if isinstance(entry, Allowed) and fault.kind in entry.faults}
-    return bool(fault.reach.targets) and all(_role_of(target) in roles for target in fault.reach.targets)
+    return MACHINE not in fault.targets and all(_role_of(target) in roles for target in fault.targets)
 
 
 def _role_of(target: str) -> str:

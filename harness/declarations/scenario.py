@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from pathlib import Path
 from typing import Annotated, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, Field, PrivateAttr
 
-from tocsin.harness.core.base_model import Frozen, Seconds
+from tocsin.harness.core.base_model import Frozen, InFolder, Seconds
 from tocsin.harness.declarations.fault_contract import Fault
 from tocsin.harness.declarations.guardrails import Abort, Budget
 from tocsin.harness.declarations.load_profile import Paced
@@ -161,7 +160,7 @@ class Expectation(Frozen):
         return copy
 
 
-class Scenario(Frozen):
+class Scenario(InFolder):
     """A drill as data. Times are production seconds."""
 
     version: Literal[1]
@@ -174,18 +173,6 @@ class Scenario(Frozen):
     abort: tuple[Abort, ...] = ()
     timeline: tuple[Phase, ...] = Field(min_length=1)
     expect: tuple[Expectation, ...] = Field(min_length=1)
-    _folder: Path = PrivateAttr(default=Path())
-
-    @property
-    def folder(self) -> Path:
-        """The folder of the scenario file."""
-        return self._folder
-
-    def at(self, folder: Path) -> Scenario:
-        """Return the same scenario, knowing where its file lies."""
-        copy = self.model_copy()
-        copy._folder = folder
-        return copy
 
 
 class Pacing(Protocol):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import Field, model_validator
 
-from tocsin.harness.core.base_model import Frozen, Seconds
+from tocsin.harness.core.base_model import Frozen, InFolder, Seconds
 from tocsin.harness.declarations.builtin_roles import with_builtin_starts
 from tocsin.harness.declarations.guardrails import Allowed, Budget
 from tocsin.harness.declarations.launch_spec import ComposeFiles, ComposeStart, Health, LocalStart
@@ -75,7 +74,7 @@ class Disk(Frozen):
     inside: str | None = None
 
 
-class Stack(Frozen):
+class Stack(InFolder):
     """A stack folder, as declared by its stack.yaml; `folder` is where it lies.
 
     `prometheus` and `alertmanager` are the paths of their configuration, None for a stack without.
@@ -103,7 +102,6 @@ class Stack(Frozen):
     """For scenarios that have none of their own."""
     allow_faults: tuple[str | Allowed, ...] = ()
     """Kinds of faults, everywhere or on one role, that may be played on a system that is not ours."""
-    _folder: Path = PrivateAttr(default=Path())
 
     @model_validator(mode="before")
     @classmethod
@@ -132,14 +130,3 @@ class Stack(Frozen):
             if hook is not None:
                 return hook.model_copy(update={"path": hook.path.replace("{kind}", name.partition("/")[0])})
         return None
-
-    @property
-    def folder(self) -> Path:
-        """The stack folder."""
-        return self._folder
-
-    def at(self, folder: Path) -> Stack:
-        """Return the same stack, knowing where it lies."""
-        copy = self.model_copy()
-        copy._folder = folder
-        return copy

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tocsin.harness.declarations.alert_timing import AlertRule, Floor
-from tocsin.harness.declarations.fault_contract import Fault, reach
+from tocsin.harness.declarations.fault_contract import Fault, active_fault
 from tocsin.harness.declarations.guardrails import Abort, ActiveFault
 from tocsin.harness.declarations.load_profile import Paced
 from tocsin.harness.declarations.scenario import Scenario, Traffic
@@ -45,14 +45,7 @@ class PlannedFault:
 
     def active(self, stack: Stack) -> ActiveFault:
         """Return the fault as guardrails see it on this stack."""
-        return ActiveFault(
-            name=self.name,
-            kind=self.kind,
-            params=self.fault.params,
-            reach=reach(self.fault, stack),
-            start_s=self.inject_s,
-            end_s=self.heal_s,
-        )
+        return active_fault(self.fault, stack, name=self.name, start_s=self.inject_s, end_s=self.heal_s)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tocsin.harness.declarations.fault_contract import reach
+from tocsin.harness.declarations.fault_contract import active_fault
 from tocsin.harness.declarations.guardrails import ActiveFault, Budget, clashes, most_targets
 from tocsin.harness.declarations.scenario import Draws, FaultPlan
 from tocsin.harness.declarations.stack import Stack
@@ -26,15 +26,8 @@ class FaultPhase:
 
     def active(self, plan: FaultPlan, stack: Stack) -> ActiveFault:
         """Return one of its faults as guardrails see it."""
-        end_s = plan.at + plan.lasts if plan.lasts else self.length_s
-        return ActiveFault(
-            name=plan.name,
-            kind=plan.kind,
-            params=plan.fault.params,
-            reach=reach(plan.fault, stack),
-            start_s=self.start_s + plan.at,
-            end_s=self.start_s + end_s,
-        )
+        end_s = self.start_s + (plan.at + plan.lasts if plan.lasts else self.length_s)
+        return active_fault(plan.fault, stack, name=plan.name, start_s=self.start_s + plan.at, end_s=end_s)
 
     def window_s(self, plan: FaultPlan) -> float:
         """Return how long a `random` draws: its own `for`, else the rest of the phase."""

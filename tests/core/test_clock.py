@@ -2,7 +2,8 @@
 
 import pytest
 
-from tocsin.harness.core.clock import FakeClock, RunClock, format_duration, parse_duration
+from tests.fake_clock import FakeClock
+from tocsin.harness.core.clock import RunClock, format_duration, parse_duration
 from tocsin.harness.core.errors import WaitTimeout
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tocsin.harness.core.clock import FakeClock
+from tests.fake_clock import FakeClock
 from tocsin.harness.core.journal import Fact, Journal, read_journal
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from tocsin.harness.declarations.guardrails import (
+    MACHINE,
     ActiveFault,
     Allowed,
     Budget,
-    Reach,
     clashes,
     forbidden,
     most_targets,
@@ -20,8 +20,8 @@ from tocsin.harness.declarations.guardrails import (
 
 def broken(kind: str, *targets: str, at: float = 0, until: float = 10, params: Any = None, **reach: Any) -> ActiveFault:
     roles = tuple(target for target in targets if "->" not in target)
-    made = Reach(targets=targets, roles=roles, **reach)
-    return ActiveFault(name=f"{kind}-{at:g}", kind=kind, params=params or {}, reach=made, start_s=at, end_s=until)
+    reach |= {"targets": targets or (MACHINE,), "roles": roles, "params": params or {}}
+    return ActiveFault(name=f"{kind}-{at:g}", kind=kind, start_s=at, end_s=until, **reach)
 
 
 WAY = "prometheus -> model"

@@ -13,7 +13,7 @@ import pytest
 from docker.errors import APIError
 
 from tests.engines.tiny_stack import make_stack
-from tocsin.harness.core.clock import FakeClock
+from tests.fake_clock import FakeClock
 from tocsin.harness.core.errors import StackError
 from tocsin.harness.engines.common.placeholders import Places
 from tocsin.harness.engines.compose import container as compose_container

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tocsin.harness.core.clock import FakeClock
+from tests.fake_clock import FakeClock
 from tocsin.harness.core.errors import RoleDied, WaitTimeout
 from tocsin.harness.declarations.launch_spec import Health
 from tocsin.harness.engines.common.health import Abandoned, HealthCheck

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tocsin.harness.declarations.fault_contract import reach
+from tocsin.harness.declarations.fault_contract import touched
 from tocsin.harness.declarations.stack import Stack, ends_of
 from tocsin.harness.declarations.stack_interface import LiveStack
 from tocsin.harness.engines.common.attach import attach
@@ -73,10 +73,10 @@ def bound_s(live: LiveStack, faults: Sequence[RecordedFault]) -> float:
 
 def _roles_named(stack: Stack, fault: RecordedFault) -> list[str]:
     try:
-        targets = reach(make(fault.kind, fault.params), stack).targets
+        roles, edges = touched(make(fault.kind, fault.params), stack)
     except (KeyError, ValueError):  # its heal will say so
         return []
-    return [role for target in targets for role in ends_of(target)]
+    return [*roles, *(role for edge in edges for role in ends_of(edge))]
 
 
 def main(argv: Sequence[str]) -> int:
