@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tocsin.harness.cli import engine_registry
+from tocsin.harness.cli.console import plain_table, say, show
 from tocsin.harness.cli.options import EngineName, Runs, StackFolder
+from tocsin.harness.core.errors import PASS, UNKNOWN
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -32,9 +35,6 @@ def doctor(
     Lists every program with version and origin, memory, disk, and the next move for what is missing (exit 2). With
     `--engine compose`: the docker CLI, Compose, the engine and every image.
     """
-    from tocsin.harness.cli import engine_registry
-    from tocsin.harness.cli.console import plain_table, show
-    from tocsin.harness.core.errors import PASS, UNKNOWN
     from tocsin.harness.planning.loader import load_stack
     from tocsin.harness.provisioning.programs import cache_folder
 
@@ -76,7 +76,6 @@ def _programs(stack: Stack, table: Table) -> list[str]:
 
 def _images(stack: Stack, variant: str | None, pull: bool, table: Table) -> tuple[list[str], list[str]]:
     """Add a row for docker, Compose, the engine and each image; return what to do, and what to know."""
-    from tocsin.harness.cli.console import say
     from tocsin.harness.cli.doctor_compose import examine
 
     examined = examine(stack, variant, pull=pull, report=say)
@@ -96,10 +95,10 @@ def _resources(stack: Stack, runs: Path, table: Table) -> list[str]:
     """Add a row for memory and for each disk; return what to do about those of which there is too little."""
     from rich.text import Text
 
-    from tocsin.harness.cli.engine_registry import memory_mib_of
     from tocsin.harness.provisioning.programs import disk_free_mib, memory_mib
 
-    resources = [("memory", memory_mib(), memory_mib_of(stack), "Close other programs, or use a larger machine.")]
+    roles_mib = engine_registry.memory_mib_of(stack)
+    resources = [("memory", memory_mib(), roles_mib, "Close other programs, or use a larger machine.")]
     for place, setting in {runs.absolute(): "--runs", Path(tempfile.gettempdir()): "TMPDIR"}.items():
         move = f"Free some space in {place}, or set {setting}."
         resources.append((f"disk, {place}", disk_free_mib(place), RUN_MIB, move))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
 ASK_S = 30.0
 PULL_S = 1800.0
 HERE, TO_BUILD, TO_PULL = "here", "is built at the first run", "must be pulled"
-_VARIABLE = re.compile(r"^\$\{?([A-Za-z_][A-Za-z0-9_]*)")
 Services = Mapping[str, Mapping[str, Any]]
 """The `services` of a compose file, as `docker compose config` prints them."""
 
@@ -32,7 +30,7 @@ class Image:
     name: str
     services: tuple[str, ...]
     profiles: tuple[str, ...] = ()
-    variable: str | None = None
+    variable: str = ""
     overridden: bool = False
     state: str = TO_PULL
     size_mib: int | None = None
@@ -114,7 +112,7 @@ def images_of(resolved: Services, written: Services, environ: Mapping[str, str])
 
     `resolved` are the services with their variables filled in, `written` the same before.
     """
-    from tocsin.harness.engines.compose.sidecar_containers import PYTHON_IMAGE
+    from tocsin.harness.engines.compose.sidecar_containers import python_image
 
     names: dict[str, list[str]] = {}
     for service, declared in resolved.items():
@@ -122,7 +120,7 @@ def images_of(resolved: Services, written: Services, environ: Mapping[str, str])
     images = [_image(image, services, resolved, written, environ) for image, services in names.items()]
     variable = "PYTHON_IMAGE"
     helpers = Image(
-        name=environ.get(variable) or PYTHON_IMAGE,
+        name=python_image(environ),
         services=("Tocsin's pager, proxies",),
         variable=variable,
         overridden=bool(environ.get(variable)),
@@ -131,11 +129,10 @@ def images_of(resolved: Services, written: Services, environ: Mapping[str, str])
 
 
 def _image(name: str, services: list[str], resolved: Services, written: Services, environ: Mapping[str, str]) -> Image:
-    variable = None
-    match = _VARIABLE.match(str(written.get(services[0], {}).get("image") or ""))
-    if match:
-        variable = match.group(1)
-    overridden = bool(variable and environ.get(variable))
+    from tocsin.harness.engines.compose.images import image_variable
+
+    variable = image_variable(written.get(services[0], {}))
+    overridden = bool(environ.get(variable))
     built = not overridden and any(resolved[service].get("build") for service in services)
     profiles = [set(resolved[service].get("profiles") or ()) for service in services]
     if not all(profiles):

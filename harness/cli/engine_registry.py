@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,8 +55,3 @@ def scenario_files(folder: Path) -> list[Path]:
     """Return the scenario files that lie directly in a folder, by name, without suite.yaml; none if it is no folder."""
     files = (path for path in folder.glob("*.y*ml") if path.suffix in (".yaml", ".yml") and path.is_file())
     return sorted(path for path in files if path.name != "suite.yaml")
-
-
-def known_stacks() -> Iterable[Path]:
-    """Return the stack folders that came with Tocsin."""
-    return sorted(path.parent for path in (ROOT / "stacks").glob("*/stack.yaml"))

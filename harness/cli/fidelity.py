@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tocsin.harness.cli.console import plain_table, say, show, write
 from tocsin.harness.cli.options import RunDirs
+from tocsin.harness.core.errors import FAIL, PASS, UNKNOWN, EvidenceError, worst
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -34,8 +36,6 @@ def fidelity(
     by promtool in virtual time, or for rules over its cap by Prometheus on backfilled blocks. Writes fidelity.json into
     each run directory. 0: faithful, 1: an alert differs, 2: unknown.
     """
-    from tocsin.harness.cli.console import say, show, write
-    from tocsin.harness.core.errors import EvidenceError, worst
     from tocsin.harness.provisioning.programs import cache_folder, find_all
     from tocsin.harness.report.verdicts_json import json_value
 
@@ -77,8 +77,6 @@ def _compare(folder: Path, programs: Mapping[str, Program]) -> tuple[Evidence, F
 
 
 def _code(comparison: Fidelity) -> int:
-    from tocsin.harness.core.errors import FAIL, PASS, UNKNOWN
-
     if comparison.different:
         return FAIL
     if comparison.untold or not comparison.oracles:
@@ -153,10 +151,9 @@ def _parts(evidence: Evidence, comparison: Fidelity) -> Iterator[RenderableType]
 
 
 def _table(evidence: Evidence, comparison: Fidelity) -> RenderableType:
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table = plain_table()
     table.add_column("alert", overflow="fold", ratio=1)
     table.add_column("", no_wrap=True)
     for title in ("run", "oracle", "off by", "allowed"):

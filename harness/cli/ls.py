@@ -49,7 +49,7 @@ def sections() -> list[tuple[str, str, list[tuple[str, str]]]]:
     files = engine_registry.scenario_files(folder)
     users = [(name, "Tocsin's own client, which sends the payload to the service.") for name in USERS]
     users.append(("FILE.py:CLASS", "A Locust User class of your own, in a file beside the scenario."))
-    stacks = engine_registry.known_stacks()
+    stacks = sorted(path.parent for path in (engine_registry.ROOT / "stacks").glob("*/stack.yaml"))
     return [
         ("scenarios", f"scenarios ({folder.name}/)", [(path.stem, _summary(path)) for path in files]),
         ("checks", "checks", sorted((check.id, check.summary) for check in CHECKS)),

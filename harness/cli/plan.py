@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from tocsin.harness.cli import engine_registry
+from tocsin.harness.cli.console import plain_table, show
 from tocsin.harness.cli.options import EngineName, Scenarios, Seed, Speed, StackName
+from tocsin.harness.cli.usage_errors import Mistakes
+from tocsin.harness.core.clock import format_duration
+from tocsin.harness.core.errors import PASS
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -24,12 +29,8 @@ def plan(
     For each expected alert: the soonest and latest time at which it can be seen, beside its bound. Also warnings, the
     largest honest speed, and what limits it. Starts nothing.
     """
-    from tocsin.harness.cli import engine_registry
-    from tocsin.harness.cli.console import show
     from tocsin.harness.cli.load_catalogue import catalogue
     from tocsin.harness.cli.plan_drills import drills
-    from tocsin.harness.cli.usage_errors import Mistakes
-    from tocsin.harness.core.errors import PASS
 
     mistakes = Mistakes()
     with mistakes:
@@ -64,8 +65,6 @@ def _expectation(line: Expectation) -> str:
 
 
 def _guardrails(timeline: Timeline) -> Iterator[str]:
-    from tocsin.harness.core.clock import format_duration
-
     budget = timeline.scenario.budget or timeline.stack.budget
     if budget is not None:
         yield f"\nAt most {budget.targets} broken at once, for {format_duration(budget.lasts)}."
@@ -77,9 +76,6 @@ def _guardrails(timeline: Timeline) -> Iterator[str]:
 
 
 def _head(timeline: Timeline, engine: Engine) -> str:
-    from tocsin.harness.cli.engine_registry import memory_mib_of
-    from tocsin.harness.core.clock import format_duration
-
     scenario, stack = timeline.scenario, timeline.stack
     length, wall = format_duration(round(timeline.length_s)), format_duration(round(timeline.wall_s))
     programs = ", ".join(engine.programs(stack)) or "no further program"
@@ -87,14 +83,11 @@ def _head(timeline: Timeline, engine: Engine) -> str:
         f"{scenario.name}: {scenario.summary}\n"
         f"stack {stack.name}, seed {timeline.seed}, {length} of production time at speed {timeline.speed:g}: "
         f"{wall} of play, plus about {engine.around_play_s} s for start and end\n"
-        f"needs about {memory_mib_of(stack)} MiB of memory and {programs}"
+        f"needs about {engine_registry.memory_mib_of(stack)} MiB of memory and {programs}"
     )
 
 
 def _steps(timeline: Timeline) -> RenderableType:
-    from tocsin.harness.cli.console import plain_table
-    from tocsin.harness.core.clock import format_duration
-
     table = plain_table("production", "wall", "step", "what")
     details = {("phase", phase.name): _phase(phase) for phase in timeline.phases}
     details |= {("inject", fault.name): _fault(fault) for fault in timeline.faults}
@@ -124,9 +117,6 @@ def _fault(fault: PlannedFault) -> str:
 
 
 def _floors(timeline: Timeline) -> RenderableType:
-    from tocsin.harness.cli.console import plain_table
-    from tocsin.harness.core.clock import format_duration
-
     table = plain_table("alert", "in", "soonest", "latest", "bound", "met")
     for floor in timeline.floors:
         bound = format_duration(floor.bound_s)
@@ -168,8 +158,6 @@ def _made_of(floor: Floor) -> str:
 
 def _brief(seconds: float) -> str:
     """Return seconds as a short duration: tenths below a minute, whole ones above."""
-    from tocsin.harness.core.clock import format_duration
-
     if seconds < 60:
         return f"{round(seconds, 1):g}s"
     return format_duration(round(seconds))

@@ -7,7 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tocsin.harness.cli import options
+from tocsin.harness.cli import engine_registry, options, worker
+from tocsin.harness.cli.console import say, show
+from tocsin.harness.cli.usage_errors import Mistakes, usage_error
+from tocsin.harness.core.clock import format_duration, parse_duration
+from tocsin.harness.core.errors import worst
 
 if TYPE_CHECKING:
     from tocsin.harness.cli.plan_drills import PlannedDrill
@@ -39,11 +43,9 @@ def run(
 
     Ctrl-C rolls back faults, then exits. After a SIGKILL the guardian does the same within 10 s.
     """
-    from tocsin.harness.cli import engine_registry, worker
     from tocsin.harness.cli.load_catalogue import catalogue
     from tocsin.harness.cli.plan_drills import drills, make_folders, refuse
     from tocsin.harness.cli.play_drill import Settings
-    from tocsin.harness.cli.usage_errors import Mistakes
 
     mistakes = Mistakes()
     with mistakes:
@@ -63,7 +65,6 @@ def run(
 
 def _play(planned: Sequence[PlannedDrill], scenarios: Sequence[Path], settings: Settings, junit: Path | None) -> int:
     """Play one drill after the other and show its verdicts; after Ctrl-C no further one is started."""
-    from tocsin.harness.cli.console import show
     from tocsin.harness.cli.play_drill import play
     from tocsin.harness.cli.suite_checks import show_together, suite_of
     from tocsin.harness.provisioning.programs import cache_folder, find_all
@@ -92,9 +93,6 @@ def _play(planned: Sequence[PlannedDrill], scenarios: Sequence[Path], settings: 
 
 
 def _seconds(timeout: str | None) -> float | None:
-    from tocsin.harness.cli.usage_errors import usage_error
-    from tocsin.harness.core.clock import parse_duration
-
     if timeout is None:
         return None
     try:
@@ -105,9 +103,6 @@ def _seconds(timeout: str | None) -> float | None:
 
 def announce(planned: Sequence[PlannedDrill], engine: Engine, programs: Sequence[str]) -> None:
     """Say before anything starts how long it will take, and what it needs."""
-    from tocsin.harness.cli.console import say
-    from tocsin.harness.cli.engine_registry import memory_mib_of
-    from tocsin.harness.core.clock import format_duration
     from tocsin.harness.provisioning.programs import memory_mib
 
     for drill in planned:
@@ -122,7 +117,7 @@ def announce(planned: Sequence[PlannedDrill], engine: Engine, programs: Sequence
     if len(planned) > 1:
         total_s = sum(drill.timeline.wall_s + engine.around_play_s for drill in planned)
         say(f"{len(planned)} drills, one after the other: about {format_duration(round(total_s))}.")
-    needed_mib = max((memory_mib_of(drill.timeline.stack) for drill in planned), default=0)
+    needed_mib = max((engine_registry.memory_mib_of(drill.timeline.stack) for drill in planned), default=0)
     free_mib = memory_mib()
     names = ", ".join(programs) or "no further program"
     say(f"Needs about {needed_mib} MiB of memory ({free_mib} MiB are available) and {names}.")
@@ -134,8 +129,6 @@ def _finish(
     planned: Sequence[PlannedDrill], played: Sequence[Played], junit: Path | None, together: Summary | None
 ) -> int:
     """Write the merged JUnit file, show the suite, and return the exit code of all drills."""
-    from tocsin.harness.cli.console import show
-    from tocsin.harness.core.errors import worst
     from tocsin.harness.report import junit_xml, verdict_table
 
     if junit is not None:

@@ -5,7 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tocsin.harness.cli import engine_registry
+from tocsin.harness.cli.console import say, show
 from tocsin.harness.cli.options import EngineName, Runs, Speed, StackFolder
+from tocsin.harness.cli.sweep import sentences
+from tocsin.harness.core.clock import RunClock
+from tocsin.harness.core.errors import PASS, RoleDied, Terminated
 
 if TYPE_CHECKING:
     from tocsin.harness.declarations.stack import Stack
@@ -24,10 +29,6 @@ def up(
 
     Ctrl-C takes it down and exits 0. If a server dies, exits 2.
     """
-    from tocsin.harness.cli import engine_registry
-    from tocsin.harness.cli.console import say
-    from tocsin.harness.cli.sweep import sentences
-    from tocsin.harness.core.clock import RunClock
     from tocsin.harness.core.journal import Journal
     from tocsin.harness.engines.common.run_folders import make_run
     from tocsin.harness.planning.loader import load_stack
@@ -67,8 +68,6 @@ def idle(stack: Stack, speed: float) -> Timeline:
 
 def _stay(live: LiveStack, run: Run) -> int:
     """Print the addresses and wait: for Ctrl-C (0), or for a server that dies (2)."""
-    from tocsin.harness.cli.console import say, show
-    from tocsin.harness.core.errors import PASS, RoleDied, Terminated
     from tocsin.harness.report.verdict_table import relative
 
     width = max(len(role) for role in live.stack.roles)

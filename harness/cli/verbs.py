@@ -43,8 +43,8 @@ def _root(
     """
 
 
-def app() -> typer.Typer:
-    """Return the command line as a Typer application."""
+def command() -> Any:
+    """Return the command tree; tests and docs check names and options against it."""
     application = typer.Typer(
         add_completion=False,
         no_args_is_help=False,
@@ -55,12 +55,7 @@ def app() -> typer.Typer:
     application.callback(invoke_without_command=True)(_root)
     for verb in ALL:
         application.command()(verb)
-    return application
-
-
-def command() -> Any:
-    """Return the command tree; tests and docs check names and options against it."""
-    return typer.main.get_command(app())
+    return typer.main.get_command(application)
 
 
 def invoke(argv: list[str]) -> int:

@@ -12,6 +12,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tocsin.harness.cli.console import say
+from tocsin.harness.cli.usage_errors import usage_error
+from tocsin.harness.core.errors import PASS, USAGE
+
 if TYPE_CHECKING:
     from tocsin.harness.traffic.worker_pool import RemoteWorkers
 
@@ -32,9 +36,6 @@ def worker(
 
     For `tocsin run --remote-workers N`. Both sides need the same secret in TOCSIN_WORKER_TOKEN.
     """
-    from tocsin.harness.cli.console import say
-    from tocsin.harness.core.errors import PASS, USAGE
-
     where, _ = place("--master", master), token()
     _resolve(where)
     while True:
@@ -58,8 +59,6 @@ def remote(workers: int, bind: str) -> RemoteWorkers:
 
 def place(option: str, value: str) -> str:
     """Return `HOST:PORT`; a host alone gets the usual port. UsageError for anything else."""
-    from tocsin.harness.cli.usage_errors import usage_error
-
     host, colon, port = value.partition(":")
     if not colon:
         port = str(PORT)
@@ -70,8 +69,6 @@ def place(option: str, value: str) -> str:
 
 def _resolve(where: str) -> None:
     """Raise UsageError if this machine knows no host of that name."""
-    from tocsin.harness.cli.usage_errors import usage_error
-
     host = where.rpartition(":")[0]
     try:
         socket.getaddrinfo(host, None)
@@ -81,7 +78,6 @@ def _resolve(where: str) -> None:
 
 def token() -> str:
     """Return the token that master and workers share; UsageError if the environment has none."""
-    from tocsin.harness.cli.usage_errors import usage_error
     from tocsin.harness.traffic.worker_pool import TOKEN
 
     secret = os.environ.get(TOKEN, "")

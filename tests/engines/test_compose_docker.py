@@ -17,7 +17,7 @@ from tests.engines.tiny_stack import make_stack
 from tocsin.harness.cli.engine_registry import engine
 from tocsin.harness.core.errors import MissingProgram, StackError, UsageError
 from tocsin.harness.engines.compose.docker_engine import CliFailed, find_docker
-from tocsin.harness.engines.compose.images import content_of, named_by_environment
+from tocsin.harness.engines.compose.images import content_of, image_variable
 from tocsin.harness.engines.compose.removal import take_down, without_frames
 from tocsin.harness.engines.compose.resolved_files import Project, clock_offset
 
@@ -123,7 +123,7 @@ WRITTEN = [
 
 @pytest.mark.parametrize(("text", "given", "expected"), WRITTEN)
 def test_an_image_named_by_the_environment_is_used_as_it_is(text: str, given: dict[str, str], expected: bool) -> None:
-    assert named_by_environment({"services": {"web": {"image": text}}}, "web", given) is expected
+    assert bool(given.get(image_variable({"image": text}))) is expected
 
 
 def test_a_variant_adds_files_and_an_unknown_one_is_refused(tmp_path: Path) -> None:

@@ -14,17 +14,11 @@ _LONGEST_CALL_S = 60.0
 
 
 @dataclass(kw_only=True)
-class _Loop:
-    thread: threading.Thread
-    over: threading.Event
-
-
-@dataclass(kw_only=True)
 class BackgroundThreads:
     """Starts and ends the loops. A call that fails is noted and tried again: a role that does not come up, say."""
 
     journal: Journal
-    _running: dict[str, _Loop] = field(default_factory=dict)
+    _running: dict[str, tuple[threading.Thread, threading.Event]] = field(default_factory=dict)
 
     def start(self, name: str, do: Callable[[], float]) -> None:
         """Call `do` now, and again after the wall seconds it returns; nothing happens if a loop has that name."""
@@ -32,14 +26,15 @@ class BackgroundThreads:
             return
         over = threading.Event()
         thread = threading.Thread(target=self._repeat, args=(name, do, over), name=name, daemon=True)
-        self._running[name] = _Loop(thread=thread, over=over)
+        self._running[name] = thread, over
         thread.start()
 
     def cease(self, name: str, within_s: float = _LONGEST_CALL_S) -> None:
         """End the loop of this name after its present call; nothing happens where there is none."""
         if running := self._running.pop(name, None):
-            running.over.set()
-            running.thread.join(within_s)
+            thread, over = running
+            over.set()
+            thread.join(within_s)
 
     def end_all(self) -> None:
         """Tell all to end, without waiting for their present calls."""

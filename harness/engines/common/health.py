@@ -113,8 +113,15 @@ class HealthCheck:
 
     def upload(self, files: Mapping[str, str]) -> None:
         """PUT each file at its path to the role; StackError if one cannot be sent or is not taken."""
-        for path, source in files.items():
-            _put(self.role, self.places.address(self.role), path, Path(self.places.fill(source, self.role)))
+        for path, file in files.items():
+            address, source = self.places.address(self.role), Path(self.places.fill(file, self.role))
+            try:
+                status, answer = call("PUT", address, path, body=source.read_bytes(), within_s=_PUT_S)
+            except OSError as error:
+                raise StackError(f"Cannot PUT {source} to {self.role} at {path}: {error}.") from None
+            if not 200 <= status < 300:
+                message = f"{self.role} answered {status} to PUT {path} of {source}: {answer[:_SHOWN]}"
+                raise StackError(message, hint="Correct that file.")
 
 
 def _written_at(path: Path | None) -> int | None:
@@ -122,13 +129,3 @@ def _written_at(path: Path | None) -> int | None:
         return path.stat().st_mtime_ns if path else None
     except OSError:
         return None
-
-
-def _put(role: str, address: str, path: str, source: Path) -> None:
-    try:
-        status, answer = call("PUT", address, path, body=source.read_bytes(), within_s=_PUT_S)
-    except OSError as error:
-        raise StackError(f"Cannot PUT {source} to {role} at {path}: {error}.") from None
-    if not 200 <= status < 300:
-        message = f"{role} answered {status} to PUT {path} of {source}: {answer[:_SHOWN]}"
-        raise StackError(message, hint="Correct that file.")

@@ -7,7 +7,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,7 +44,8 @@ class Images:
         images = {name: str(service.get("image") or "") for name, service in services.items()}
         for name, service in services.items():
             build = service.get("build")
-            if build and not named_by_environment(written, name, self.docker.environment):
+            variable = image_variable(section(written, "services").get(name, {}))
+            if build and not self.docker.environment.get(variable):
                 images[name] = f"tocsin/{self.stack}-{name}:{content_of(build)}".lower()
                 if not self.here(images[name]):
                     self._build(name, build, images[name], work)
@@ -84,11 +85,12 @@ class Images:
             raise StackError(f"{failure}: {failed.message}", hint=hint) from None
 
 
-def named_by_environment(written: ComposeObject, service: str, environ: Mapping[str, str]) -> bool:
-    """Return whether a service's image is written as a variable that is set."""
-    text = str(section(written, "services").get(service, {}).get("image") or "")
-    variable = _VARIABLE.match(text)
-    return variable is not None and bool(environ.get(variable.group(1)))
+def image_variable(service: ComposeObject) -> str:
+    """Return the environment variable that a service's image is written as, empty for none."""
+    variable = _VARIABLE.match(str(service.get("image") or ""))
+    if variable is None:
+        return ""
+    return variable.group(1)
 
 
 def content_of(build: ComposeObject) -> str:

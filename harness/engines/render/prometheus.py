@@ -90,9 +90,9 @@ def _job(
         "replacement": "$1",
     }
     steps = mappings(job.get("relabel_configs"))
-    used = list(addresses)
-    if not any(step.get("target_label") == "__address__" for step in steps):
-        used = [address for address in addresses if address in _targets(job)]
+    used = _targets(job)
+    if any(step.get("target_label") == "__address__" for step in steps):
+        used = list(addresses)
     steps += [keep_instance, *_led_to(used, addresses)]
     return {**job, **_times(job, default, speed, where), "relabel_configs": steps}
 
@@ -101,8 +101,7 @@ def _alerting(alerting: Mapping[str, object], addresses: Mapping[str, str]) -> d
     managers = []
     for manager in mappings(alerting.get("alertmanagers")):
         _check_targets(manager, "alerting", addresses)
-        used = [address for address in addresses if address in _targets(manager)]
-        steps = [*mappings(manager.get("relabel_configs")), *_led_to(used, addresses)]
+        steps = [*mappings(manager.get("relabel_configs")), *_led_to(_targets(manager), addresses)]
         managers.append({**manager, "relabel_configs": steps})
     return {**alerting, "alertmanagers": managers}
 
@@ -113,10 +112,10 @@ def _led_to(used: list[str], addresses: Mapping[str, str]) -> list[dict[str, obj
             "source_labels": ["__address__"],
             "regex": re.escape(address).replace(r"\-", "-"),  # RE2 refuses an escaped hyphen
             "target_label": "__address__",
-            "replacement": addresses[address],
+            "replacement": real,
         }
-        for address in used
-        if addresses[address] != address
+        for address, real in addresses.items()
+        if address in used and real != address
     ]
 
 
