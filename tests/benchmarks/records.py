@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.benchmarks.latency_histogram import summarise
 from tocsin.harness.evidence.requests import RequestWriter
 
 
@@ -44,8 +45,6 @@ def write(folder: Path, count: int) -> dict[str, float]:
 
 def summarised(folder: Path) -> dict[str, float]:
     """Sum the records up."""
-    from tocsin.harness.evidence.latency_histogram import summarise
-
     began = time.perf_counter()
     summary = summarise(folder)
     took_s = time.perf_counter() - began

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from tests.benchmarks.latency_histogram import LARGEST_ERROR, Histogram, chunks, summarise
 from tocsin.harness.core.errors import EvidenceError
 from tocsin.harness.core.statistics import quantile
-from tocsin.harness.evidence.latency_histogram import LARGEST_ERROR, Histogram, chunks, summarise
 from tocsin.harness.evidence.requests import DROPPED, KINDS, RECORD, UNKNOWN
 
 SHARES = (0.0, 0.001, 0.25, 0.5, 0.9, 0.99, 0.999, 1.0)
@@ -90,7 +90,7 @@ def test_chunks_make_no_difference(folder, monkeypatch):
     where = folder(a=rows[:700], b=rows[700:])
     assert [len(part) for part in chunks(where, 300)] == [300, 300, 100, 300]
     whole = summarise(where)
-    monkeypatch.setattr("tocsin.harness.evidence.latency_histogram.chunks", lambda folder: chunks(folder, 7))
+    monkeypatch.setattr("tests.benchmarks.latency_histogram.chunks", lambda folder: chunks(folder, 7))
     small = summarise(where)
     assert (small.count, small.per_s.tolist()) == (whole.count, whole.per_s.tolist())
     assert small.latency.quantile(0.99) == whole.latency.quantile(0.99)
