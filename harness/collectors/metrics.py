@@ -12,7 +12,7 @@ from tocsin.harness.collectors.server_queries import JsonObject, Prometheus
 from tocsin.harness.core.journal import Journal
 from tocsin.harness.declarations.stack_interface import LiveStack
 from tocsin.harness.evidence.evidence import SettledWindow
-from tocsin.harness.evidence.metric_files import write_segment
+from tocsin.harness.evidence.metrics import write_segment
 
 _BEFORE_S = 60.0
 """The first pull reaches back this far, to before the recorder was started."""
@@ -53,8 +53,8 @@ class MetricsCollector(PolledCollector):
     def seen_canary(self, live: LiveStack, run: CollectedRun) -> tuple[bool, str]:
         """Tell whether every job's `up` is 1 now."""
         up = _lowest(self._prometheus.values("up"))
-        missing = [f"job {job} has no up" for job in _jobs(live) if job not in up]
-        wrong = missing + [f"up is {up[job]:g} for job {job}" for job in _jobs(live) if up.get(job, 1) != 1]
+        missing = [f"job {job} has no up" for job in live.stack.signals.jobs if job not in up]
+        wrong = missing + [f"up is {up[job]:g} for job {job}" for job in live.stack.signals.jobs if up.get(job, 1) != 1]
         return not wrong, "; ".join(wrong) or "up is 1 for every job"
 
     @in_words
@@ -62,7 +62,7 @@ class MetricsCollector(PolledCollector):
         """Tell whether every job that has a target was scraped after `at`."""
         scraped = _lowest(self._prometheus.values("timestamp(up)"))
         behind = [f"{job} was last scraped {at - t:.1f} s before" for job, t in scraped.items() if t <= at]
-        missing = [f"job {job} has no up" for job in _jobs(live) if job not in scraped]
+        missing = [f"job {job} has no up" for job in live.stack.signals.jobs if job not in scraped]
         return not behind and not missing, "; ".join(behind + missing) or "every job was scraped since"
 
     def collect(self, live: LiveStack, window: SettledWindow, run: CollectedRun, journal: Journal) -> int:
@@ -87,10 +87,6 @@ class MetricsCollector(PolledCollector):
         if pairs:
             self.samples += write_segment(self._folder / f"{self._pieces:04d}.npz", pairs)
             self._pieces += 1
-
-
-def _jobs(live: LiveStack) -> tuple[str, ...]:
-    return tuple(live.stack.signals.jobs)
 
 
 def _lowest(values: list[tuple[Mapping[str, str], float]]) -> dict[str, float]:

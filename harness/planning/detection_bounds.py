@@ -205,7 +205,7 @@ def _start_s(plan: Plan, fault: PlannedFault) -> float:
 def fixed_s(plan: Plan, args: Bounded) -> dict[str, float]:
     """Return role -> production seconds that its restarts add to a bound: those that overlap the bound itself.
 
-    A killed role starts anew when it is healed, a restarted one at once. As `evidence/role_restarts.py` judges it: a
+    A killed role starts anew when it is healed, a restarted one at once. As `evidence/check_bounds.py` judges it: a
     restart is over as long after the role is up as it took to get there.
     """
     begins_s, _ = since_s(plan, args)

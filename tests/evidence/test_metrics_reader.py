@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from tocsin.harness.evidence.metric_files import read_segments, write_segment
-from tocsin.harness.evidence.metrics import Metrics, Series, at, increase
+from tocsin.harness.evidence.metrics import Metrics, Series, at, increase, read_segments, write_segment
 
 
 def pair(name, points, **labels):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tocsin.harness.evidence.logs import DOCUMENT, SOURCE
-from tocsin.harness.evidence.metric_files import write_segment
+from tocsin.harness.evidence.metrics import write_segment
 from tocsin.harness.evidence.requests import KINDS, OUTCOMES, RECORD
 from tocsin.harness.evidence.run_json import SCHEMA
 

@@ -10,9 +10,8 @@ import pytest
 
 from tests.evidence.build import START, asked, build, notice, steady
 from tocsin.harness.evidence.evidence import read_evidence
-from tocsin.harness.evidence.integrity import missing
 from tocsin.harness.evidence.interval import Interval
-from tocsin.harness.evidence.stream_coverage import blind_intervals
+from tocsin.harness.evidence.stream_coverage import blind_intervals, missing
 
 REQUESTS = [asked(at, worker=1) for at in range(10)] + [asked(at + 0.5, kind="canary") for at in range(10)]
 SERIES = {"up": steady(1, 0, 59), "load": steady(1, 0, 59)}
