@@ -21,7 +21,7 @@ def init(
     from tocsin.harness.cli.console import show
     from tocsin.harness.cli.usage_errors import usage_error
     from tocsin.harness.core.errors import PASS
-    from tocsin.harness.planning.stack_draft import draft
+    from tocsin.harness.planning.stack_draft.draft_writer import draft
 
     target = compose.parent / "stack.yaml"
     stack = draft(compose)

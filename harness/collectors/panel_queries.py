@@ -15,7 +15,7 @@ from tocsin.harness.collectors.server_queries import JsonObject, Prometheus, Que
 from tocsin.harness.core.untyped_data import mappings
 from tocsin.harness.declarations.stack_interface import LiveStack
 from tocsin.harness.monitoring.dashboards import Query
-from tocsin.harness.monitoring.monitoring_files import read_scales
+from tocsin.harness.monitoring.monitoring_files import read_monitoring
 from tocsin.harness.monitoring.promql.compress import NotCompressible, compress_expr
 from tocsin.harness.monitoring.promql.compression_analysis import Scales, analyse
 
@@ -80,7 +80,7 @@ def ask_prometheus(live: LiveStack, grid: Grid) -> AskServer:
     """Return what asks the stack's Prometheus, with every duration of a query divided by the speed."""
     if "prometheus" not in live.stack.roles:
         return lambda query, text: QueryResult(failed="unasked", says="The stack has no role prometheus.")
-    prometheus, scales = Prometheus(live), read_scales(live.stack)
+    prometheus, scales = Prometheus(live), read_monitoring(live.stack).scales
 
     def ask(query: Query, text: str) -> QueryResult:
         sent, factor = text, 1.0
@@ -187,7 +187,8 @@ def _aggregations(target: Mapping[str, object], time_field: str, grid: Grid) -> 
     metric = ", ".join(str(metric.get("type")) for metric in metrics)
     if metric not in _COUNTED + _METRICS:
         raise ValueError(f"A query for {metric} is not understood.")
-    step = {"field": time_field, "fixed_interval": f"{_ms(grid.step_s)}ms", "offset": f"{_offset(grid)}ms"}
+    step_ms, offset_ms = _ms(grid.step_s), _ms(grid.start) % _ms(grid.step_s)
+    step = {"field": time_field, "fixed_interval": f"{step_ms}ms", "offset": f"{offset_ms}ms"}
     bounds = {"min": _ms(grid.start), "max": _ms(grid.end)}
     over_time: JsonObject = {"date_histogram": {**step, "min_doc_count": 0, "extended_bounds": bounds}}
     if metric not in _COUNTED:
@@ -200,10 +201,6 @@ def _aggregations(target: Mapping[str, object], time_field: str, grid: Grid) -> 
         elif bucket.get("type") != "date_histogram":
             raise ValueError(f"Buckets of the type {bucket.get('type')} are not understood.")
     return metric, aggregations
-
-
-def _offset(grid: Grid) -> int:
-    return _ms(grid.start) % _ms(grid.step_s)
 
 
 def _ms(seconds: float) -> int:

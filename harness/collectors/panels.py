@@ -6,6 +6,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict
 
 from tocsin.harness.collectors.collector import CollectedRun, sentence
@@ -13,7 +14,7 @@ from tocsin.harness.collectors.panel_queries import Grid, QueryResult, ask_elast
 from tocsin.harness.collectors.server_queries import JsonObject, Prometheus, QueryRefused
 from tocsin.harness.core.journal import Journal, read_journal
 from tocsin.harness.declarations.stack_interface import LiveStack
-from tocsin.harness.monitoring.dashboard_variables import Choice, NoValue, Times, Unresolved, choose, fill
+from tocsin.harness.monitoring.dashboard_variables import Choice, NoValue, Unresolved, builtin_variables, choose, fill
 from tocsin.harness.monitoring.dashboards import ELASTICSEARCH, PROMETHEUS, Dashboard, Panel, Query, read_dashboards
 from tocsin.harness.monitoring.monitoring_files import read_monitoring
 
@@ -64,8 +65,8 @@ class _Recorder:
         self._live, self._grid = live, grid
         self._deadline = time.monotonic() + WITHIN_S
         interval_s = grid.step_s * grid.speed
-        times = Times(interval_s=interval_s, scrape_s=grid.scrape_s, range_s=interval_s * (grid.count - 1))
-        self._built_in = times.values()
+        range_s = interval_s * (grid.count - 1)
+        self._built_in = builtin_variables(interval_s=interval_s, scrape_s=grid.scrape_s, range_s=range_s)
         self._servers: Mapping[str, Callable[[Query, str], QueryResult]] = {
             PROMETHEUS: ask_prometheus(live, grid),
             ELASTICSEARCH: ask_elasticsearch(live, grid),
@@ -99,11 +100,8 @@ class _Recorder:
             return {}, QueryResult(failed="unanswered", says=f"The variables could not be asked for: {sentence(error)}")
 
     def _label_values(self, selector: str, label: str) -> list[str]:
-        prometheus = Prometheus(self._live)
-        try:
+        with closing(Prometheus(self._live)) as prometheus:
             return prometheus.label_values(label, selector, self._grid.start)
-        finally:
-            prometheus.close()
 
     def _panel(self, panel: Panel, chosen: Mapping[str, Choice], wrong: QueryResult) -> JsonObject:
         return {

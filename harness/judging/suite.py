@@ -13,7 +13,7 @@ from tocsin.harness.core.errors import Mistake, UsageError
 from tocsin.harness.declarations.scenario import Expectation
 from tocsin.harness.judging.check import AnySuiteCheck, Drills, Finding, Verdict, unknown
 from tocsin.harness.judging.verdicts import began_on, find, verdict
-from tocsin.harness.planning.argument_references import Names, references
+from tocsin.harness.planning.argument_references import references
 from tocsin.harness.planning.diagnostics import pieces
 from tocsin.harness.planning.loader import expectations, read_page
 
@@ -36,7 +36,7 @@ def read_suite(path: Path, checks: Mapping[str, AnySuiteCheck], alerts: Iterable
     mistakes: list[Mistake] = []
     models = {name: check.args for name, check in checks.items()}
     lines = expectations(page, page.content, models, mistakes)
-    names = Names(alert=sorted(set(alerts)))
+    names = {"alert": sorted(set(alerts))}
     for index, line in enumerate(lines):
         if line.parsed is not None:
             mistakes += references(page, ("expect", index, line.check), line.parsed, names)

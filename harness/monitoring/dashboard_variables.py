@@ -29,19 +29,14 @@ class NoValue(Unresolved):
     """A variable for which the server knows no value: the series or the label it is taken from is not there."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Times:
-    """What the time range makes of Grafana's own variables, production seconds."""
+def builtin_variables(*, interval_s: float, scrape_s: float, range_s: float) -> dict[str, str]:
+    """Return what the time range (production seconds) makes of Grafana's own variables.
 
-    interval_s: float
-    scrape_s: float
-    range_s: float
-
-    def values(self) -> dict[str, str]:
-        """Return Grafana's own variables: the rate interval is four scrapes, or a step and a scrape if that is more."""
-        rate_s = max(self.interval_s + self.scrape_s, 4 * self.scrape_s)
-        durations = {"__interval": self.interval_s, "__rate_interval": rate_s, "__range": self.range_s}
-        return {name: format_duration(seconds) for name, seconds in durations.items()}
+    The rate interval is four scrapes, or a step and a scrape if that is more.
+    """
+    rate_s = max(interval_s + scrape_s, 4 * scrape_s)
+    durations = {"__interval": interval_s, "__rate_interval": rate_s, "__range": range_s}
+    return {name: format_duration(seconds) for name, seconds in durations.items()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +111,7 @@ def _asked(variable: Mapping[str, object], chosen: Mapping[str, Choice], label_v
 def fill(query: str, chosen: Mapping[str, Choice], own: Mapping[str, str] | None = None) -> str:
     """Return a query with its variables filled in; Unresolved names one that nobody knows.
 
-    `own` are Grafana's (see `Times`). Those that are bare numbers are refused, since no speed could divide them.
+    `own` are the `builtin_variables`. Those that are bare numbers are refused, since no speed could divide them.
     """
 
     def value(match: re.Match[str]) -> str:

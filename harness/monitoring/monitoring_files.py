@@ -90,11 +90,6 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
     return (status.st_mtime_ns, status.st_size, status.st_ino)
 
 
-def read_scales(stack: Stack) -> Scales:
-    """Return what division of time does to each metric, from stack.yaml, prometheus.yml and the rule files it loads."""
-    return read_monitoring(stack).scales
-
-
 def _files(stack: Stack) -> list[Path]:
     if stack.prometheus is None:
         return []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import get_args
 
 from pydantic import BaseModel
@@ -26,26 +25,8 @@ _PLACES = {
 }
 """Where the names of a stack stand, of which there may be many."""
 
-
-@dataclass(frozen=True, kw_only=True)
-class Names:
-    """Every name that an argument may refer to, by the kind of its `Ref`."""
-
-    phase: Sequence[str] = ()
-    fault: Sequence[str] = ()
-    alert: Sequence[str] = ()
-    feature: Sequence[str] = ()
-    receiver: Sequence[str] = ()
-    role: Sequence[str] = ()
-    edge: Sequence[str] = ()
-    kind: Sequence[str] = ()
-    panel: Sequence[str] = ()
-    dashboard: Sequence[str] = ()
-
-    def of(self, kind: str) -> Sequence[str]:
-        """Return the names of one kind."""
-        known: Mapping[str, Sequence[str]] = vars(self)
-        return known[kind]
+Names = Mapping[str, Sequence[str]]
+"""Every name that an argument may refer to, by the kind of its `Ref`."""
 
 
 def references(page: Page, base: Path, args: BaseModel, names: Names) -> list[Mistake]:
@@ -73,7 +54,7 @@ def _unknown(page: Page, path: Path, info: FieldInfo, value: object, names: Name
     kinds = {item.kind for item in info.metadata if isinstance(item, Ref)} | _refs_inside(info.annotation)
     line, where = page.line(path), str(path[-1])
     for kind in sorted(kinds):
-        known, all_stand = names.of(kind), _PLACES.get(kind, "")
+        known, all_stand = names.get(kind, ()), _PLACES.get(kind, "")
         for name in _strings(value):
             if name not in known:
                 yield unknown_name(page.file, kind, name, known, where=where, line=line, all_stand=all_stand)

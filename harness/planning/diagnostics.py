@@ -35,18 +35,8 @@ _OPENINGS = {
 _DURATION = "a duration such as 90s, 15m or 1h30m"
 _FEW = 8
 """So many names at most are listed in a message."""
-_COMMANDS = {
-    "fault": "`tocsin ls faults` lists all",
-    "check": "`tocsin ls checks` lists all",
-    "payload": "`tocsin ls payloads` lists all",
-    "kind": "`tocsin ls payloads` lists all",
-    "pacer": "`tocsin ls arrivals` lists all",
-    "user": "`tocsin ls users` lists all",
-    "stack": "`tocsin ls stacks` lists all",
-    "engine": "`tocsin ls engines` lists all",
-    "scenario": "`tocsin ls scenarios` lists all",
-}
-"""Who lists the names of a kind that come with Tocsin."""
+_LISTED = {"kind": "payloads", "pacer": "arrivals"}
+"""What `tocsin ls` lists the names of a kind under, where it is not their plural."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +118,7 @@ def unknown_name(
     known = sorted(set(options))
     option = nearest(name, known)
     if all_stand is None:
-        hint = f"{_COMMANDS[kind]}."
+        hint = f"`tocsin ls {_LISTED.get(kind, f'{kind}s')}` lists all."
     elif len(known) <= _FEW or not (all_stand or option):
         hint = f"known here: {', '.join(known) or 'none'}."
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import BaseModel
 
@@ -139,26 +139,16 @@ def placements(
     phases, start_s = [], 0.0
     for (name, length_s), faults in zip(lengths, written, strict=True):
         good = [(fault.plan, fault.where) for fault in faults if fault.plan is not None]
-        phase = FaultPhase(name=name, length_s=length_s, faults=[plan for plan, _ in good])
+        phase = PlacedFaults(name=name, length_s=length_s, faults=[plan for plan, _ in good])
         plans = drawn(phase, stack, seed, budget)
-        phases.append(
-            PlacedFaults(
-                name=name,
-                start_s=start_s,
-                length_s=length_s,
-                faults=[plan for plan, _ in plans],
-                places=[good[source][1] for _, source in plans],
-            )
-        )
+        places = [good[source][1] for _, source in plans]
+        phases.append(replace(phase, start_s=start_s, faults=[plan for plan, _ in plans], places=places))
         start_s += length_s
     return phases
 
 
 def misplaced(
-    page: Page,
-    written: Sequence[Sequence[WrittenFault]],
-    phases: Sequence[tuple[str, float | None]],
-    names: Names,
+    page: Page, written: Sequence[Sequence[WrittenFault]], phases: Sequence[tuple[str, float | None]], names: Names
 ) -> Iterator[Mistake]:
     """Yield what is wrong with faults one by one: names of nothing, a place outside of the phase, a name used twice.
 

@@ -26,8 +26,10 @@ class FaultPhase:
 
     def active(self, plan: FaultPlan, stack: Stack) -> ActiveFault:
         """Return one of its faults as guardrails see it."""
-        end_s = self.start_s + (plan.at + plan.lasts if plan.lasts else self.length_s)
-        return active_fault(plan.fault, stack, name=plan.name, start_s=self.start_s + plan.at, end_s=end_s)
+        end_s = plan.at + plan.lasts if plan.lasts else self.length_s
+        return active_fault(
+            plan.fault, stack, name=plan.name, start_s=self.start_s + plan.at, end_s=self.start_s + end_s
+        )
 
     def window_s(self, plan: FaultPlan) -> float:
         """Return how long a `random` draws: its own `for`, else the rest of the phase."""

@@ -101,18 +101,18 @@ def _length_s(phase: Mapping[str, object]) -> float | None:
 def _names(stack: Stack, catalogue: Catalogue, phases: _Phases, placed: Sequence[PlacedFaults]) -> Names:
     """Return every name that an argument may refer to; UsageError if the stack's monitoring files cannot be read."""
     monitoring, dashboards = read_monitoring(stack), readable(stack)
-    return Names(
-        phase=[label for label, _ in phases.lengths],
-        fault=[plan.name for phase in placed for plan in phase.faults],
-        alert=[rule.name for rule in monitoring.alerts],
-        feature=stack.payload.features,
-        receiver=monitoring.receivers,
-        role=list(stack.roles),
-        edge=stack.all_edges,
-        kind=catalogue.kinds,
-        panel=[panel.title for board in dashboards for panel in board.panels],
-        dashboard=[board.name for board in dashboards],
-    )
+    return {
+        "phase": [label for label, _ in phases.lengths],
+        "fault": [plan.name for phase in placed for plan in phase.faults],
+        "alert": [rule.name for rule in monitoring.alerts],
+        "feature": stack.payload.features,
+        "receiver": monitoring.receivers,
+        "role": list(stack.roles),
+        "edge": stack.all_edges,
+        "kind": catalogue.kinds,
+        "panel": [panel.title for board in dashboards for panel in board.panels],
+        "dashboard": [board.name for board in dashboards],
+    }
 
 
 def _rooms(phases: _Phases, placed: Sequence[PlacedFaults]) -> Rooms:

@@ -38,8 +38,8 @@ class TrafficCheck:
         """Check the kinds of requests that stack.yaml's `payload.answers` names."""
         file = str(self.stack.folder / "stack.yaml")
         for kind in self.stack.payload.answers:
-            if kind not in self.names.kind:
-                yield unknown_name(file, "kind", kind, self.names.kind, where="payload.answers")
+            if kind not in self.names["kind"]:
+                yield unknown_name(file, "kind", kind, self.names["kind"], where="payload.answers")
 
     def users(self) -> list[Mistake]:
         """Check `traffic.users`: a name, or a class in a file."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tocsin.harness.monitoring.dashboard_variables import Choice, Times, Unresolved, choose, fill
+from tocsin.harness.monitoring.dashboard_variables import Choice, Unresolved, builtin_variables, choose, fill
 
 MODEL = {
     "name": "model",
@@ -40,7 +40,7 @@ CHOSEN = {
     ],
 )
 def test_fill(text, filled):
-    own = Times(interval_s=15, scrape_s=15, range_s=3600).values()
+    own = builtin_variables(interval_s=15, scrape_s=15, range_s=3600)
     assert fill(text, CHOSEN, own) == filled
 
 
@@ -59,7 +59,7 @@ def test_what_cannot_be_filled_in(text, words):
 
 @pytest.mark.parametrize(("interval_s", "rate"), [(15, "1m"), (30, "1m"), (60, "1m15s")])
 def test_the_rate_interval_is_four_scrapes_or_a_step_and_a_scrape(interval_s, rate):
-    assert Times(interval_s=interval_s, scrape_s=15, range_s=1).values()["__rate_interval"] == rate
+    assert builtin_variables(interval_s=interval_s, scrape_s=15, range_s=1)["__rate_interval"] == rate
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ import pytest
 from tocsin.harness.cli import main
 from tocsin.harness.core.errors import UsageError
 from tocsin.harness.planning.loader import load_stack
-from tocsin.harness.planning.stack_draft import draft
 from tocsin.harness.planning.stack_draft.compose_file import read_compose
+from tocsin.harness.planning.stack_draft.draft_writer import draft
 from tocsin.harness.planning.stack_draft.service_kinds import recognise
 
 ROOT = Path(__file__).resolve().parent.parent.parent

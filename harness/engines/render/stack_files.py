@@ -21,7 +21,7 @@ from tocsin.harness.core.errors import StackError
 from tocsin.harness.engines.common.placeholders import Places
 from tocsin.harness.engines.render.alertmanager import render_alertmanager
 from tocsin.harness.engines.render.prometheus import render_prometheus
-from tocsin.harness.monitoring.monitoring_files import read_scales
+from tocsin.harness.monitoring.monitoring_files import read_monitoring
 from tocsin.harness.monitoring.promql.compress import compress_rules
 
 PAGER = "pager"
@@ -42,9 +42,8 @@ def render(places: Places) -> None:
         source, caller = stack.folder / name, places.reader(name)
         addresses = declared_addresses(places, caller)
         if not source.is_dir():
-            raise StackError(
-                f"stack.yaml's render names {name}, but {source} is not a folder.", hint="Correct the name."
-            )
+            hint = "Correct the name."
+            raise StackError(f"stack.yaml's render names {name}, but {source} is not a folder.", hint=hint)
         for path in _files_below(source):
             relative = path.relative_to(stack.folder)
             _render_file(path, places.config / relative, _rendering(relative, places, addresses, paths, caller))
@@ -129,14 +128,13 @@ def _rendering(
 def _rules(text: str, places: Places) -> str:
     if places.speed == 1:
         return text
-    return compress_rules(text, places.speed, read_scales(places.stack))
+    return compress_rules(text, places.speed, read_monitoring(places.stack).scales)
 
 
 def _pager(places: Places, caller: str | None) -> str:
     if PAGER not in places.stack.roles:
-        raise StackError(
-            f"Stack {places.stack.name!r} has no role {PAGER!r} to receive notifications.", hint="Declare it."
-        )
+        hint = "Declare it."
+        raise StackError(f"Stack {places.stack.name!r} has no role {PAGER!r} to receive notifications.", hint=hint)
     return places.address(PAGER, caller=caller)
 
 

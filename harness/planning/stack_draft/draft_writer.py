@@ -6,10 +6,11 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from tocsin.harness.planning.stack_draft.compose_file import ComposeFile
-from tocsin.harness.planning.stack_draft.monitoring_findings import MonitoringFindings
-from tocsin.harness.planning.stack_draft.service_kinds import GPU, LABEL, MODEL, OTHER, DraftRole, of_kind
+from tocsin.harness.planning.stack_draft.compose_file import ComposeFile, read_compose
+from tocsin.harness.planning.stack_draft.monitoring_findings import MonitoringFindings, read_findings
+from tocsin.harness.planning.stack_draft.service_kinds import GPU, LABEL, MODEL, OTHER, DraftRole, of_kind, recognise
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
 _WORDS_OF_YAML = ("null", "true", "false", "yes", "no")
@@ -25,8 +26,11 @@ class Draft:
     missing: tuple[str, ...]
 
 
-def write_draft(compose: ComposeFile, roles: Sequence[DraftRole], findings: MonitoringFindings) -> Draft:
-    """Return the draft: its text, what was found, and what was not."""
+def draft(path: Path) -> Draft:
+    """Return a draft for the compose file at `path`; UsageError if it cannot be read. Only files are looked at."""
+    compose = read_compose(path)
+    roles = recognise(compose.services)
+    findings = read_findings(compose, roles)
     lines = [
         *_head(compose, roles, findings),
         *_roles(roles, findings),

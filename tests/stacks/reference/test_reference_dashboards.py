@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.stacks.reference.test_reference_monitoring import ALERTS, load
-from tocsin.harness.monitoring.dashboard_variables import Choice, Times, fill
+from tocsin.harness.monitoring.dashboard_variables import Choice, builtin_variables, fill
 from tocsin.harness.monitoring.dashboards import flat, read_dashboards
-from tocsin.harness.monitoring.monitoring_files import read_scales
+from tocsin.harness.monitoring.monitoring_files import read_monitoring
 from tocsin.harness.monitoring.promql.compress import compress_expr
 from tocsin.harness.monitoring.promql.compression_analysis import analyse
 from tocsin.harness.monitoring.promql.expression import parse
@@ -83,7 +83,7 @@ def test_panels_do_not_overlap():
 @pytest.mark.parametrize(("name", "panel"), PANELS, ids=ids)
 def test_every_query_asks_a_known_source_in_its_own_language(name, panel, stack):
     chosen = {str(one["name"]): Choice(values=("a", "b"), pattern=True) for one in BOARDS[name]["templating"]["list"]}
-    own = Times(interval_s=15, scrape_s=15, range_s=3600).values()
+    own = builtin_variables(interval_s=15, scrape_s=15, range_s=3600)
     letters = [target["refId"] for target in panel["targets"]]
     assert len(set(letters)) == len(letters)
     for target in panel["targets"]:
@@ -92,7 +92,7 @@ def test_every_query_asks_a_known_source_in_its_own_language(name, panel, stack)
         assert variable in {one["name"] for one in BOARDS[name]["templating"]["list"] if one["type"] == "datasource"}
         if target["datasource"]["type"] == "prometheus":
             text = fill(target["expr"], chosen, own)
-            assert parse(text) and compress_expr(text, 30.0, read_scales(stack))
+            assert parse(text) and compress_expr(text, 30.0, read_monitoring(stack).scales)
         else:
             assert target["timeField"] and target["metrics"] and isinstance(target["bucketAggs"], list)
 
@@ -105,8 +105,8 @@ def test_what_follows_the_clock_and_not_the_traffic_is_declared_so(stack):
     assert set(CLOCKED.findall(" ".join(rule["expr"] for rule in ALERTS))) <= set(found)
     for text in found.values():
         chosen = {"feature": Choice(values=("f1",), pattern=True)}
-        filled = fill(text, chosen, Times(interval_s=15, scrape_s=15, range_s=3600).values())
-        assert analyse(filled, read_scales(stack)).scale.power == 1
+        filled = fill(text, chosen, builtin_variables(interval_s=15, scrape_s=15, range_s=3600))
+        assert analyse(filled, read_monitoring(stack).scales).scale.power == 1
 
 
 def test_our_own_reader_sees_every_panel(stack):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tocsin.harness.planning.noise_limits import events_needed
+from tocsin.harness.planning.speed_limits import events_needed
 
 
 @pytest.mark.parametrize(
