@@ -19,7 +19,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from service.app import make_app, make_parts
-from service.faults import control_app
+from service.faults.switches import control_app
 
 HOST = os.environ.get("BIND_ADDRESS", "127.0.0.1")  # in a container it must be reached from outside
 STOP_WITHIN_S = 2

@@ -19,11 +19,11 @@ from starlette.types import Receive, Scope, Send
 from service.accuracy import Accuracy
 from service.bodies import Refused, check_content_type, read_body, read_object
 from service.drift import DriftMonitor
-from service.faults import Faults
+from service.faults.switches import Faults
 from service.metrics import ERROR, REJECTED, SUCCESS, UNKNOWN_MODEL, Metrics
 from service.model import MODEL_NAME, Model
 from service.protocols import InferenceProtocol
-from service.requestlog import RequestLog, timestamp, wall_s
+from service.requestlog import RequestLog, timestamp
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -52,7 +52,7 @@ class Parts:
 
     def wall_s(self) -> float:
         """Return the service's wall clock, epoch seconds: where all its times come from."""
-        return wall_s() + self.faults.offset_s
+        return time.time() + self.faults.offset_s
 
 
 @dataclass

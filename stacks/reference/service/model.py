@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
-
-from service.device import array_module, to_host
 
 MODEL_NAME = "shuttle"
 FEATURES = tuple(f"f{number}" for number in range(1, 10))
@@ -50,6 +50,32 @@ class Model:
         """
         scores = to_host(forward(self.xp.asarray(rows, dtype=float), self.weights, self.xp)).tolist()
         return [int(score >= 0.5) for score in scores], scores
+
+
+def array_module(wanted: str | None = None) -> ModuleType:
+    """Return `cupy` or `numpy` for `cpu`, `gpu` or `auto`; None reads MODEL_DEVICE, whose default is `auto`.
+
+    `auto` takes the GPU when CuPy is installed and sees a device. `gpu` raises RuntimeError when there is none.
+    """
+    wanted = wanted or os.environ.get("MODEL_DEVICE", "auto")
+    if wanted not in ("cpu", "gpu", "auto"):
+        raise ValueError(f"MODEL_DEVICE is {wanted!r}; expected cpu, gpu or auto")
+    if wanted != "cpu":
+        try:
+            cupy = importlib.import_module("cupy")
+            if cupy.cuda.runtime.getDeviceCount() > 0:
+                return cupy
+        except Exception as error:  # CuPy fails in its own ways where the driver is missing
+            if wanted == "gpu":
+                raise RuntimeError("MODEL_DEVICE is gpu, but CuPy finds no device") from error
+    if wanted == "gpu":
+        raise RuntimeError("MODEL_DEVICE is gpu, but CuPy finds no device")
+    return np
+
+
+def to_host(array: object) -> np.ndarray:
+    """Return an array of either module as a NumPy array."""
+    return np.asarray(array.get() if hasattr(array, "get") else array)
 
 
 def load_model(path: Path = WEIGHTS, device: str | None = None) -> Model:

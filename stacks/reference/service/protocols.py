@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
 
 from service.bodies import Refused, read_row
 from service.model import FEATURES, MODEL_NAME
@@ -12,18 +11,6 @@ BATCH_ROWS = 1024
 DATATYPES = frozenset(
     {"FP16", "FP32", "FP64", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64"}
 )
-
-
-class InferenceProtocol(Protocol):
-    """Turns a request's document into rows, and classes and scores into the answer's document."""
-
-    routes: tuple[str, ...]
-
-    def rows(self, document: Mapping[str, object]) -> list[list[float]]: ...  # noqa: D102
-
-    def answer(  # noqa: D102
-        self, document: Mapping[str, object], request_id: str, version: str, classes: list[int], scores: list[float]
-    ) -> Mapping[str, object]: ...
 
 
 class Predict:
@@ -89,6 +76,10 @@ class OpenInference:
         if not 1 <= shape[0] <= BATCH_ROWS:
             raise Refused(422, f"`shape` asks for {shape[0]} rows; 1 to {BATCH_ROWS} are served")
         return int(shape[0])
+
+
+InferenceProtocol = Predict | OpenInference
+"""Turns a request's document into rows, and classes and scores into the answer's document."""
 
 
 def model_metadata(version: str) -> Mapping[str, object]:

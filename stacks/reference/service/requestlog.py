@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -78,8 +77,3 @@ class RequestLog:
         self.close()
         self._torn = False
         self._descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
-
-
-def wall_s() -> float:
-    """Return the machine's wall clock, epoch seconds."""
-    return time.time()

@@ -83,7 +83,7 @@ def service(tmp_path):
 @pytest.fixture
 def turned(service):
     """Turn a fault on for the length of a block."""
-    from service.faults import FAULTS
+    from service.faults.switches import FAULTS
 
     faults = service.parts.faults
 

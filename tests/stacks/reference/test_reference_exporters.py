@@ -202,7 +202,7 @@ def test_lines_that_are_no_events_are_counted_from_the_start(tmp_path):
 
 
 def test_folders_tell_how_full_they_are(tmp_path):
-    from exporters.folders import FolderCollector
+    from exporters.shipper import FolderCollector
 
     registry = CollectorRegistry()
     registry.register(FolderCollector({"spool": tmp_path, "none": tmp_path / "none", "all": Path("/")}))

@@ -10,7 +10,7 @@ ROW = [50, 21, 77, 0, 28, 0, 27, 48, 22]
 
 @pytest.fixture
 def control(service):
-    from service.faults import control_app
+    from service.faults.switches import control_app
 
     app = control_app(service.parts.faults)
 
@@ -25,7 +25,7 @@ def control(service):
     ("share", "calls", "hits"), [(0.3, 1000, 300), (0.1, 995, 99), (1, 7, 7), (1 / 3, 900, 300), (0.01, 99, 0)]
 )
 def test_the_share_is_exact(share, calls, hits):
-    from service.faults import EveryNth
+    from service.faults.base import EveryNth
 
     strike = EveryNth(share)
     struck = [strike() for _ in range(calls)]

@@ -177,7 +177,7 @@ def test_wrong_parameters_leave_what_is_on(name, given, service):
 
 
 def test_what_cannot_begin_is_told(service):
-    from service.faults import control_app
+    from service.faults.switches import control_app
 
     service.log.parent.chmod(0o755)
     service.parts.log.path = service.log.parent / "gone" / "requests.jsonl"

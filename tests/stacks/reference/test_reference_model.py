@@ -61,15 +61,15 @@ def test_the_version_follows_the_weights(tmp_path):
 
 @pytest.mark.parametrize(("wanted", "error"), [("tpu", ValueError), ("gpu", RuntimeError)])
 def test_devices_that_are_not_there(wanted, error, monkeypatch):
-    from service import device
+    from service import model
 
     def missing(name):
         raise ImportError(name)
 
-    monkeypatch.setattr(device.importlib, "import_module", missing)
+    monkeypatch.setattr(model.importlib, "import_module", missing)
     with pytest.raises(error):
-        device.array_module(wanted)
-    assert device.array_module("auto") is np
+        model.array_module(wanted)
+    assert model.array_module("auto") is np
 
 
 def wheel_of(tmp_path, table):

@@ -1,10 +1,16 @@
-"""Which faults there are inside the service, and those that are on."""
+"""The faults inside the service, those that are on, and the app of the control port, which turns them on and off."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from types import ModuleType
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
 from service.faults import exposition, logfile, model, process
 from service.faults.base import Fault
@@ -57,21 +63,17 @@ class Faults:
 
     def delay_s(self) -> float:
         """Return how many seconds this call waits before the model sees it."""
-        if not self._on:
-            return 0.0
         return sum(fault.delay_s() for fault in tuple(self._on.values()))
 
     def before_predict(self) -> None:
         """Do what the faults that are on do before each call of the model."""
-        if self._on:
-            for fault in tuple(self._on.values()):
-                fault.before_predict()
+        for fault in tuple(self._on.values()):
+            fault.before_predict()
 
     def answered(self, classes: list[int], scores: list[float]) -> tuple[list[int], list[float]]:
         """Return what the faults that are on make of the model's answer."""
-        if self._on:
-            for fault in tuple(self._on.values()):
-                classes, scores = fault.answered(classes, scores)
+        for fault in tuple(self._on.values()):
+            classes, scores = fault.answered(classes, scores)
         return classes, scores
 
     async def page(self, page: bytes) -> bytes | None:
@@ -86,3 +88,30 @@ class Faults:
     def state(self) -> dict[str, dict[str, object]]:
         """Return the state of every fault that is on, by name."""
         return {name: fault.state() for name, fault in self._on.items()}
+
+
+def control_app(faults: Faults) -> Starlette:
+    """Return the app of the control port: GET /faults, PUT and DELETE /faults/{name}."""
+
+    async def change(request: Request) -> JSONResponse:
+        name = request.path_params["name"]
+        if name not in FAULTS:
+            return JSONResponse({"error": f"no fault {name!r}; there is {', '.join(FAULTS)}"}, 404)
+        try:
+            if request.method == "DELETE":
+                faults.turn_off(name)
+                return JSONResponse(faults.state())
+            parameters = json.loads(await request.body() or b"{}")
+            if not isinstance(parameters, dict):
+                raise ValueError("expected a JSON object")
+            faults.turn_on(name, parameters)
+        except (ValueError, RecursionError) as error:
+            return JSONResponse({"error": str(error)}, 422)
+        except OSError as error:
+            return JSONResponse({"error": f"{name}: {error}"}, 500)
+        return JSONResponse(faults.state())
+
+    async def show(request: Request) -> JSONResponse:
+        return JSONResponse(faults.state())
+
+    return Starlette(routes=[Route("/faults", show), Route("/faults/{name}", change, methods=["PUT", "DELETE"])])
