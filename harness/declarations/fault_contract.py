@@ -62,6 +62,11 @@ def absent_if(well: bool, detail: str) -> Witness:
     return absent(detail) if well else cannot_tell(detail)
 
 
+def witness_of(detail: str, *, shown: bool, well: bool) -> Witness:
+    """Return that the effect is there if it showed, that it is not if all is well, else that nobody can tell."""
+    return present(detail) if shown else absent_if(well, detail)
+
+
 class Params(Frozen):
     """No parameters: the base of those that a fault takes."""
 

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from pydantic import Field, field_validator
 
-from tocsin.harness.declarations.fault_contract import Params, Witness, absent_if, cannot_tell, present
+from tocsin.harness.declarations.fault_contract import Params, Witness, cannot_tell, witness_of
 from tocsin.harness.declarations.stack import Stack
 from tocsin.harness.declarations.stack_interface import LiveStack
 from tocsin.harness.faults.bases.log_file import LogFault, logs_signal
@@ -59,9 +59,7 @@ class ClockOffset(LogFault):
         largest_s = max((time_s - min(max(time_s, began), ended) for time_s in times_s), key=abs)
         share = largest_s * live.speed / self.params.offset_s
         detail = f"log lines are {largest_s:+.3f} s off"
-        if share >= 0.5:
-            return present(detail)
-        return absent_if(abs(share) <= 0.25, detail)
+        return witness_of(detail, shown=share >= 0.5, well=abs(share) <= 0.25)
 
 
 def _time_s(line: bytes, field: str) -> float | None:

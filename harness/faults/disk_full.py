@@ -7,7 +7,7 @@ import math
 from pydantic import Field
 
 from tocsin.harness.core.errors import StackError
-from tocsin.harness.declarations.fault_contract import Witness, absent_if, present, present_if
+from tocsin.harness.declarations.fault_contract import Witness, present_if, witness_of
 from tocsin.harness.declarations.stack import Stack
 from tocsin.harness.declarations.stack_interface import LiveStack
 from tocsin.harness.faults.bases.disk import DiskFault, DiskParams
@@ -59,9 +59,7 @@ class DiskFull(DiskFault):
         detail = f"{used_kib} of {size_kib} KiB of {self.params.disk} are used; a block {outcome}"
         if self.params.share < 1:
             return present_if(used_kib >= size_kib * self.params.share * 0.99, detail)
-        if status and _NO_ROOM in output.lower():
-            return present(detail)
-        return absent_if(status == 0, detail)
+        return witness_of(detail, shown=status != 0 and _NO_ROOM in output.lower(), well=status == 0)
 
     def _write(self, live: LiveStack, name: str, blocks: int, *flags: str) -> tuple[int, str]:
         """Write zeros to a file of the disk; return exit status and output."""

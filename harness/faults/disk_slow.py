@@ -8,7 +8,7 @@ import time
 from pydantic import Field
 
 from tocsin.harness.core.errors import StackError
-from tocsin.harness.declarations.fault_contract import Witness, absent_if, cannot_tell, present
+from tocsin.harness.declarations.fault_contract import Witness, cannot_tell, present, witness_of
 from tocsin.harness.declarations.stack_interface import LiveStack
 from tocsin.harness.faults.bases.disk import DiskFault, DiskParams
 from tocsin.harness.faults.bases.role import start_again
@@ -64,6 +64,4 @@ class DiskSlow(DiskFault):
             took_s = min(took_s, float(reported[1]))
         detail = f"{block} takes {took_s * 1000:.0f} ms"
         write_s = 1 / self.params.writes_per_s
-        if took_s >= 0.8 * write_s:
-            return present(detail)
-        return absent_if(took_s < 0.5 * write_s, detail)
+        return witness_of(detail, shown=took_s >= 0.8 * write_s, well=took_s < 0.5 * write_s)

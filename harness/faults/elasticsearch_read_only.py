@@ -7,7 +7,7 @@ from typing import Literal
 
 from tocsin.harness.core.errors import HealError, StackError
 from tocsin.harness.core.http import call
-from tocsin.harness.declarations.fault_contract import Fault, Params, Witness, absent_if, cannot_tell, present
+from tocsin.harness.declarations.fault_contract import Fault, Params, Witness, cannot_tell, witness_of
 from tocsin.harness.declarations.stack import Stack
 from tocsin.harness.declarations.stack_interface import LiveStack
 from tocsin.harness.faults.bases.role import blinded
@@ -64,9 +64,8 @@ class ElasticsearchReadOnly(Fault):
             return cannot_tell(f"there is no index {pattern} yet ({status})")
         statuses = {index: call("DELETE", address, f"/{index}/_doc/{_NO_SUCH}")[0] for index in indices}
         detail = ", ".join(f"{index} answers {status}" for index, status in statuses.items())
-        if _BLOCKED.issuperset(statuses.values()):
-            return present(detail)
-        return absent_if(_BLOCKED.isdisjoint(statuses.values()), detail)
+        answers = set(statuses.values())
+        return witness_of(detail, shown=answers <= _BLOCKED, well=answers.isdisjoint(_BLOCKED))
 
     def _set_block(self, live: LiveStack, value: bool | None) -> tuple[int, str]:
         """Set the block of every index, None to lift it; return status and text."""

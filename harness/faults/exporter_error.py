@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from tocsin.harness.declarations.fault_contract import Witness, absent_if, present
+from tocsin.harness.declarations.fault_contract import Witness, witness_of
 from tocsin.harness.declarations.stack_interface import LiveStack
-from tocsin.harness.faults.bases.exporter import ExporterFault, ExporterParams
+from tocsin.harness.faults.bases.hook import ExporterFault, ExporterParams
 from tocsin.harness.faults.bases.metrics_page import scrape
 
 
@@ -25,6 +25,4 @@ class ExporterError(ExporterFault):
         """Scrape once: the status asked for is present, 200 absent, another one cannot tell."""
         status, _ = scrape(live, self.params.role)
         detail = f"{self.params.role} answers a scrape with {status}"
-        if status == self.params.status:
-            return present(detail)
-        return absent_if(status == 200, detail)
+        return witness_of(detail, shown=status == self.params.status, well=status == 200)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tocsin.harness.declarations.fault_contract import Witness, absent, cannot_tell, present
 from tocsin.harness.declarations.stack_interface import LiveStack
-from tocsin.harness.faults.bases.exporter import ExporterFault
+from tocsin.harness.faults.bases.hook import ExporterFault
 from tocsin.harness.faults.bases.metrics_page import scrape
 
 

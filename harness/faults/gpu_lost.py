@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from tocsin.harness.declarations.fault_contract import Witness, absent, cannot_tell, present
 from tocsin.harness.declarations.stack_interface import LiveStack
-from tocsin.harness.faults.bases.gpu import READ, GpuFault
+from tocsin.harness.faults.bases.gpu import READ, GpuParams
+from tocsin.harness.faults.bases.hook import HookFault
 from tocsin.harness.faults.bases.metrics_page import labelled_samples, scrape
 
 
-class GpuLost(GpuFault):
+class GpuLost(HookFault):
     """A simulated GPU disappears from the metrics."""
 
-    metrics = (READ,)
-
-    def shows(self, values: Mapping[str, float]) -> bool:
-        """Say no: a device that reports values is there."""
-        return False
+    params: GpuParams
 
     def witness(self, live: LiveStack) -> Witness:
         """Look for the device in a good answer: not there is present, there is absent. A real one cannot tell."""

@@ -6,7 +6,7 @@ import math
 
 from pydantic import Field
 
-from tocsin.harness.declarations.fault_contract import Params, Witness, absent, absent_if, present
+from tocsin.harness.declarations.fault_contract import Params, Witness, absent, witness_of
 from tocsin.harness.declarations.stack_interface import LiveStack
 from tocsin.harness.faults.bases.hook import HookFault
 
@@ -43,9 +43,8 @@ class MemoryLeak(HookFault):
             return absent("never injected: nobody wrote down how much memory it used before")
         more_mib = self._used_mib(live) - before_mib
         detail = f"{more_mib:+.0f} MiB since the injection"
-        if more_mib >= _SHOWS * self.params.most_mib:
-            return present(detail)
-        return absent_if(more_mib <= _GONE * self.params.most_mib, detail)
+        most_mib = self.params.most_mib
+        return witness_of(detail, shown=more_mib >= _SHOWS * most_mib, well=more_mib <= _GONE * most_mib)
 
     def _used_mib(self, live: LiveStack) -> float:
         """Return how much memory the role uses, NaN where it is not known."""

@@ -6,7 +6,7 @@ from collections import Counter
 
 from pydantic import Field
 
-from tocsin.harness.declarations.fault_contract import Params, Witness, absent_if, present
+from tocsin.harness.declarations.fault_contract import Params, Witness, cannot_tell, witness_of
 from tocsin.harness.declarations.stack_interface import LiveStack
 from tocsin.harness.faults.bases.metrics_page import PageFault, samples
 
@@ -28,6 +28,6 @@ class MetricsExplode(PageFault):
         status, page = self.scrape(live)
         most = max(Counter(name for name, _ in samples(page)).values(), default=0)
         detail = f"/metrics answers {status} with up to {most} series of one name"
-        if status == 200 and most >= self.params.series:
-            return present(detail)
-        return absent_if(status == 200 and most < self.params.series / 10, detail)
+        if status != 200:
+            return cannot_tell(detail)
+        return witness_of(detail, shown=most >= self.params.series, well=most < self.params.series / 10)

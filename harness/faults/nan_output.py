@@ -6,7 +6,7 @@ import json
 import math
 
 from tocsin.harness.core.json_pointer import resolve
-from tocsin.harness.declarations.fault_contract import Witness, absent_if, present
+from tocsin.harness.declarations.fault_contract import Witness, witness_of
 from tocsin.harness.declarations.stack_interface import LiveStack
 from tocsin.harness.faults.bases.hook import HookFault, ShareParams, enough_probes
 
@@ -23,9 +23,8 @@ class NanOutput(HookFault):
         empty = sum(status == 200 and not_a_number(body, pointers) for status, body in answers)
         failed = sum(status == 500 for status, _ in answers)
         detail = f"of {len(answers)} answers {failed} are 500 and {empty} hold no number"
-        if empty or failed:
-            return present(detail)
-        return absent_if(bool(answers) and all(status == 200 for status, _ in answers), detail)
+        well = bool(answers) and all(status == 200 for status, _ in answers)
+        return witness_of(detail, shown=bool(empty or failed), well=well)
 
 
 def not_a_number(body: str, pointers: tuple[str, ...]) -> bool:

@@ -32,10 +32,9 @@ class NetDisconnect(RoleFault):
         detail = f"{role} runs and is on no network"
         if not live.stack.roles[role].ports:
             return present(f"{detail}; {role} has no port to be called at")
-        try:
-            refused = refusing(live, role)
-        except OSError as error:
-            return cannot_tell(f"{role} at {live.address(role)}: {error}")
-        if not refused:
+        refused = refusing(live, role)
+        if refused.state == "absent":
             return cannot_tell(f"{detail}; its address is taken all the same")
-        return present(f"{detail}; {refused}")
+        if refused.state == "present":
+            return present(f"{detail}; {refused.detail}")
+        return refused

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from tocsin.harness.declarations.fault_contract import Params, Witness, absent_if, present
+from tocsin.harness.declarations.fault_contract import Params, Witness, witness_of
 from tocsin.harness.declarations.stack_interface import LiveStack
 from tocsin.harness.faults.bases.hook import HookFault
 
@@ -28,4 +28,4 @@ class WrongVersion(HookFault):
         good = [body for status, body in answers if status == 200]
         wrong = sum(f'"{self.params.version}"' in body for body in good)
         detail = f"{wrong} of {len(good)} answers name version {self.params.version}"
-        return present(detail) if wrong else absent_if(len(good) == len(answers) > 0, detail)
+        return witness_of(detail, shown=wrong > 0, well=len(good) == len(answers) > 0)

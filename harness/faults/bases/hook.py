@@ -1,4 +1,4 @@
-"""Faults inside a service: they are turned on and off over HTTP, through a hook that stack.yaml declares."""
+"""Faults inside a service or an exporter: they are turned on and off over HTTP, through a hook of stack.yaml."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from tocsin.harness.core.http import call
 from tocsin.harness.declarations.fault_contract import Fault, Params, Witness, absent, cannot_tell, present
 from tocsin.harness.declarations.stack import Hook, Stack
 from tocsin.harness.declarations.stack_interface import Canary, LiveStack
+from tocsin.harness.faults.bases.role import RoleParams
 
 _MISSED = 0.01
 _SLOW = 0.8
@@ -81,6 +82,31 @@ class HookFault(Fault):
         if hook is None:
             raise StackError(f"Stack {live.stack.name!r} has no hook {self.hook_name!r}.", hint="See stack.yaml.")
         return hook, live.address(hook.role, hook.port)
+
+
+class ExporterParams(RoleParams):
+    """`role` of an exporter."""
+
+    example = {"role": "gpu"}
+
+
+class ExporterFault(HookFault):
+    """Changes how an exporter answers scrapes; the witness scrapes it, too. What it tells or fails to tell is seen."""
+
+    params: ExporterParams
+
+    @property
+    def hook_name(self) -> str:
+        """The hook of this kind and role."""
+        return f"{self.kind}/{self.params.role}"
+
+    def needs(self) -> tuple[str, ...]:
+        """Return the role and its hook."""
+        return (f"role:{self.params.role}", *super().needs())
+
+    def settings(self, live: LiveStack) -> Mapping[str, object]:
+        """Return the parameters without the role, which the hook's name holds."""
+        return self.params.model_dump(exclude={"role"})
 
 
 def enough_probes(share: float, *, fewest: int = 20, most: int = 200) -> int:

@@ -147,15 +147,17 @@ def _ask_health(live: Addresses, role: str, path: str, within_s: float) -> tuple
     return status == 200, f"{role} at {address}{path} answers {status}"
 
 
-def refusing(live: Addresses, role: str) -> str:
-    """Connect to a role's primary port; return what refuses, nothing if somebody listens. OSError for anything else."""
+def refusing(live: Addresses, role: str) -> Witness:
+    """Connect to a role's primary port: refused is present, taken is absent, anything else cannot tell."""
     address = live.address(role)
     host, _, port = address.rpartition(":")
     try:
         socket.create_connection((host, int(port)), timeout=_CONNECT_S).close()
     except ConnectionRefusedError:
-        return f"{role} at {address} refuses connections"
-    return ""
+        return present(f"{role} at {address} refuses connections")
+    except OSError as error:
+        return cannot_tell(f"{role} at {address}: {error}")
+    return absent(f"{role} at {address} takes connections")
 
 
 def gone(live: LiveStack, role: str) -> Witness:
@@ -165,8 +167,5 @@ def gone(live: LiveStack, role: str) -> Witness:
     """
     if live.stack.roles[role].health.http is None:
         return absent(f"{role} runs") if live.alive(role) else present(f"{role} does not run")
-    try:
-        refused = refusing(live, role)
-    except OSError as error:
-        return cannot_tell(f"{role} at {live.address(role)}: {error}")
-    return present(refused) if refused else health(live, role)
+    refused = refusing(live, role)
+    return health(live, role) if refused.state == "absent" else refused
