@@ -1,4 +1,4 @@
-"""What a running stack offers to faults, recorders and stages: small protocols, and `LiveStack`, their sum."""
+"""What a running stack offers to faults, recorders and stages: `LiveStack`, and parts of it for who needs less."""
 
 from __future__ import annotations
 
@@ -87,18 +87,25 @@ class Roles(Protocol):
         """Mark the end of this role's present process as expected: a fault is about to bring it about."""
 
 
-class RoleSignals(Protocol):
-    """Sends signals to roles."""
+class Canary(Protocol):
+    """The canary process of the run, which witnesses ask."""
+
+    def attach_prober(self, prober: Prober) -> None:
+        """Set the canary process."""
+
+    @property
+    def prober(self) -> Prober:
+        """The canary process; StackError before one was attached."""
+
+
+class LiveStack(StackFacts, Addresses, Roles, Canary, Protocol):
+    """A stack that is up. Faults, the guardian, recorders and stages need nothing else."""
 
     def signal(self, role: str, number: int) -> int:
         """Send a signal to a role; return how many processes or containers got it. SIGSTOP, SIGCONT: `freeze`."""
 
     def frozen(self, role: str) -> tuple[int, int]:
         """Return (frozen, all) of a role's processes or containers, as the kernel or the runtime reports."""
-
-
-class ResourceLimits(Protocol):
-    """Limits what roles may use, and measures what they use."""
 
     def limit(self, role: str, **limits: float) -> None:
         """Limit what a role may use: `memory_mib`, `open_files`, `writes_per_s`; without any, lift every limit.
@@ -114,22 +121,14 @@ class ResourceLimits(Protocol):
         (epoch seconds at which its first process started; missing while none runs).
         """
 
-
-class Networks(Protocol):
-    """Takes roles off their networks. Capability `disconnect`."""
-
     def disconnect(self, role: str) -> None:
-        """Take a role off all its networks; StackError where it has none of its own."""
+        """Take a role off all its networks; StackError where it has none of its own. Capability `disconnect`."""
 
     def reconnect(self, role: str) -> None:
         """Put a role back on the networks that it was taken off; nothing happens where it was not."""
 
     def networks(self, role: str) -> tuple[str, ...]:
         """Return the networks that a role is on, as the runtime reports."""
-
-
-class Commands(Protocol):
-    """Runs commands beside a role, and processes of the drill's own."""
 
     def run_in(self, role: str, argv: Sequence[str], *, within_s: float = 5.0) -> tuple[int, str]:
         """Run a short command where the role's files are, as its user; return exit status and output (both streams).
@@ -143,10 +142,6 @@ class Commands(Protocol):
     def spawn(self, argv: Sequence[str], *, name: str, **popen: Any) -> subprocess.Popen[bytes]:
         """Start a child that carries the run id and ends with the stack; its output goes to stack-logs/<name>.log."""
 
-
-class BackgroundLoops(Protocol):
-    """Repeats an action in the background while a fault lasts."""
-
     def repeat(self, name: str, do: Callable[[], float]) -> None:
         """Call `do` now and again in the background; it returns the wall seconds until the next call.
 
@@ -156,30 +151,8 @@ class BackgroundLoops(Protocol):
     def cease(self, name: str) -> None:
         """End the loop of this name after its present call; nothing happens where there is none."""
 
-
-class FaultRecord(Protocol):
-    """The record from which the guardian heals faults, should this process die."""
-
     def guard(self, fault: str, *, kind: str, params: Mapping[str, object], outlives: bool) -> None:
         """Write down, before it is done, what is about to be broken; safe on disk on return."""
 
     def healed(self, fault: str) -> None:
         """Write down that a fault was healed."""
-
-
-class Canary(Protocol):
-    """The canary process of the run, which witnesses ask."""
-
-    def attach_prober(self, prober: Prober) -> None:
-        """Set the canary process."""
-
-    @property
-    def prober(self) -> Prober:
-        """The canary process; StackError before one was attached."""
-
-
-class LiveStack(
-    StackFacts, Addresses, Roles, RoleSignals, ResourceLimits, Networks, Commands, BackgroundLoops, FaultRecord, Canary,
-    Protocol,
-):  # fmt: skip
-    """A stack that is up. Faults, the guardian, recorders and stages need nothing else."""

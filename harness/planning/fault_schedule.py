@@ -21,7 +21,6 @@ from tocsin.harness.planning.random_faults import RANDOM, FaultPhase, drawn
 Where = tuple[str | int, ...]
 Named = tuple[Where, type[BaseModel], Mapping[str, object]]
 """Parameters as written, and their model."""
-Rooms = dict[tuple[str, str], tuple[float, str]]
 _PLACE = ("at", "for", "name")
 
 
@@ -200,17 +199,3 @@ def unguarded(page: Page, phases: Sequence[PlacedFaults], stack: Stack, budget: 
 
 def _shared(fault: ActiveFault, other: ActiveFault) -> str:
     return ", ".join(target for target in fault.targets if target in other.targets)
-
-
-def rooms(phases: Sequence[PlacedFaults]) -> Rooms:
-    """Return how long a bound that counts from a fault may be, and why, by (fault, from which of its ends)."""
-    total_s = sum(phase.length_s for phase in phases)
-    room: Rooms = {}
-    for phase in phases:
-        for plan in phase.faults:
-            begin_s = phase.start_s + plan.at
-            end_s = begin_s + plan.lasts if plan.lasts else phase.start_s + phase.length_s
-            for side, moment_s in (("begin", begin_s), ("end", end_s)):
-                reason = f"what is left of the drill when `{plan.name}` {side}s"
-                room[f"fault {plan.name}", side] = (total_s - moment_s, reason)
-    return room

@@ -18,17 +18,10 @@ from tocsin.harness.monitoring.monitoring_files import read_monitoring
 from tocsin.harness.monitoring.promql.expression import NotPromql, parse
 from tocsin.harness.planning.argument_references import Names, raw_references, references
 from tocsin.harness.planning.diagnostics import Page
-from tocsin.harness.planning.fault_schedule import (
-    PlacedFaults,
-    Rooms,
-    Where,
-    WrittenFault,
-    misplaced,
-    placements,
-    rooms,
-    unguarded,
-)
+from tocsin.harness.planning.fault_schedule import PlacedFaults, Where, WrittenFault, misplaced, placements, unguarded
 from tocsin.harness.planning.traffic_check import TrafficCheck
+
+Rooms = dict[tuple[str, str], tuple[float, str]]
 
 
 def unresolved(
@@ -122,8 +115,15 @@ def _rooms(phases: _Phases, placed: Sequence[PlacedFaults]) -> Rooms:
         if length_s is not None:
             for side in ("begin", "end"):
                 room[f"phase {label}", side] = (length_s, f"the length of phase `{label}`")
-    if phases.total_s is not None:
-        room |= rooms(placed)
+    if phases.total_s is None:
+        return room
+    for phase in placed:
+        for plan in phase.faults:
+            begin_s = phase.start_s + plan.at
+            end_s = begin_s + plan.lasts if plan.lasts else phase.start_s + phase.length_s
+            for side, moment_s in (("begin", begin_s), ("end", end_s)):
+                reason = f"what is left of the drill when `{plan.name}` {side}s"
+                room[f"fault {plan.name}", side] = (phases.total_s - moment_s, reason)
     return room
 
 

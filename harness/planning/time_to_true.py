@@ -7,16 +7,7 @@ from dataclasses import dataclass, replace
 
 from tocsin.harness.declarations.stack_signals import Signals
 from tocsin.harness.monitoring.promql.compression_analysis import Scales, scale_of
-from tocsin.harness.monitoring.promql.expression import (
-    COMPARISONS,
-    SETS,
-    Node,
-    bare,
-    constant,
-    metrics,
-    walk,
-    windows_s,
-)
+from tocsin.harness.monitoring.promql.expression import COMPARISONS, Node, bare, constant, metrics, walk, windows_s
 from tocsin.harness.monitoring.promql.function_table import KEEPS, SPREADS
 from tocsin.harness.monitoring.promql.ratio_thresholds import Share, share_of
 
@@ -54,7 +45,7 @@ class Situation:
 def need(node: Node, now: Situation) -> Need:
     """Return how long an expression needs: the longest of both sides of `and`, the shortest of those of `or`."""
     node = bare(node)
-    if node.kind == "binary" and node.name in SETS:
+    if node.kind == "binary" and node.name in _JOINED:
         left, right = (need(part, now) for part in node.parts)
         return _JOINED[node.name](left, right)
     share = share_of(node)

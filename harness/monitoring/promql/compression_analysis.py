@@ -8,16 +8,7 @@ from dataclasses import dataclass, field, replace
 from tocsin.harness.monitoring.promql import function_table as functions
 from tocsin.harness.monitoring.promql.dimension_arithmetic import AT_SPEED_ONE, OPERATORS, Literals, either
 from tocsin.harness.monitoring.promql.expression import COMPARISONS, SETS, Node, NotCompressible, parse
-from tocsin.harness.monitoring.promql.time_dimension import (
-    AGE,
-    CONSTANT,
-    MOMENT,
-    NUMBER,
-    Scale,
-    by_name,
-    counter,
-    unknown,
-)
+from tocsin.harness.monitoring.promql.time_dimension import AGE, CONSTANT, MOMENT, NUMBER, Scale, by_name, unknown
 
 
 @dataclass(frozen=True)
@@ -62,9 +53,7 @@ class Scales:
             return AGE
         if metric in self.events:
             return NUMBER
-        if metric in self.counters:
-            return counter(metric)
-        return by_name(metric)
+        return by_name(metric, counted=metric in self.counters)
 
     def _of_record(self, metric: str) -> Scale:
         scales = []

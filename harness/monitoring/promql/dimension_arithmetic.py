@@ -6,16 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from tocsin.harness.monitoring.promql.expression import Node, NotCompressible, bare, constant
-from tocsin.harness.monitoring.promql.time_dimension import (
-    AGE,
-    MOMENT,
-    NUMBER,
-    Scale,
-    blank,
-    moments,
-    unknown,
-    unknown_of,
-)
+from tocsin.harness.monitoring.promql.time_dimension import AGE, MOMENT, NUMBER, Scale, blank, moments, unknown
 
 AT_SPEED_ONE = "Play this at --speed 1."
 _IN_WORDS = {0.0: "a value that time does not divide", -1.0: "a duration or a number of events", 1.0: "a slope"}
@@ -136,7 +127,7 @@ def _sum(literals: Literals, node: Node, left: Scale, right: Scale) -> Scale:
     if left.counter and right.counter:
         return left
     if left.power is None or right.power is None:
-        return unknown_of(left, right, signed=False)
+        return _unknown_of(left, right, signed=False)
     if left.power != right.power:
         return unknown(f"`{node.name}` joins {describe(left)} and {describe(right)}", signed=False)
     return replace(left, plain=False, constant=False)
@@ -182,8 +173,14 @@ def _product(left: Scale, right: Scale, sign: float, name: str) -> Scale:
     if left.moment or right.moment:
         return unknown(f"a {name} with a point in time")
     if left.power is None or right.power is None:
-        return unknown_of(left, right, signed=left.signed and right.signed)
+        return _unknown_of(left, right, signed=left.signed and right.signed)
     return Scale(power=left.power + sign * right.power)
+
+
+def _unknown_of(left: Scale, right: Scale, *, signed: bool) -> Scale:
+    """Return the scale of what is made of two values of which the first or the second is unknown."""
+    reasons = [scale.why for scale in (left, right) if scale.power is None]
+    return unknown(reasons[0], signed=signed)
 
 
 OPERATORS: Mapping[str, Callable[[Literals, Node, Scale, Scale], Scale]] = {

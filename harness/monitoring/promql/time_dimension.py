@@ -65,8 +65,13 @@ _OWN = {"prometheus_rule_group_interval_seconds": AGE, "prometheus_target_interv
 """Metrics of Prometheus that hold an interval of its own configuration."""
 
 
-def by_name(metric: str) -> Scale:
-    """Return the scale of a scraped metric as its name tells it, by the conventions of OpenMetrics."""
+def by_name(metric: str, *, counted: bool = False) -> Scale:
+    """Return the scale of a scraped metric as its name tells it, by the conventions of OpenMetrics.
+
+    `counted`: a rule reads it as a counter, whatever its name says.
+    """
+    if counted:
+        return counter(metric)
     if not metric:
         return unknown("it reads a metric without a name")
     if metric in _OWN:
@@ -87,12 +92,6 @@ def counter(metric: str) -> Scale:
 def unknown(why: str, *, signed: bool = True) -> Scale:
     """Return the scale of a value whose power cannot be told, and why not."""
     return Scale(power=None, signed=signed, why=why)
-
-
-def unknown_of(left: Scale, right: Scale, *, signed: bool) -> Scale:
-    """Return the scale of what is made of two values of which the first or the second is unknown."""
-    reasons = [scale.why for scale in (left, right) if scale.power is None]
-    return unknown(reasons[0], signed=signed)
 
 
 def moments(left: Scale, right: Scale) -> tuple[bool, bool]:
