@@ -66,10 +66,8 @@ class AlertsCollector(PolledCollector):
         group, last = min(evaluated.items(), key=lambda item: item[1])
         if last <= at:
             return False, f"rule group {group} was last evaluated {at - last:.1f} s before"
-        return (
-            self.polled_at > last,
-            f"every rule group was evaluated since; Alertmanager asked at {self.polled_at:.1f}",
-        )
+        state = f"every rule group was evaluated since; Alertmanager asked at {self.polled_at:.1f}"
+        return self.polled_at > last, state
 
     def collect(self, live: LiveStack, window: SettledWindow, run: CollectedRun, journal: Journal) -> int:
         """Ask once more and close the file; return how many transitions were written."""

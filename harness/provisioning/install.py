@@ -17,16 +17,7 @@ from functools import cached_property
 from pathlib import Path
 
 from tocsin.harness.core.errors import MissingProgram, StackError
-from tocsin.harness.provisioning.maven import Maven, trust_options
-from tocsin.harness.provisioning.packages import (
-    Apt,
-    move_into_place,
-    relocate_alertmanager,
-    size_mb,
-    unpack_debs,
-    unzip,
-    verify_sha512,
-)
+from tocsin.harness.provisioning import maven, packages
 from tocsin.harness.provisioning.program_lookup import NO_TRACES, Absent, Program, java_home, look_up
 from tocsin.harness.provisioning.program_manifest import (
     BUNDLES,
@@ -78,8 +69,8 @@ class _Installer:
             raise MissingProgram(f"What was fetched does not fit: expected {result}.", hint="Put one on the PATH.")
 
     @cached_property
-    def _apt(self) -> Apt:
-        apt = Apt(work=self.work / "apt")
+    def _apt(self) -> packages.Apt:
+        apt = packages.Apt(work=self.work / "apt")
         self.report("Reading the distribution's package lists.")
         apt.update()
         return apt
@@ -88,30 +79,30 @@ class _Installer:
         began = time.monotonic()
         debs = self._apt.fetch(BUNDLES[bundle])
         tree = self._empty_folder(f"tree-{bundle}")
-        unpack_debs(debs, tree)
-        relocate_alertmanager(tree)
-        move_into_place(tree, destination)
+        packages.unpack_debs(debs, tree)
+        packages.relocate_alertmanager(tree)
+        packages.move_into_place(tree, destination)
         took_s = time.monotonic() - began
-        self.report(f"Unpacked {bundle}: {len(debs)} package(s), {size_mb(debs):.0f} MB, {took_s:.0f} s.")
+        self.report(f"Unpacked {bundle}: {len(debs)} package(s), {packages.size_mb(debs):.0f} MB, {took_s:.0f} s.")
 
     def _unpack_elasticsearch(self) -> None:
         self.report(f"Fetching Elasticsearch {ELASTICSEARCH} (107 MB).")
         began = time.monotonic()
-        archive = self._maven().copy(ELASTICSEARCH_COORDINATES)
-        verify_sha512(archive, ELASTICSEARCH_SHA512)
+        archive = self._fetch_with_maven(ELASTICSEARCH_COORDINATES)
+        packages.verify_sha512(archive, ELASTICSEARCH_SHA512)
         tree = self._empty_folder("tree-elasticsearch")
-        unzip(archive, tree)
-        move_into_place(tree, self.cache / "elasticsearch")
-        self.report(f"Unpacked elasticsearch: {size_mb([archive]):.0f} MB, {time.monotonic() - began:.0f} s.")
+        packages.unzip(archive, tree)
+        packages.move_into_place(tree, self.cache / "elasticsearch")
+        self.report(f"Unpacked elasticsearch: {packages.size_mb([archive]):.0f} MB, {time.monotonic() - began:.0f} s.")
 
-    def _maven(self) -> Maven:
+    def _fetch_with_maven(self, coordinates: str) -> Path:
         java = look_up("java", self.cache)
         if isinstance(java, Absent):
             raise MissingProgram(f"Maven needs {java}.")
         environment = {"JAVA_HOME": str(java_home(java)), "JDK_JAVA_OPTIONS": NO_TRACES, **java.environment}
         if java.origin == "cache":
             self.work.mkdir(parents=True, exist_ok=True)
-            trust = trust_options(self.work / "cacerts.jks")
+            trust = maven.trust_options(self.work / "cacerts.jks")
             environment["MAVEN_OPTS"] = f"{os.environ.get('MAVEN_OPTS', '')} {trust}".strip()
         command = shutil.which("mvn")
         if command is None:
@@ -120,7 +111,7 @@ class _Installer:
                 self._apt.consider_installed(self._apt.fetched(BUNDLES["java"]))
             self._unpack_packages("maven", destination)
             command = str(destination / "usr/share/maven/bin/mvn")
-        return Maven(command=Path(command), environment=environment, work=self.work)
+        return maven.fetch(coordinates, command=Path(command), environment=environment, work=self.work)
 
     def _empty_folder(self, name: str) -> Path:
         tree = self.work / name
@@ -133,7 +124,7 @@ def _check_packages(names: list[str], cache: Path) -> None:
     """Refuse, before anything is fetched, what comes in packages where there is no apt-get."""
     packaged = [name for name in names if MANIFEST[name].bundle in BUNDLES]
     missing = [MANIFEST[name].wanted for name in packaged if isinstance(look_up(name, cache), Absent)]
-    if missing and not Apt.on_this_system():
+    if missing and not packages.Apt.on_this_system():
         raise MissingProgram(
             f"Missing: {'; '.join(missing)}. `tocsin setup` can fetch them only where apt-get and dpkg-deb are.",
             hint="Put them on the PATH by your system's own means, or run with `--engine compose`.",

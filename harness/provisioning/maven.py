@@ -12,7 +12,6 @@ import re
 import ssl
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from tocsin.harness.core.errors import StackError
@@ -24,26 +23,21 @@ _PEM = re.compile("-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.
 _BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Maven:
-    """The Maven command. `environment` holds JAVA_HOME and what else it needs."""
+def fetch(coordinates: str, *, command: Path, environment: Mapping[str, str], work: Path) -> Path:
+    """Fetch `group:artefact:version:type` and return the file, which lies in `work`. The user's Maven settings apply.
 
-    command: Path
-    environment: Mapping[str, str]
-    work: Path
-
-    def copy(self, coordinates: str) -> Path:
-        """Fetch `group:artefact:version:type` and return the file. The user's Maven settings apply."""
-        out = self.work / "out"
-        out.mkdir(parents=True, exist_ok=True)
-        argv = [str(self.command), "--batch-mode", "--no-transfer-progress", _PLUGIN, f"-Dartifact={coordinates}"]
-        argv += [f"-DoutputDirectory={out}", f"-Dmaven.repo.local={self.work / 'repository'}"]
-        run_tool(argv, timeout_s=1800, environment=self.environment, cwd=out)  # an empty folder: no pom.xml is read
-        _, artefact, version, kind = coordinates.split(":")
-        file = out / f"{artefact}-{version}.{kind}"
-        if not file.is_file():
-            raise StackError(f"Maven succeeded, but {file.name} is not there.", hint="Run `tocsin setup` again.")
-        return file
+    `environment` holds JAVA_HOME and what else Maven needs.
+    """
+    out = work / "out"
+    out.mkdir(parents=True, exist_ok=True)
+    argv = [str(command), "--batch-mode", "--no-transfer-progress", _PLUGIN, f"-Dartifact={coordinates}"]
+    argv += [f"-DoutputDirectory={out}", f"-Dmaven.repo.local={work / 'repository'}"]
+    run_tool(argv, timeout_s=1800, environment=environment, cwd=out)  # an empty folder: no pom.xml is read
+    _, artefact, version, kind = coordinates.split(":")
+    file = out / f"{artefact}-{version}.{kind}"
+    if not file.is_file():
+        raise StackError(f"Maven succeeded, but {file.name} is not there.", hint="Run `tocsin setup` again.")
+    return file
 
 
 def trust_options(store: Path) -> str:

@@ -22,8 +22,8 @@ import numpy as np
 from tocsin.harness.core.clock import RunClock
 from tocsin.harness.core.errors import BROKEN
 from tocsin.harness.evidence.requests import KINDS, UNKNOWN, RequestWriter
-from tocsin.harness.traffic.clients.keepalive import Exchange, KeepAlive
-from tocsin.harness.traffic.clients.record_writer import RecordWriter
+from tocsin.harness.traffic.clients.exchange import Exchange, RecordWriter
+from tocsin.harness.traffic.clients.keepalive import KeepAlive
 from tocsin.harness.traffic.clients.response_check import missing_fields
 from tocsin.harness.traffic.clients.response_reader import BodyReader
 from tocsin.harness.traffic.load_plan import CanaryPlan, load_or_report

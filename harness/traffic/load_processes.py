@@ -63,19 +63,9 @@ class _EventProcess:
         """Wait until the process is ready; StackError if it ended, WaitTimeout if it takes longer."""
         self._await("ready", 1, within_s)
 
-    @property
-    def pid(self) -> int:
-        """Its process id."""
-        return self._process.pid
-
-    @property
-    def alive(self) -> bool:
-        """Whether it runs."""
-        return self._process.poll() is None
-
     def check(self) -> None:
         """Raise StackError if the process ended before it had finished its work."""
-        if not self.alive and self.done is None:
+        if self._process.poll() is not None and self.done is None:
             raise self._death()
 
     @property
@@ -227,14 +217,10 @@ class TrafficProcess(_EventProcess):
         if ended:
             raise self._death()
 
-    def rates(self) -> list[Event]:
-        """Return what was reported each second: totals since the start, `sent_per_s` of that second, `at`."""
-        return self.events("rate")
-
     @property
     def latest_rate(self) -> Event:
-        """The last of `rates`, empty before the first."""
-        return next(reversed(self.rates()), {})
+        """The last report of a second: totals since the start, `sent_per_s` of it, `at`; empty before the first."""
+        return next(reversed(self.events("rate")), {})
 
 
 def end_process(process: subprocess.Popen[bytes], within_s: float) -> None:

@@ -15,8 +15,7 @@ from tocsin.harness.evidence.requests import KINDS
 from tocsin.harness.traffic.load_plan import TrafficPhase, TrafficPlan
 from tocsin.harness.traffic.pacers.replay import kept
 from tocsin.harness.traffic.payloads import Sample
-from tocsin.harness.traffic.payloads.feedback import Feedback
-from tocsin.harness.traffic.payloads.phase_content import BLOCK, PhaseContent, content
+from tocsin.harness.traffic.payloads.phase_content import BLOCK, Feedback, PhaseContent, content
 from tocsin.harness.traffic.payloads.request_protocol import Form
 
 FEEDBACK_INDEX = 500_000_000
@@ -83,7 +82,6 @@ class PhaseRequests:
     content: PhaseContent
     closed: ClosedLoad | None
     _plan: TrafficPlan
-    _phase: TrafficPhase
     _place: int
     _first: int
     _feedback_form: int
@@ -117,7 +115,7 @@ class PhaseRequests:
 
     def _guessed(self, first: int, size: int) -> np.ndarray:
         """Return about when each request of a closed loop falls due: the payload may change with time."""
-        asked = self._phase.asked
+        asked = self._plan.phases[self._place].asked
         each_s = max(asked.think_s, FASTEST_S) / max(asked.users, 1)
         guessed: np.ndarray = np.minimum((first + np.arange(size)) * each_s, self.end_s - self.start_s)
         return guessed
@@ -155,7 +153,6 @@ def loads(plan: TrafficPlan, sample: Sample) -> tuple[PhaseRequests, ...]:
             content=phase_content,
             closed=_closed(plan, phase.asked),
             _plan=plan,
-            _phase=phase,
             _place=place,
             _first=first,
             _feedback_form=feedback_form,

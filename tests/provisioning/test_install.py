@@ -57,8 +57,8 @@ def apt(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[FakeApt]:
             fake(tree / "usr/bin" / binary, SAYS[name].format(debs[0].read_text()))
         (tree / "usr/share/prometheus/alertmanager").mkdir(parents=True)
 
-    monkeypatch.setattr(install, "Apt", FakeApt)
-    monkeypatch.setattr(install, "unpack_debs", unpack_debs)
+    monkeypatch.setattr(install.packages, "Apt", FakeApt)
+    monkeypatch.setattr(install.packages, "unpack_debs", unpack_debs)
     monkeypatch.setattr(install.os, "geteuid", lambda: 1000)  # root's cache may not lie in a private folder
     monkeypatch.setattr(FakeApt, "fetched_names", [])
     return FakeApt
@@ -80,7 +80,9 @@ def test_setup_mends_a_broken_tree(cache: Path, apt: type[FakeApt]) -> None:
 
 
 def test_setup_of_a_package_that_is_too_old(cache: Path, apt: type[FakeApt], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(install, "unpack_debs", lambda _, tree: fake(tree / "usr/bin/amtool", "amtool, version 0.21"))
+    monkeypatch.setattr(
+        install.packages, "unpack_debs", lambda _, tree: fake(tree / "usr/bin/amtool", "amtool, version 0.21")
+    )
     with pytest.raises(MissingProgram, match=r"does not fit: expected amtool >= 0.25 \(seen: .*amtool is 0.21\)"):
         programs.setup(("amtool",), cache, lambda _: None)
 
@@ -101,7 +103,7 @@ def test_setup_keeps_what_was_fetched_when_it_fails(
         fake(tree / "usr/bin/amtool", SAYS["amtool"].format("0.25.0"))
         raise StackError("cut off")
 
-    monkeypatch.setattr(install, "unpack_debs", break_off)
+    monkeypatch.setattr(install.packages, "unpack_debs", break_off)
     with pytest.raises(StackError, match="cut off"):
         programs.setup(("amtool",), cache, lambda _: None)
     assert (cache / ".partial").is_dir() and programs.find("amtool", cache) is None
@@ -223,7 +225,7 @@ def test_what_maven_runs_with(
         (tmp_path / "bin/java").unlink()
         home = fake_java(cache / "java/usr/lib/jvm/java-17/bin/java").parents[1]
     monkeypatch.setenv("MAVEN_OPTS", row.opts)
-    monkeypatch.setattr(install, "trust_options", lambda store: f"-Dtrust={store}")
+    monkeypatch.setattr(install.maven, "trust_options", lambda store: f"-Dtrust={store}")
     programs.setup(("elasticsearch",), cache, lambda _: None)
     seen = dict(line.split("=", 1) for line in (tmp_path / "environment").read_text().splitlines() if "=" in line)
     assert seen["JAVA_HOME"] == str(home)
@@ -241,7 +243,7 @@ def test_maven_is_fetched_for_the_occasion_and_goes_again(
     def unpack_debs(_: list[Path], tree: Path) -> None:
         fake(tree / "usr/share/maven/bin/mvn", "").write_text(script)
 
-    monkeypatch.setattr(install, "unpack_debs", unpack_debs)
+    monkeypatch.setattr(install.packages, "unpack_debs", unpack_debs)
     programs.setup(("elasticsearch",), cache, lambda _: None)
     assert apt.fetched_names == [("maven",)]
     assert sorted(path.name for path in cache.iterdir()) == [".lock", "elasticsearch"]

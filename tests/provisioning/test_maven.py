@@ -24,14 +24,15 @@ def test_the_trust_store_is_one_that_java_reads(tmp_path: Path, monkeypatch: pyt
 def test_maven_that_leaves_no_file(tmp_path: Path) -> None:
     command = fake(tmp_path / "bin/mvn", "BUILD SUCCESS")
     with pytest.raises(StackError, match="thing-1.zip is not there"):
-        maven.Maven(command=command, environment={}, work=tmp_path / "work").copy("group:thing:1:zip")
+        maven.fetch("group:thing:1:zip", command=command, environment={}, work=tmp_path / "work")
 
 
 def test_the_artefact_is_asked_for_by_full_names_and_in_a_cache_of_ours(tmp_path: Path) -> None:
     command = fake(tmp_path / "bin/mvn", "")
     command.write_text('#!/bin/sh\necho "$JAVA_HOME" "$@" > thing-1.zip\n')
-    made = maven.Maven(command=command, environment={"JAVA_HOME": "/jvm"}, work=tmp_path / "work")
-    said = made.copy("group:thing:1:zip").read_text()
+    environment = {"JAVA_HOME": "/jvm"}
+    fetched = maven.fetch("group:thing:1:zip", command=command, environment=environment, work=tmp_path / "work")
+    said = fetched.read_text()
     assert said.startswith("/jvm --batch-mode")
     assert "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy -Dartifact=group:thing:1:zip" in said
     assert f"-Dmaven.repo.local={tmp_path / 'work' / 'repository'}" in said
@@ -40,7 +41,7 @@ def test_the_artefact_is_asked_for_by_full_names_and_in_a_cache_of_ours(tmp_path
 def test_a_maven_that_fails_shows_why(tmp_path: Path) -> None:
     command = fake(tmp_path / "bin/mvn", "[ERROR] Could not transfer artifact", status=1)
     with pytest.raises(StackError, match="Could not transfer artifact"):
-        maven.Maven(command=command, environment={}, work=tmp_path / "work").copy("group:thing:1:zip")
+        maven.fetch("group:thing:1:zip", command=command, environment={}, work=tmp_path / "work")
 
 
 @pytest.mark.parametrize("named", [True, False])

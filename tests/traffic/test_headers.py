@@ -28,7 +28,7 @@ def test_a_variable_that_is_not_set_is_a_mistake_that_names_it(monkeypatch):
     with pytest.raises(ValidationError, match="environment variable DRILL_TOKEN"):
         Payload.model_validate({**SHAPE, "role": "model", "sample": "a.npz", "headers": HEADERS})
     with pytest.raises(StackError, match="needs the environment variable DRILL_TOKEN, which is not set"):
-        filled("Bearer ${env:DRILL_TOKEN}", {})
+        filled("Bearer ${env:DRILL_TOKEN}")
 
 
 @pytest.mark.e2e

@@ -13,7 +13,7 @@ from tocsin.harness.evidence.requests import KINDS
 from tocsin.harness.traffic.payloads import ALL, DECLARATIONS, declarations, parse_payload
 from tocsin.harness.traffic.payloads.faulty_kinds import FAULTY
 from tocsin.harness.traffic.payloads.mix import FaultyArgs, spread
-from tocsin.harness.traffic.payloads.payload_args import NormalArgs
+from tocsin.harness.traffic.payloads.payload_kind import NormalArgs
 from tocsin.harness.traffic.payloads.request_protocol import request_protocol
 
 ROW = [1, 2, 3]

@@ -34,7 +34,7 @@ def write(folder, name, text):
 
 
 def bodies(sample):
-    return [json.loads(sample.template.fill(sample.row(place))) for place in range(len(sample.live))]
+    return [json.loads(sample.protocol.template.fill(sample.row(place))) for place in range(len(sample.live))]
 
 
 @pytest.mark.parametrize(("name", "text"), [("rows.csv", CSV), ("rows.jsonl", JSONL), ("rows.NDJSON", JSONL)])
@@ -47,13 +47,16 @@ def test_rows_are_sent_in_the_shape_of_the_template(tmp_path, name, text):
 def test_whole_numbers_stay_whole(tmp_path):
     path = write(tmp_path, "rows.csv", "a,b\n1,0.5\n20,2\n")
     sample = load_sample(path, {"path": "/", "body": '{"x": $row}', "features": ["b", "a"]})
-    assert [sample.template.fill(sample.row(place)) for place in (0, 1)] == [b'{"x": [0.5, 1]}', b'{"x": [2.0, 20]}']
+    assert [sample.protocol.template.fill(sample.row(place)) for place in (0, 1)] == [
+        b'{"x": [0.5, 1]}',
+        b'{"x": [2.0, 20]}',
+    ]
 
 
 def test_whole_numbers_stay_whole_beside_missing_ones_and_however_large_they_are(tmp_path):
     path = write(tmp_path, "rows.csv", "a,b\n1,9007199254740993\n,2\n")
     sample = load_sample(path, {"path": "/", "body": '{"x": $row}', "features": ["a", "b"]})
-    sent = [sample.template.fill(sample.row(place)) for place in (0, 1)]
+    sent = [sample.protocol.template.fill(sample.row(place)) for place in (0, 1)]
     assert sent == [b'{"x": [1, 9007199254740993]}', b'{"x": [null, 2]}']
 
 

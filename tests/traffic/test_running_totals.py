@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from tocsin.harness.evidence.requests import ANSWERED, DROPPED, FAILED, RECORD, UNKNOWN, RequestBuffer
-from tocsin.harness.traffic.clients.exchange import NEVER_SENT, Exchange
-from tocsin.harness.traffic.clients.record_writer import RecordWriter
+from tocsin.harness.traffic.clients.exchange import NEVER_SENT, Exchange, RecordWriter
 from tocsin.harness.traffic.locust.running_totals import RunningTotals
 from tocsin.harness.traffic.request_schedule import Due
 

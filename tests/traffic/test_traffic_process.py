@@ -178,7 +178,7 @@ def test_totals_are_said_each_second(serve, traffic):
     assert process.latest_rate == {}
     process.start(time.time())
     process.wait(20)
-    sent = [rate["sent"] for rate in process.rates()]
+    sent = [rate["sent"] for rate in process.events("rate")]
     assert len(sent) >= 3 and sent == sorted(sent)
     assert {
         "answered",
@@ -285,10 +285,10 @@ def test_special_manners_leave_beside_the_plain_requests(serve, traffic, plan):
 
 def test_a_failure_of_our_own_in_the_loop_ends_the_process_with_a_sentence(serve, traffic, plan):
     code = (
-        "import locust, sys; from tocsin.harness.traffic.clients import record_writer\n"
+        "import locust, sys; from tocsin.harness.traffic.clients import exchange\n"
         "from tocsin.harness.traffic.locust import traffic_process\n"
         "def broken(*arguments): raise RuntimeError('a bug of ours')\n"
-        "record_writer.RecordWriter.record = broken\n"
+        "exchange.RecordWriter.record = broken\n"
         "sys.exit(traffic_process.main(sys.argv[1:]))"
     )
     path = Path(plan["records"]).parent / "plan.json"

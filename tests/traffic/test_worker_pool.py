@@ -191,7 +191,7 @@ def test_workers_end_soon_after_their_master(serve, pool, plan):
     pair.ready()
     pair.start(time.time())
     until(lambda: pair.latest_rate.get("sent", 0) > 20)
-    os.kill(pair.pid, signal.SIGKILL)
+    os.kill(pair._process.pid, signal.SIGKILL)
     with pytest.raises(StackError, match=r"traffic-master process ended \(exit code -9\)"):
         pair.wait(10)
     with pytest.raises(StackError):

@@ -32,7 +32,9 @@ class Edge:
         """Set the conditions of open and of future connections."""
         self.conditions = conditions
         if conditions.mode == "refuse":
-            self.stop_listening()
+            if self.server is not None:
+                self.server.close()
+                self.server = None
         else:
             await self.listen()
         for link in tuple(self.links):
@@ -46,12 +48,6 @@ class Edge:
         if self.server is None:
             loop = asyncio.get_running_loop()
             self.server = await loop.create_server(lambda: Link(self).caller, self.host, self.port)
-
-    def stop_listening(self) -> None:
-        """Refuse new connections."""
-        if self.server is not None:
-            self.server.close()
-            self.server = None
 
     def state(self) -> dict[str, object]:
         """Return conditions and counters, for JSON."""

@@ -21,8 +21,6 @@ from tocsin.harness.traffic.clients.request_encoder import encode, head_of
 from tocsin.harness.traffic.clients.response_reader import InvalidResponse, ResponseReader
 from tocsin.harness.traffic.payloads.request_protocol import Form
 
-__all__ = ["Exchange", "KeepAlive"]
-
 _PIECES = 5
 """Parts of a slow body."""
 _RESET = struct.pack("ii", 1, 0)

@@ -19,14 +19,9 @@ def head_of(form: Form, address: str) -> bytes:
     return f"{fixed}\r\n{varying}".encode()
 
 
-def trace_of(request_id: bytes) -> bytes:
-    """Return 48 hexadecimal digits, trace id and span id: unique with the request id, the same for the same id."""
-    return hexlify(blake2b(request_id, digest_size=24).digest())
-
-
 def traceparent(request_id: str) -> str:
-    """Return the value of the `traceparent` header (W3C Trace Context) of a request."""
-    trace = trace_of(request_id.encode()).decode()
+    """Return the value of the `traceparent` header (W3C Trace Context) of a request, the same for the same id."""
+    trace = blake2b(request_id.encode(), digest_size=24).hexdigest()
     return f"00-{trace[:32]}-{trace[32:]}-01"
 
 

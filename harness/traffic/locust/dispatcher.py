@@ -45,10 +45,6 @@ class OpenPhase:
         self._next = due
         return None if due is None else due.at_s
 
-    def ended(self, due: Due, exchange: Exchange, elapsed_s: float) -> bool:
-        """Nothing waits for an answer."""
-        return False
-
 
 class ClosedPhase:
     """So many users, each of whom sends, awaits the answer, thinks, and sends again, until the end of the phase."""

@@ -131,12 +131,9 @@ class JoinHandshake:
         self._token = token
         self._master = master
         self._nonces: dict[str, tuple[str, str]] = {}
-        for message, listener in (
-            (master_protocol.HELLO, self._hello),
-            (master_protocol.JOIN, self._join),
-            (master_protocol.PONG, self._pong),
-        ):
-            master.register_message(message, listener)
+        master.register_message(master_protocol.HELLO, self._hello)
+        master.register_message(master_protocol.JOIN, self._join)
+        master.register_message(master_protocol.PONG, self._pong)
 
     @property
     def members(self) -> list[JoinedWorker]:

@@ -14,9 +14,8 @@ from locust import User, constant, task
 from locust.env import Environment
 
 from tocsin.harness.evidence.requests import UNKNOWN, RequestBuffer
-from tocsin.harness.traffic.clients.exchange import Exchange
+from tocsin.harness.traffic.clients.exchange import Exchange, RecordWriter
 from tocsin.harness.traffic.clients.keepalive import KeepAlive
-from tocsin.harness.traffic.clients.record_writer import RecordWriter
 from tocsin.harness.traffic.clients.response_check import ResponseCheck
 from tocsin.harness.traffic.clients.response_reader import BodyReader
 from tocsin.harness.traffic.load_plan import TrafficPlan
@@ -92,6 +91,7 @@ class Sender:
         writer.listeners.append(self.totals.take)
         self._plan = plan
         self._records = RecordWriter(plan.run_id, plan.worker, writer)
+        self.record = self._records.record_as  # custom users record their requests themselves
         self.users_max, self.descriptors = connections_possible(plan.users_max)
         self._environment = _Environment(user_classes=[DispatchUser, user_class])
         self._environment.sender = self
@@ -189,10 +189,6 @@ class Sender:
                     self.checks.look(self._records.id_of(due), due.kind, client.body)
         finally:
             client.close()
-
-    def record(self, request_id: str, kind: int, exchange: Exchange, intended: float) -> None:
-        """Record a request that a custom user has sent; `intended` in epoch seconds."""
-        self._records.record_as(request_id, kind, exchange, intended)
 
     def finished(self, due: Due, exchange: Exchange) -> None:
         """A custom user has done what `due` asked for; its requests are recorded already."""

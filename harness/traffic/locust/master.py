@@ -14,7 +14,6 @@ import sys
 
 import gevent
 import numpy as np
-from gevent.event import Event as Signal
 from locust.env import Environment
 from locust.rpc import Message
 
@@ -24,7 +23,7 @@ from tocsin.harness.evidence.requests import RECORD
 from tocsin.harness.traffic.load_plan import load_or_report
 from tocsin.harness.traffic.locust.join_handshake import AuthenticatedMaster, JoinedWorker, JoinHandshake
 from tocsin.harness.traffic.locust.master_protocol import BYE, EVENT, ROWS, START, STOP, TOKEN, summed
-from tocsin.harness.traffic.locust.stdin_commands import follow_commands
+from tocsin.harness.traffic.locust.stdin_commands import Startable, follow_commands
 from tocsin.harness.traffic.stdout_events import Event, both_clocks, emit
 from tocsin.harness.traffic.worker_pool import WorkerPoolPlan
 
@@ -33,14 +32,12 @@ _STOP_S = 6.0
 """Wall seconds that workers have to end after `stop`."""
 
 
-class Master:
+class Master(Startable):
     """One run of several workers."""
 
     def __init__(self, plan: WorkerPoolPlan, token: str) -> None:
+        super().__init__()
         self._plan = plan
-        self._started = Signal()
-        self._stopped = Signal()
-        self._start = 0.0
         host, _, port = plan.bind.rpartition(":")
         self._master = AuthenticatedMaster(Environment(), host, int(port), self._on_message)
         self._joining = JoinHandshake(plan, token, self._master, RunClock().now)
@@ -69,8 +66,7 @@ class Master:
         return self._joining.members
 
     def _ready(self) -> None:
-        achieved = next((member.ready.get("achieved") for member in self._members), None)
-        emit("ready", achieved=achieved or {}, workers=[member.about() for member in self._members], **both_clocks())
+        emit("ready", workers=[member.about() for member in self._members], **both_clocks())
 
     def _fail(self, message: str) -> int:
         self._tell_all(STOP)
@@ -155,16 +151,6 @@ class Master:
         totals = {name: value for name, value in sums.items() if not _of_now(name)}
         totals |= {**both_clocks(), "stopped": self._stopped.is_set()}
         emit("done", **totals, workers=[member.about() for member in self._members])
-
-    def start(self, at: float) -> None:
-        """Let every worker begin at `at`, epoch seconds. A second start changes nothing."""
-        if not self._started.is_set():
-            self._start = at
-            self._started.set()
-
-    def stop(self) -> None:
-        """End the run."""
-        self._stopped.set()
 
 
 def _totals(member: JoinedWorker) -> Event:

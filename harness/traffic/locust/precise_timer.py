@@ -98,6 +98,4 @@ class LoopTimer:
             self._timer.close()
             self._timer = None
 
-    def close(self) -> None:
-        """Nothing but `disarm`."""
-        self.disarm()
+    close = disarm

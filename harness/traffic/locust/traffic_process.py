@@ -18,7 +18,7 @@ from tocsin.harness.evidence.requests import RequestBuffer, RequestWriter
 from tocsin.harness.traffic.load_plan import TrafficPlan, load_or_report
 from tocsin.harness.traffic.locust import custom_users, locust_clients
 from tocsin.harness.traffic.locust.load_generator import Predict, Sender
-from tocsin.harness.traffic.locust.stdin_commands import follow_commands
+from tocsin.harness.traffic.locust.stdin_commands import Startable, follow_commands
 from tocsin.harness.traffic.payloads import load_sample
 from tocsin.harness.traffic.request_schedule import loads
 from tocsin.harness.traffic.stdout_events import both_clocks, emit
@@ -40,7 +40,7 @@ def main(argv: list[str]) -> int:
     return player.run()
 
 
-class LoadPlayer:
+class LoadPlayer(Startable):
     """One worker's load, from `ready` to `done`. StackError if the plan cannot be played.
 
     `report(event, **fields)` tells the other side and returns False if nobody listens any more. `now` is the run's
@@ -55,6 +55,7 @@ class LoadPlayer:
         now: Callable[[], float] | None = None,
         writer: RequestBuffer | None = None,
     ) -> None:
+        super().__init__()
         sample = load_sample(plan.sample, plan.payload.model_dump(), plan.reference)
         self._plan = plan
         self._phases = loads(plan, sample)
@@ -66,27 +67,14 @@ class LoadPlayer:
             user_class=user_class(plan),
         )
         self._report_event = report
-        self._stopped = Event()
-        self._started = Event()
-        self._start = 0.0
         self._crash = ""
         self._sender.on_crash(self._crashed)
-
-    def start(self, at: float) -> None:
-        """Let the first phase begin at `at`, epoch seconds. A second start changes nothing."""
-        if not self._started.is_set():
-            self._start = at
-            self._started.set()
-
-    def stop(self) -> None:
-        """Send nothing more; what is under way gets a second."""
-        self._stopped.set()
 
     def run(self) -> int:
         """Play, and return when all has been written: 0, or an exit code after an `error` event."""
         gc.collect()
         gc.freeze()
-        self._report_event("ready", achieved={}, **both_clocks())
+        self._report_event("ready", **both_clocks())
         gevent.wait([self._started, self._stopped], count=1)
         cpu_s, began = time.process_time(), time.monotonic()
         ticks = [gevent.spawn(self._flush), gevent.spawn(self._report)]

@@ -119,18 +119,14 @@ class Worker:
         except (OSError, RPCError, ZMQError):
             return
         self._runner = runner
-        listeners = (
-            (master_protocol.CHALLENGE, self._challenge),
-            (master_protocol.REFUSED, self._refuse),
-            (master_protocol.PING, self._pong),
-            (master_protocol.PLAN, self._plan),
-            (master_protocol.START, self._start),
-            (master_protocol.STOP, self._stop),
-            (master_protocol.BYE, self._farewell),
-        )
         runner.client.socket.linger = _LINGER_MS
-        for message, listener in listeners:
-            runner.register_message(message, listener)
+        runner.register_message(master_protocol.CHALLENGE, self._challenge)
+        runner.register_message(master_protocol.REFUSED, self._refuse)
+        runner.register_message(master_protocol.PING, self._pong)
+        runner.register_message(master_protocol.PLAN, self._plan)
+        runner.register_message(master_protocol.START, self._start)
+        runner.register_message(master_protocol.STOP, self._stop)
+        runner.register_message(master_protocol.BYE, lambda **more: self._bye.set())
         runner.environment.events.heartbeat_received.add_listener(lambda **more: self._silence.heard())  # type: ignore[no-untyped-call]
         gevent.spawn(self._watch)
 
@@ -209,9 +205,6 @@ class Worker:
     def _stop(self, environment: Environment, msg: Message) -> None:
         if self._process:
             self._process.stop()
-
-    def _farewell(self, environment: Environment, msg: Message) -> None:
-        self._bye.set()
 
     def _report(self, event: str, /, **fields: object) -> bool:
         """Send an event of the traffic process to the master."""

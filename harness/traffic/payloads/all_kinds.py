@@ -2,22 +2,44 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 from pydantic import BaseModel, ValidationError
 
 from tocsin.harness.core.errors import StackError
 from tocsin.harness.declarations.request_format import Declaration, Otherwise
+from tocsin.harness.traffic.payloads.body_template import Row
 from tocsin.harness.traffic.payloads.faulty_kinds import FAULTY
-from tocsin.harness.traffic.payloads.feedback import FEEDBACK
 from tocsin.harness.traffic.payloads.mix import FaultyArgs
-from tocsin.harness.traffic.payloads.payload_args import NormalArgs, PayloadArgs
-from tocsin.harness.traffic.payloads.payload_kind import ANSWERED, PayloadKind, good_body, in_one_line
+from tocsin.harness.traffic.payloads.payload_kind import (
+    ANSWERED,
+    NormalArgs,
+    PayloadArgs,
+    PayloadKind,
+    good_body,
+    in_one_line,
+)
+from tocsin.harness.traffic.payloads.request_protocol import RequestProtocol
 from tocsin.harness.traffic.payloads.shifted import MISSING, SHIFTED, ShiftArgs
 
 NORMAL = PayloadKind(name="normal", summary="a row of the live sample", declaration=ANSWERED, make=good_body)
 CANARY = PayloadKind(
     name="canary", summary="a normal row sent by the canary process", declaration=ANSWERED, make=good_body
+)
+
+
+def _example(row: Row, protocol: RequestProtocol) -> bytes:
+    """The rows of a feedback are a request id and a label, not features; PhaseContent makes its bodies."""
+    return json.dumps({"request_id": "", "label": 0}).encode()
+
+
+FEEDBACK = PayloadKind(
+    name="feedback",
+    summary="the true class of an earlier prediction",
+    # 404: the prediction failed, or was forgotten when the service restarted
+    declaration=Declaration(status=(200, 202, 204, 404), counted="no", logged="no"),
+    make=_example,
 )
 
 ALL: tuple[PayloadKind, ...] = (NORMAL, CANARY, SHIFTED, *FAULTY, MISSING, FEEDBACK)
@@ -31,17 +53,14 @@ CATALOGUE: Mapping[str, type[BaseModel]] = {
 }
 """A key of a phase's `payload` -> the model of the whole payload: the first that is there decides. Empty is normal."""
 
-OF_USERS = {
-    name: Declaration(status=(), counted="maybe", logged="maybe")  # a custom user may ask for anything
-    for name in ("user", "user_more")
-}
-"""Kinds that no payload makes: the requests of custom Locust users."""
+_OF_USERS = Declaration(status=(), counted="maybe", logged="maybe")
+"""The requests of custom Locust users, which no payload makes: they may ask for anything."""
 
 
 def declarations(answers: Mapping[str, Otherwise] | None = None) -> dict[str, dict[str, object]]:
     """Return kind -> what a good service does, ready for JSON; `answers` holds what a stack declares otherwise."""
     declared = {kind.name: kind.declaration.model_dump(mode="json") for kind in ALL}
-    declared |= {name: declaration.model_dump(mode="json") for name, declaration in OF_USERS.items()}
+    declared |= {name: _OF_USERS.model_dump(mode="json") for name in ("user", "user_more")}
     for name, otherwise in (answers or {}).items():
         if name in declared:
             declared[name] |= otherwise.model_dump(mode="json", exclude_none=True)

@@ -43,11 +43,6 @@ class Sample:
         """The stack's plain protocol."""
         return request_protocol(self.shape)
 
-    @property
-    def template(self) -> Template:
-        """The body of a plain request."""
-        return self.protocol.template
-
     def truth(self, places: np.ndarray) -> np.ndarray | None:
         """Return the classes of live rows, None if they are not known."""
         return None if self.labels is None else np.take(self.labels, places)

@@ -6,16 +6,9 @@ import json
 from dataclasses import replace
 from typing import Literal
 
+from tocsin.harness.declarations.request_format import Declaration
 from tocsin.harness.traffic.payloads.body_template import Row
-from tocsin.harness.traffic.payloads.payload_kind import (
-    NOTHING,
-    Declaration,
-    Make,
-    MakeForm,
-    PayloadKind,
-    good_body,
-    good_form,
-)
+from tocsin.harness.traffic.payloads.payload_kind import NOTHING, Make, MakeForm, PayloadKind, good_body, good_form
 from tocsin.harness.traffic.payloads.request_protocol import Form, Manner, RequestProtocol, infer_path
 
 _LIMIT_BYTES = 64 * 1024

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from tocsin.harness.declarations.request_format import Shape
 from tocsin.harness.traffic.payloads.faulty_kinds import FAULTY
-from tocsin.harness.traffic.payloads.payload_args import PayloadArgs
+from tocsin.harness.traffic.payloads.payload_kind import PayloadArgs
 
 _NAMES = tuple(kind.name for kind in FAULTY)
 _NEED_V2 = frozenset(kind.name for kind in FAULTY if kind.needs_v2)

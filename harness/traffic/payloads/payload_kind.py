@@ -1,13 +1,15 @@
-"""What a payload kind is: how it makes a request, and what a good service does with it."""
+"""What a payload kind is: how it makes a request, what a good service does with it, and what any `payload` may hold."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
-from tocsin.harness.declarations.request_format import Declaration as Declaration
+from tocsin.harness.core.base_model import Frozen, Seconds
+from tocsin.harness.declarations.request_format import Declaration, Shape
 from tocsin.harness.traffic.payloads.body_template import Row
 from tocsin.harness.traffic.payloads.request_protocol import Form, RequestProtocol
 
@@ -53,3 +55,28 @@ def in_one_line(error: ValidationError) -> str:
         where, message = ".".join(map(str, details["loc"])), details["msg"]
         mistakes.append(f"{where}: {message}" if where else message)
     return "; ".join(mistakes)
+
+
+class FeedbackArgs(Frozen):
+    """Send the truth of `share` of the predictions, `delay` (production time) after each."""
+
+    share: float = Field(gt=0, le=1)
+    delay: Seconds = Field(gt=0)
+
+
+class PayloadArgs(Frozen):
+    """By which protocol requests are sent, and whether truth follows them."""
+
+    protocol: Literal["plain", "v2"] = "plain"
+    feedback: FeedbackArgs | None = None
+
+    def unfit(self, shape: Shape) -> Iterator[tuple[str, str]]:
+        """Yield (argument, what would be needed) for what this stack cannot be sent, before any row is read."""
+        if self.protocol == "v2" and shape.v2 is None:
+            yield "protocol", "plain, as the stack declares no `payload.v2`"
+        if self.feedback and shape.feedback is None:
+            yield "feedback", "nothing, as the stack declares no `payload.feedback`"
+
+
+class NormalArgs(PayloadArgs):
+    """Normal rows."""

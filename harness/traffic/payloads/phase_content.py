@@ -15,10 +15,8 @@ from tocsin.harness.evidence.requests import KINDS
 from tocsin.harness.traffic.payloads.all_kinds import ALL, parse_payload
 from tocsin.harness.traffic.payloads.body_template import Template
 from tocsin.harness.traffic.payloads.dataset import Sample
-from tocsin.harness.traffic.payloads.feedback import NAMES, Feedback
 from tocsin.harness.traffic.payloads.mix import FaultyArgs, spread
-from tocsin.harness.traffic.payloads.payload_args import PayloadArgs
-from tocsin.harness.traffic.payloads.payload_kind import PayloadKind
+from tocsin.harness.traffic.payloads.payload_kind import PayloadArgs, PayloadKind
 from tocsin.harness.traffic.payloads.phase_shift import PhaseShift, ShiftedBlock
 from tocsin.harness.traffic.payloads.request_protocol import Form, RequestProtocol, request_protocol
 from tocsin.harness.traffic.payloads.shift_functions import chosen
@@ -30,6 +28,22 @@ BLOCK = 4096
 _CACHED_BODIES = 50_000
 NUMBER = {name: number for number, name in enumerate(KINDS)}
 """Payload kind -> its place in KINDS."""
+_FEEDBACK_NAMES = ("request_id", "label")
+"""What the template of a feedback's body may name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Feedback:
+    """How truth is sent: for `share` of the predictions, `delay_s` wall seconds after each was due."""
+
+    share: float
+    delay_s: float
+    form: Form
+    template: Template
+
+    def body(self, request_id: str, truth: int) -> bytes:
+        """Return the body that tells the truth about one prediction."""
+        return self.template.fill((request_id, truth))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +140,7 @@ def _feedback(args: PayloadArgs, sample: Sample, speed: float) -> Feedback | Non
         lacking = "no `payload.feedback`" if shape is None else "rows without labels"
         raise StackError(f"No truth can be sent: the stack declares {lacking}.", hint="Correct stack.yaml.")
     form = replace(request_protocol(sample.shape).form, path=shape.path)
-    template = Template(shape.body, NAMES)
+    template = Template(shape.body, _FEEDBACK_NAMES)
     template.fill(("", 0))  # raises now if the body names anything else
     return Feedback(share=args.feedback.share, delay_s=args.feedback.delay / speed, form=form, template=template)
 

@@ -101,10 +101,8 @@ def zeros(values: np.ndarray, feature: Feature, dose: Dose) -> Change:
 def clipping(values: np.ndarray, feature: Feature, dose: Dose) -> Change:
     """Clip at both ends where, in the reference, half of `share` lies beyond. Ties at the bound are not changed."""
     tail = np.minimum(dose.size * dose.strength, 1.0) / 2
-    low, high = (
-        np.quantile(feature.reference, tail, method="higher"),
-        np.quantile(feature.reference, 1 - tail, method="lower"),
-    )
+    low = np.quantile(feature.reference, tail, method="higher")
+    high = np.quantile(feature.reference, 1 - tail, method="lower")
     low, high = np.minimum(low, high), np.maximum(low, high)
     moved = np.clip(values, low, high)
     return moved, float((moved != values).sum() - np.isnan(values).sum()), float(dose.strength.sum())

@@ -10,10 +10,9 @@ from pydantic import AfterValidator, Field, model_validator
 
 from tocsin.harness.core.base_model import Seconds
 from tocsin.harness.declarations.check_arguments import FeatureName
-from tocsin.harness.declarations.request_format import Shape
+from tocsin.harness.declarations.request_format import Declaration, Shape
 from tocsin.harness.traffic.payloads.body_template import Template
-from tocsin.harness.traffic.payloads.payload_args import PayloadArgs
-from tocsin.harness.traffic.payloads.payload_kind import ANSWERED, Declaration, PayloadKind, good_body
+from tocsin.harness.traffic.payloads.payload_kind import ANSWERED, PayloadArgs, PayloadKind, good_body
 
 SIZES: Mapping[str, str] = {
     "mean": "by_sd",
