@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+PROMETHEUS_DURATIONS: Mapping[str, str] = {
+    "--query.lookback-delta": "5m",
+    "--rules.alert.resend-delay": "1m",
+    "--rules.alert.for-grace-period": "10m",
+    "--rules.alert.for-outage-tolerance": "1h",
+}
+"""Durations of Prometheus that stand in no file but are flags, with their defaults."""
+
 
 def with_builtin_starts(stack: object) -> object:
     """Return the content of a stack.yaml in which these roles have what they do not say themselves.
@@ -35,10 +43,7 @@ def _builtin(stack: Mapping[object, object]) -> dict[object, dict[str, object]]:
         f"--config.file={{config}}/{stack.get('prometheus') or 'prometheus/prometheus.yml'}",
         "--storage.tsdb.path={data}/tsdb",
         "--web.listen-address=127.0.0.1:{port}",
-        "--query.lookback-delta={duration:5m}",
-        "--rules.alert.resend-delay={duration:1m}",
-        "--rules.alert.for-grace-period={duration:10m}",
-        "--rules.alert.for-outage-tolerance={duration:1h}",
+        *(f"{flag}={{duration:{default}}}" for flag, default in PROMETHEUS_DURATIONS.items()),
     ]
     alertmanager_flags = [
         f"--config.file={{config}}/{stack.get('alertmanager') or 'alertmanager/alertmanager.yml'}",

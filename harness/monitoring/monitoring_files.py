@@ -147,8 +147,7 @@ def _declared(stack: Stack, name: str | None) -> Mapping[str, object]:
         return {}
     content = _yaml(stack.folder / name)
     if not isinstance(content, Mapping):
-        expected = "a mapping, as upstream documents it"
-        raise UsageError.of(stack.folder / name, "file", repr(content)[:40], expected)
+        raise UsageError.of(stack.folder / name, "file", repr(content)[:40], "a mapping, as upstream documents it")
     return content
 
 

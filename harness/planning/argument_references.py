@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 from tocsin.harness.core.errors import Mistake
 from tocsin.harness.core.untyped_data import items
 from tocsin.harness.declarations.check_arguments import Ref
-from tocsin.harness.planning.diagnostics import Page, Path, unknown_name
+from tocsin.harness.planning.diagnostics import Page, Where, unknown_name
 
 _PLACES = {
     "alert": "the stack's rule files hold all",
@@ -29,14 +29,14 @@ Names = Mapping[str, Sequence[str]]
 """Every name that an argument may refer to, by the kind of its `Ref`."""
 
 
-def references(page: Page, base: Path, args: BaseModel, names: Names) -> list[Mistake]:
+def references(page: Page, base: Where, args: BaseModel, names: Names) -> list[Mistake]:
     """Return a mistake for each argument marked with a `Ref` that names nothing."""
     values = {info.alias or name: getattr(args, name) for name, info in type(args).model_fields.items()}
     return raw_references(page, base, type(args), values, names)
 
 
 def raw_references(
-    page: Page, base: Path, model: type[BaseModel], content: Mapping[str, object], names: Names
+    page: Page, base: Where, model: type[BaseModel], content: Mapping[str, object], names: Names
 ) -> list[Mistake]:
     """Return the same for arguments as written, of which others may be wrong: both mistakes come at once."""
     mistakes: list[Mistake] = []
@@ -50,7 +50,7 @@ def raw_references(
     return mistakes
 
 
-def _unknown(page: Page, path: Path, info: FieldInfo, value: object, names: Names) -> Iterator[Mistake]:
+def _unknown(page: Page, path: Where, info: FieldInfo, value: object, names: Names) -> Iterator[Mistake]:
     kinds = {item.kind for item in info.metadata if isinstance(item, Ref)} | _refs_inside(info.annotation)
     line, where = page.line(path), str(path[-1])
     for kind in sorted(kinds):

@@ -16,16 +16,13 @@ from tocsin.harness.core.errors import Mistake, UnknownName
 
 Model = TypeVar("Model", bound=BaseModel)
 Option = TypeVar("Option")
-Path = tuple[str | int, ...]
+Where = tuple[str | int, ...]
 _EXPECTED = {
     "missing": "this key",
     "string_type": "text",
     "too_short": "at least one item",
-    "list_type": "a list",
-    "tuple_type": "a list",
-    "mapping_type": "a mapping",
-    "dict_type": "a mapping",
-    "model_type": "a mapping",
+    **dict.fromkeys(("list_type", "tuple_type"), "a list"),
+    **dict.fromkeys(("mapping_type", "dict_type", "model_type"), "a mapping"),
 }
 _OPENINGS = {
     "Input should be a valid ": "a valid ",
@@ -47,7 +44,7 @@ class Page:
     content: Mapping[str, object]
     lines: Node | None
 
-    def line(self, path: Path) -> int:
+    def line(self, path: Where) -> int:
         """Return the line (from 1) of the deepest part of `path` that stands in the file."""
         node: Node | None = self.lines
         line = 1
@@ -59,13 +56,13 @@ class Page:
             line = mark.line + 1
         return line
 
-    def mistake(self, path: Path, where: str, value: str, expected: str, hint: str = "") -> Mistake:
+    def mistake(self, path: Where, where: str, value: str, expected: str, hint: str = "") -> Mistake:
         """Return a mistake at `path`."""
         return Mistake(file=self.file, line=self.line(path), where=where, value=value, expected=expected, hint=hint)
 
     def known(
         self,
-        path: Path,
+        path: Where,
         kind: str,
         name: object,
         options: Mapping[str, Option],
@@ -130,7 +127,7 @@ def unknown_name(
     )
 
 
-def pieces(page: Page, base: Path, model: type[Model], content: object, mistakes: list[Mistake]) -> Model | None:
+def pieces(page: Page, base: Where, model: type[Model], content: object, mistakes: list[Mistake]) -> Model | None:
     """Validate `content` (found at `base`) by `model`; on failure add every mistake and return None."""
     try:
         return model.model_validate(content)
@@ -144,7 +141,7 @@ def pieces(page: Page, base: Path, model: type[Model], content: object, mistakes
     return None
 
 
-def _mistake(page: Page, base: Path, model: type[BaseModel], problem: ErrorDetails) -> Mistake:
+def _mistake(page: Page, base: Where, model: type[BaseModel], problem: ErrorDetails) -> Mistake:
     place = (*base, *problem["loc"])
     kind, name = problem["type"], str(place[-1]) if place else "file"
     where = ".".join(str(part) for part in place) or "file"
@@ -163,7 +160,7 @@ def _mistake(page: Page, base: Path, model: type[BaseModel], problem: ErrorDetai
     return page.mistake(place, where, repr(problem["input"]), expected)
 
 
-def _keys(model: type[BaseModel], location: Path) -> list[str]:
+def _keys(model: type[BaseModel], location: Where) -> list[str]:
     """Return the keys that the model at `location` inside `model` allows."""
     for part in location:
         fields = {(info.alias or name): info for name, info in model.model_fields.items()}

@@ -15,10 +15,9 @@ from tocsin.harness.declarations.guardrails import ActiveFault, Budget, clashes,
 from tocsin.harness.declarations.scenario import Draws, FaultPlan
 from tocsin.harness.declarations.stack import Stack
 from tocsin.harness.planning.argument_references import Names, raw_references
-from tocsin.harness.planning.diagnostics import Page, pieces
+from tocsin.harness.planning.diagnostics import Page, Where, pieces
 from tocsin.harness.planning.random_faults import RANDOM, FaultPhase, drawn
 
-Where = tuple[str | int, ...]
 Named = tuple[Where, type[BaseModel], Mapping[str, object]]
 """Parameters as written, and their model."""
 _PLACE = ("at", "for", "name")
@@ -34,13 +33,6 @@ class WrittenFault:
     where: Where
     plan: FaultPlan | None
     named: tuple[Named, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class PlacedFaults(FaultPhase):
-    """A phase with its faults, drawn ones included; `places` says where each stands in the file."""
-
-    places: Sequence[Where] = ()
 
 
 def read_faults(
@@ -133,12 +125,12 @@ def placements(
     stack: Stack,
     seed: int,
     budget: Budget | None,
-) -> list[PlacedFaults]:
+) -> list[FaultPhase]:
     """Return phase by phase what will be broken; `lengths` are the names and lengths of all phases."""
     phases, start_s = [], 0.0
     for (name, length_s), faults in zip(lengths, written, strict=True):
         good = [(fault.plan, fault.where) for fault in faults if fault.plan is not None]
-        phase = PlacedFaults(name=name, length_s=length_s, faults=[plan for plan, _ in good])
+        phase = FaultPhase(name=name, length_s=length_s, faults=[plan for plan, _ in good])
         plans = drawn(phase, stack, seed, budget)
         places = [good[source][1] for _, source in plans]
         phases.append(replace(phase, start_s=start_s, faults=[plan for plan, _ in plans], places=places))
@@ -180,7 +172,7 @@ def _outside(page: Page, where: Where, plan: FaultPlan, phase: FaultPhase) -> It
                 yield page.mistake((*where, RANDOM, name), name, format_duration(value_s), expected)
 
 
-def unguarded(page: Page, phases: Sequence[PlacedFaults], stack: Stack, budget: Budget | None) -> Iterator[Mistake]:
+def unguarded(page: Page, phases: Sequence[FaultPhase], stack: Stack, budget: Budget | None) -> Iterator[Mistake]:
     """Yield the faults whose heal would end another one unseen, and those that are over the budget."""
     for phase in phases:
         where = {plan.name: place for plan, place in zip(phase.faults, phase.places, strict=True)}

@@ -10,6 +10,7 @@ from tocsin.harness.declarations.fault_contract import active_fault
 from tocsin.harness.declarations.guardrails import ActiveFault, Budget, clashes, most_targets
 from tocsin.harness.declarations.scenario import Draws, FaultPlan
 from tocsin.harness.declarations.stack import Stack
+from tocsin.harness.planning.diagnostics import Where
 
 RANDOM = "random"
 """The kind of fault that stands for others."""
@@ -17,12 +18,16 @@ RANDOM = "random"
 
 @dataclass(frozen=True, kw_only=True)
 class FaultPhase:
-    """A phase as far as its faults are concerned; production seconds. `faults` are as written, `random` ones too."""
+    """A phase as far as its faults are concerned; production seconds.
+
+    `faults` are as written, `random` ones too, until they are drawn; `places` says where each stands in the file.
+    """
 
     name: str
     length_s: float
     faults: Sequence[FaultPlan]
     start_s: float = 0.0
+    places: Sequence[Where] = ()
 
     def active(self, plan: FaultPlan, stack: Stack) -> ActiveFault:
         """Return one of its faults as guardrails see it."""

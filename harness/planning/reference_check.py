@@ -17,8 +17,9 @@ from tocsin.harness.monitoring.dashboards import readable
 from tocsin.harness.monitoring.monitoring_files import read_monitoring
 from tocsin.harness.monitoring.promql.expression import NotPromql, parse
 from tocsin.harness.planning.argument_references import Names, raw_references, references
-from tocsin.harness.planning.diagnostics import Page
-from tocsin.harness.planning.fault_schedule import PlacedFaults, Where, WrittenFault, misplaced, placements, unguarded
+from tocsin.harness.planning.diagnostics import Page, Where
+from tocsin.harness.planning.fault_schedule import WrittenFault, misplaced, placements, unguarded
+from tocsin.harness.planning.random_faults import FaultPhase
 from tocsin.harness.planning.traffic_check import TrafficCheck
 
 Rooms = dict[tuple[str, str], tuple[float, str]]
@@ -91,7 +92,7 @@ def _length_s(phase: Mapping[str, object]) -> float | None:
         return None
 
 
-def _names(stack: Stack, catalogue: Catalogue, phases: _Phases, placed: Sequence[PlacedFaults]) -> Names:
+def _names(stack: Stack, catalogue: Catalogue, phases: _Phases, placed: Sequence[FaultPhase]) -> Names:
     """Return every name that an argument may refer to; UsageError if the stack's monitoring files cannot be read."""
     monitoring, dashboards = read_monitoring(stack), readable(stack)
     return {
@@ -108,7 +109,7 @@ def _names(stack: Stack, catalogue: Catalogue, phases: _Phases, placed: Sequence
     }
 
 
-def _rooms(phases: _Phases, placed: Sequence[PlacedFaults]) -> Rooms:
+def _rooms(phases: _Phases, placed: Sequence[FaultPhase]) -> Rooms:
     """Return how long a bound may be, and why, by (place, from where it counts); nothing where a length is wrong."""
     room: Rooms = {}
     for label, length_s in phases.lengths:
@@ -150,8 +151,7 @@ def _aborts(page: Page, stack: Stack, scenario: Scenario) -> Iterator[Mistake]:
     for index, abort in enumerate(scenario.abort):
         where = ("abort", index, "when")
         if stack.prometheus is None:
-            expected = "no condition: this stack has no Prometheus to ask"
-            yield page.mistake(where, "when", abort.when, expected)
+            yield page.mistake(where, "when", abort.when, "no condition: this stack has no Prometheus to ask")
         try:
             parse(abort.when)
         except NotPromql as error:

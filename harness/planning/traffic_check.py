@@ -13,8 +13,7 @@ from tocsin.harness.declarations.scenario import Catalogue, Traffic, pacer_of
 from tocsin.harness.declarations.stack import Stack
 from tocsin.harness.planning import locust_user_file
 from tocsin.harness.planning.argument_references import Names, references
-from tocsin.harness.planning.diagnostics import Page, pieces, unknown_name
-from tocsin.harness.planning.diagnostics import Path as Where
+from tocsin.harness.planning.diagnostics import Page, Where, pieces, unknown_name
 
 
 @dataclass(frozen=True, kw_only=True)

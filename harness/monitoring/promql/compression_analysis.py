@@ -113,8 +113,7 @@ class _Reader:
             case "window" | "subquery" | "paren":
                 return self.scale(node.parts[0], counted=counted)
             case "unary":
-                inner = self.scale(node.parts[0], counted=counted)
-                return _unless_moment(inner, "minus a point in time")
+                return _unless_moment(self.scale(node.parts[0], counted=counted), "minus a point in time")
             case "aggregate":
                 return self._aggregate(node, counted)
             case "binary":

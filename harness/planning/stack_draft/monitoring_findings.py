@@ -91,8 +91,7 @@ class _Reader:
             return None
         relative, content = _below(self._folder, place), _yaml(self._folder / place)
         if relative is None or content is None:
-            problem = f"{kind}: {place} is no YAML file below {self._folder}. Correct the mount."
-            self.findings.problems.append(problem)
+            self.findings.problems.append(f"{kind}: {place} is no YAML file below {self._folder}. Correct the mount.")
             return None
         folder, slash, _ = relative.partition("/")
         if slash and folder not in self.findings.render:
