@@ -119,12 +119,8 @@ def images_of(resolved: Services, written: Services, environ: Mapping[str, str])
         names.setdefault(str(declared.get("image") or f"built for {service}"), []).append(service)
     images = [_image(image, services, resolved, written, environ) for image, services in names.items()]
     variable = "PYTHON_IMAGE"
-    helpers = Image(
-        name=python_image(environ),
-        services=("Tocsin's pager, proxies",),
-        variable=variable,
-        overridden=bool(environ.get(variable)),
-    )
+    users, overridden = ("Tocsin's pager, proxies",), bool(environ.get(variable))
+    helpers = Image(name=python_image(environ), services=users, variable=variable, overridden=overridden)
     return [*images, helpers]
 
 
@@ -137,14 +133,11 @@ def _image(name: str, services: list[str], resolved: Services, written: Services
     profiles = [set(resolved[service].get("profiles") or ()) for service in services]
     if not all(profiles):
         profiles = []  # a service without a profile always runs
-    return Image(
-        name=name,
-        services=tuple(services),
-        profiles=tuple(sorted(set().union(*profiles))),
-        variable=variable,
-        overridden=overridden,
-        state=TO_BUILD if built else TO_PULL,
-    )
+    shared = tuple(sorted(set().union(*profiles)))
+    image = Image(name=name, services=tuple(services), profiles=shared, variable=variable, overridden=overridden)
+    if built:
+        return replace(image, state=TO_BUILD)
+    return image
 
 
 def _looked_up(docker: Docker, image: Image) -> Image:

@@ -68,12 +68,9 @@ def _compare(folder: Path, programs: Mapping[str, Program]) -> tuple[Evidence, F
     from tocsin.harness.judging.fidelity.prometheus_blocks import Blocks
 
     evidence = read_evidence(folder.resolve())
-    blocks = Blocks(
-        prometheus=programs["prometheus"].path,
-        promtool=programs["promtool"].path,
-        scrape_interval_s=float(evidence.run["scrape_interval_s"]),
-    )
-    return evidence, examine(evidence, programs["promtool"].path, blocks)
+    promtool, interval_s = programs["promtool"].path, float(evidence.run["scrape_interval_s"])
+    blocks = Blocks(prometheus=programs["prometheus"].path, promtool=promtool, scrape_interval_s=interval_s)
+    return evidence, examine(evidence, promtool, blocks)
 
 
 def _code(comparison: Fidelity) -> int:

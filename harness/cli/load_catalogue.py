@@ -14,11 +14,5 @@ def catalogue() -> Catalogue:
     from tocsin.harness.traffic.payloads import CATALOGUE as PAYLOADS
     from tocsin.harness.traffic.payloads import DECLARATIONS
 
-    return Catalogue(
-        checks={check.id: check.args for check in CHECKS},
-        faults=faults.by_kind(),
-        payloads=PAYLOADS,
-        users=USERS,
-        pacers=PACERS,
-        kinds=tuple(DECLARATIONS),
-    )
+    checks, kinds = {check.id: check.args for check in CHECKS}, tuple(DECLARATIONS)
+    return Catalogue(checks=checks, faults=faults.by_kind(), payloads=PAYLOADS, users=USERS, pacers=PACERS, kinds=kinds)

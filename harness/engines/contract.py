@@ -16,10 +16,6 @@ class Engine(Protocol):
     """Brings stacks up. A new engine is one of these, a `Backend` with its `RoleDriver`, and a name in the registry."""
 
     @property
-    def name(self) -> str:
-        """The name that `--engine` takes."""
-
-    @property
     def owns_stack(self) -> bool:
         """Whether the stack is its own: elsewhere faults need `--allow-faults`, and time is not divided."""
 

@@ -144,7 +144,7 @@ def test_a_variant_adds_files_and_an_unknown_one_is_refused(tmp_path: Path) -> N
 
 def test_the_command_line_names_the_engine_and_its_variant(tmp_path: Path) -> None:
     chosen = engine("compose:rsyslog")
-    assert (chosen.name, chosen.variant, engine("compose").variant) == ("compose", "rsyslog", None)
+    assert (chosen.variant, engine("compose").variant) == ("rsyslog", None)
     stack = make_stack(tmp_path, {"web": {"ports": {"http": 1}, "local": {"argv": ["x"], "program": "x"}}})
     assert stack.programs == ("x",) and chosen.programs(stack) == ()
     for name in ("podman", "local:rsyslog"):

@@ -8,7 +8,7 @@ import pytest
 from tocsin.harness.core.clock import RunClock
 from tocsin.harness.core.errors import StackError
 from tocsin.harness.core.journal import Journal, read_journal
-from tocsin.harness.engines.common.fault_loops import BackgroundThreads
+from tocsin.harness.engines.common.running_stack import BackgroundThreads
 
 
 def repeats(folder: Path) -> BackgroundThreads:
@@ -54,7 +54,7 @@ def test_to_cease_waits_for_the_present_call(tmp_path: Path) -> None:
 
 
 def test_a_mistake_is_noted_and_it_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tocsin.harness.engines.common.fault_loops._AFTER_AN_ERROR_S", 0.001)
+    monkeypatch.setattr("tocsin.harness.engines.common.running_stack._AFTER_AN_ERROR_S", 0.001)
     calls: list[int] = []
     again = threading.Event()
 

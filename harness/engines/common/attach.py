@@ -25,17 +25,11 @@ def attach(work: Path, *, record: Path | None = None, roles_gone: bool = False) 
         run = RunFolders(id=content["run_id"], work=work, folder=_folder_with_logs(content, work))
         backend = _backend(content, run)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise StackError(
-            f"No stack can be reached through {work / NAME}: {type(error).__name__}: {error}.",
-            hint="Its engine writes that file once the stack is started.",
-        ) from None
-    return RunningStack(
-        backend,
-        run=run,
-        journal=Journal(Path(os.devnull), run.clock),  # the real one belongs to whoever brought the stack up
-        record=GuardRecord(record or work / GUARD_FILE),
-        roles_gone=roles_gone,
-    )
+        message = f"No stack can be reached through {work / NAME}: {type(error).__name__}: {error}."
+        raise StackError(message, hint="Its engine writes that file once the stack is started.") from None
+    journal = Journal(Path(os.devnull), run.clock)  # the real one belongs to whoever brought the stack up
+    faults = GuardRecord(record or work / GUARD_FILE)
+    return RunningStack(backend, run=run, journal=journal, record=faults, roles_gone=roles_gone)
 
 
 def _folder_with_logs(content: StackState, work: Path) -> Path:

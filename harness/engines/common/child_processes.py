@@ -168,9 +168,8 @@ class ChildStarter:
             try:
                 process = subprocess.Popen(list(argv), **options)
             except (OSError, subprocess.SubprocessError) as error:
-                raise StackError(
-                    f"Cannot start {name} ({argv[0]}): {error}.", hint="Check that it may be run."
-                ) from None
+                hint = "Check that it may be run."
+                raise StackError(f"Cannot start {name} ({argv[0]}): {error}.", hint=hint) from None
         child = Child(name=name, process=process, log=log, logged_from=logged_from, stop_s=stop_s)
         self.children.append(child)
         return child

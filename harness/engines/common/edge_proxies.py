@@ -112,10 +112,6 @@ def standing_proxy(places: Places, edge: str, container: RoleDriver | None = Non
     if (caller, called) not in places.edges:
         known = ", ".join(" -> ".join(ends) for ends in places.edges) or "none"
         raise StackError(f"No proxy stands on {edge!r}; there are: {known}.")
-    return StandingProxy(
-        edge=f"{caller} -> {called}",
-        listens=places.address(called, caller=caller),
-        calls=places.address(called),
-        control=f"127.0.0.1:{places.proxy_control}",
-        container=container,
-    )
+    listens, calls = places.address(called, caller=caller), places.address(called)
+    name, control = f"{caller} -> {called}", f"127.0.0.1:{places.proxy_control}"
+    return StandingProxy(edge=name, listens=listens, calls=calls, control=control, container=container)

@@ -63,11 +63,8 @@ class HostNeeds:
     @classmethod
     def of(cls, timeline: Timeline) -> HostNeeds:
         """Return what the faults of a plan need."""
-        return cls(
-            disks=planned_needs(timeline, "capability:disk:"),
-            slow=planned_needs(timeline, "capability:slow:"),
-            grouped=_roles_with_limited_memory(timeline),
-        )
+        disks, slow = planned_needs(timeline, "capability:disk:"), planned_needs(timeline, "capability:slow:")
+        return cls(disks=disks, slow=slow, grouped=_roles_with_limited_memory(timeline))
 
     def mount_points(self, places: Places) -> dict[str, Path]:
         """Return disk -> the folder to mount it on; StackError for one outside of the work folder."""

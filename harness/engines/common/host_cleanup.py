@@ -22,12 +22,8 @@ def write_down(
     work: Path, *, mounts: Sequence[Path] = (), groups: Sequence[Path] = (), written: Mapping[str, Any] | None = None
 ) -> None:
     """Write `<work>/engine.json`; `written` is what another engine than the local one adds. Safe on disk on return."""
-    content = {
-        "engine": "local",
-        "mounts": [str(place) for place in mounts],
-        "groups": [str(place) for place in groups],
-        **(written or {}),
-    }
+    places = {"mounts": [str(place) for place in mounts], "groups": [str(place) for place in groups]}
+    content = {"engine": "local", **places, **(written or {})}
     fresh = work / ".engine.json"
     with fresh.open("w", encoding="utf-8") as file:
         json.dump(content, file)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import os
 import secrets
 import shutil
 import tempfile
@@ -87,32 +86,18 @@ def make_run(
     try:
         for name in FOLDERS:
             (folder / name).mkdir(parents=True)
-        _point(scenario_runs / "latest", run_id)
+        fresh_link = scenario_runs / f".latest-{run_id}"
+        fresh_link.symlink_to(run_id)
+        fresh_link.replace(scenario_runs / "latest")
         work = Path(tempfile.gettempdir()).absolute() / f"{PREFIX}{run_id}"
         guard = Guardian.start(run_id, work=work, folder=folder)
         lock = _make_work(work)
     except OSError as error:
-        raise StackError(
-            f"Cannot make a folder for the run: {error.strerror}: {error.filename}.",
-            hint="Give room and permission there, or set TMPDIR and --runs.",
-        ) from None
+        hint = "Give room and permission there, or set TMPDIR and --runs."
+        raise StackError(f"Cannot make a folder for the run: {error.strerror}: {error.filename}.", hint=hint) from None
     _prune(scenario_runs, keep)
-    return Run(
-        id=run_id,
-        folder=folder,
-        work=work,
-        clock=clock or RunClock(),
-        lock=lock,
-        guard=guard,
-        programs=dict(programs or {}),
-        swept=swept,
-    )
-
-
-def _point(link: Path, target: str) -> None:
-    fresh = link.with_name(f".latest-{target}")
-    fresh.symlink_to(target)
-    os.replace(fresh, link)
+    clock, programs = clock or RunClock(), dict(programs or {})
+    return Run(id=run_id, folder=folder, work=work, clock=clock, lock=lock, guard=guard, programs=programs, swept=swept)
 
 
 def _make_work(work: Path) -> IO[bytes]:

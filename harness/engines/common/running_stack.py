@@ -6,14 +6,14 @@ import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
 from typing import Any
 
-from tocsin.harness.core.errors import StackError
+from tocsin.harness.core.errors import StackError, TocsinError
 from tocsin.harness.core.journal import Journal
 from tocsin.harness.declarations.stack_interface import EdgeProxy, Prober
 from tocsin.harness.engines.common import stack_state
 from tocsin.harness.engines.common.child_processes import end_all
-from tocsin.harness.engines.common.fault_loops import BackgroundThreads
 from tocsin.harness.engines.common.health import Abandoned
 from tocsin.harness.engines.common.role_driver import Backend, RoleDriver
 from tocsin.harness.engines.common.run_folders import RunFolders
@@ -22,6 +22,49 @@ from tocsin.harness.engines.kernel.run_processes import kill_run
 
 _KILL_S = 5.0
 _LIMITS = ("memory_mib", "open_files", "writes_per_s")
+_AFTER_AN_ERROR_S = 0.5
+_LONGEST_CALL_S = 60.0
+
+
+@dataclass(kw_only=True)
+class BackgroundThreads:
+    """Repeats actions in the background while a fault lasts, such as a crash loop: one thread each.
+
+    A call that fails is noted and tried again: a role that does not come up, say.
+    """
+
+    journal: Journal
+    _running: dict[str, tuple[threading.Thread, threading.Event]] = field(default_factory=dict)
+
+    def start(self, name: str, do: Callable[[], float]) -> None:
+        """Call `do` now, and again after the wall seconds it returns; nothing happens if a loop has that name."""
+        if name in self._running:
+            return
+        over = threading.Event()
+        thread = threading.Thread(target=self._repeat, args=(name, do, over), name=name, daemon=True)
+        self._running[name] = thread, over
+        thread.start()
+
+    def cease(self, name: str, within_s: float = _LONGEST_CALL_S) -> None:
+        """End the loop of this name after its present call; nothing happens where there is none."""
+        if running := self._running.pop(name, None):
+            thread, over = running
+            over.set()
+            thread.join(within_s)
+
+    def end_all(self) -> None:
+        """Tell all to end, without waiting for their present calls."""
+        for name in list(self._running):
+            self.cease(name, within_s=0.0)
+
+    def _repeat(self, name: str, do: Callable[[], float], over: threading.Event) -> None:
+        pause_s = 0.0
+        while not over.wait(pause_s):
+            try:
+                pause_s = do()
+            except (OSError, TocsinError) as error:
+                pause_s = _AFTER_AN_ERROR_S
+                self.journal.note("error", message=f"{name}: {error}")
 
 
 class RunningStack:

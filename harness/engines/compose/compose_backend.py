@@ -186,15 +186,11 @@ class ComposeBackend(Backend):
     @classmethod
     def of(cls, places: Places, run: RunFolders, written: Mapping[str, Any]) -> ComposeBackend:
         """Return the backend of a run; `written` is the content of engine.json."""
-        return cls(
-            engine="compose",
-            places=places,
-            capabilities=frozenset(written.get("handles", ())),
-            roles={},
-            helpers=Containers(places, run, written),
-            disks={name: str(places.stack.disks[name].inside) for name in written.get("disks", {})},
-            more_state={"written": dict(written)},
-        )
+        able, helpers = frozenset(written.get("handles", ())), Containers(places, run, written)
+        disks = {name: str(places.stack.disks[name].inside) for name in written.get("disks", {})}
+        backend = cls(engine="compose", places=places, capabilities=able, roles={}, helpers=helpers, disks=disks)
+        backend.more_state = {"written": dict(written)}
+        return backend
 
     @classmethod
     def attached(cls, content: StackState, run: RunFolders) -> ComposeBackend:

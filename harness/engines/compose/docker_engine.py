@@ -91,21 +91,15 @@ def find_docker(environ: Mapping[str, str] = os.environ) -> Docker:
         raise MissingProgram("There is no `docker` on the PATH.", hint=hint)
     host = environ.get("DOCKER_HOST") or _host_of_context(Docker(cli=cli, environment=environ))
     if not host.startswith(_LOCAL):
-        raise StackError(
-            f"The Docker engine is at {host}, on another machine; a drill binds loopback ports of this one.",
-            hint="Unset DOCKER_HOST or choose a local `docker context`.",
-        )
+        message = f"The Docker engine is at {host}, on another machine; a drill binds loopback ports of this one."
+        raise StackError(message, hint="Unset DOCKER_HOST or choose a local `docker context`.")
     environment = {name: value for name, value in environ.items() if name not in _UNWANTED} | {"DOCKER_HOST": host}
     docker = Docker(cli=cli, host=host, environment=environment)
     compose, info = _compose_version(docker), _info(docker)
     rootless = any("rootless" in option for option in info.get("SecurityOptions") or ())
-    return replace(
-        docker,
-        compose=compose,
-        engine=info.get("ServerVersion", ""),
-        rootless=rootless,
-        root_on_host=os.geteuid() == 0 and not rootless and info.get("KernelVersion") == os.uname().release,
-    )
+    root_on_host = os.geteuid() == 0 and not rootless and info.get("KernelVersion") == os.uname().release
+    engine = info.get("ServerVersion", "")
+    return replace(docker, compose=compose, engine=engine, rootless=rootless, root_on_host=root_on_host)
 
 
 def _host_of_context(docker: Docker) -> str:
@@ -120,10 +114,8 @@ def _compose_version(docker: Docker) -> str:
     try:
         version = docker.run(["compose", "version", "--short"]).strip().lstrip("v")
     except CliFailed:
-        raise MissingProgram(
-            f"{docker.cli} has no `compose` command; docker-compose 1 is not enough.",
-            hint=f"Install the Compose v2 plugin, {_OR_LOCAL}",
-        ) from None
+        message = f"{docker.cli} has no `compose` command; docker-compose 1 is not enough."
+        raise MissingProgram(message, hint=f"Install the Compose v2 plugin, {_OR_LOCAL}") from None
     if version.partition(".")[0] in ("", "0", "1"):
         raise MissingProgram(f"Compose is {version or 'of no known version'}; expected 2 or later.", hint="Update it.")
     return version
@@ -136,8 +128,6 @@ def _info(docker: Docker) -> _Info:
         content = {}
     if not content.get("ServerVersion"):
         errors = " ".join(content.get("ServerErrors") or ["no answer"])
-        raise MissingProgram(
-            f"The Docker engine at {docker.host} cannot be used: {errors}.",
-            hint=f"Start it, or be allowed to use its socket, {_OR_LOCAL}",
-        )
+        hint = f"Start it, or be allowed to use its socket, {_OR_LOCAL}"
+        raise MissingProgram(f"The Docker engine at {docker.host} cannot be used: {errors}.", hint=hint)
     return content

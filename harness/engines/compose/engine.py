@@ -45,7 +45,6 @@ class ComposeEngine:
 
     variant: str | None = None
     report: Callable[[str], None] = field(default=lambda sentence: None, repr=False)
-    name: str = "compose"
     owns_stack: bool = True
     around_play_s: int = 20
 
@@ -101,10 +100,9 @@ class ComposeAttempt:
         render(inside)
         keep_copy(places.config, self.run.folder / "config", places.paths())
         copy_code(self.run.work)
-        transform = self._transform(places, inside)
-        content = transform.apply(self.config)
+        content = self._transform(places, inside).apply(self.config)
         disks = HostNeeds.of(self.timeline).mount_points(places)
-        written = self._written(transform.project) | {"disks": {name: str(folder) for name, folder in disks.items()}}
+        written = self._written() | {"disks": {name: str(folder) for name, folder in disks.items()}}
         host_cleanup.write_down(self.run.work, mounts=list(disks.values()), written=written)
         self.file.write_text(json.dumps(content, indent=1), encoding="utf-8")
         return ComposeBackend.of(places, self.run, written)
@@ -132,12 +130,12 @@ class ComposeAttempt:
             most_files=None if hard_limit == resource.RLIM_INFINITY else hard_limit,
         )
 
-    def _written(self, project: str) -> dict[str, Any]:
+    def _written(self) -> dict[str, Any]:
         """Return what taking the stack down needs, whoever does it."""
         return {
             "engine": "compose",
             "run_id": self.run.id,
-            "project": project,
+            "project": self.run.id,
             "label": f"{LABEL}={self.run.id}",
             "docker_host": self.docker.host,
             "cli": self.docker.cli,

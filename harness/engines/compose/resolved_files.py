@@ -43,10 +43,8 @@ class Project:
                 profiles = variant.profiles
         home = self.stack.folder.absolute()
         if absent := [file for file in files if not (home / file).is_file()]:
-            raise StackError(
-                f"Stack {self.stack.name!r} has no {', '.join(absent)}, so it cannot run under Compose.",
-                hint="Name its files in stack.yaml's compose, or play with `--engine local`.",
-            )
+            message = f"Stack {self.stack.name!r} has no {', '.join(absent)}, so it cannot run under Compose."
+            raise StackError(message, hint="Name its files in stack.yaml's compose, or play with `--engine local`.")
         arguments = ["--project-directory", str(home)]
         for file in files:
             arguments += ["-f", str(home / file)]

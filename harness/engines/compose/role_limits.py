@@ -132,10 +132,8 @@ class ContainerLimits:
         """Return the pid of its first process; StackError if it is on another machine or does not run."""
         pid = self.container.pid
         if not any(self.container.id in group for _, group in self._membership()):
-            raise StackError(
-                f"{self.container.name} has no process on this machine, so only its memory can be limited.",
-                hint="Play with `--engine local`.",
-            )
+            message = f"{self.container.name} has no process on this machine, so only its memory can be limited."
+            raise StackError(message, hint="Play with `--engine local`.")
         return pid
 
     def _membership(self) -> list[tuple[str, str]]:

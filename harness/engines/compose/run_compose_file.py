@@ -56,11 +56,6 @@ class Transform:
     checked_once: bool = False
 
     @property
-    def project(self) -> str:
-        """The compose project: the run id."""
-        return self.places.run_id
-
-    @property
     def labels(self) -> dict[str, str]:
         """What marks all that belongs to the run."""
         return {LABEL: self.places.run_id}
@@ -68,14 +63,13 @@ class Transform:
     def apply(self, config: ComposeObject) -> ComposeDict:
         """Return the run's compose file; StackError names everything that a drill must not do."""
         if refused := refusals(config):
-            raise StackError(
-                "The compose file asks for what a drill must not do: " + " ".join(refused), hint="Leave it out."
-            )
+            hint = "Leave it out."
+            raise StackError("The compose file asks for what a drill must not do: " + " ".join(refused), hint=hint)
         networks = self._own(section(config, "networks") or {"default": {}})
         services = self._services(config, networks) | self._helpers(networks)
         if any(PUBLISHING in (service.get("networks") or ()) for service in services.values()):
             networks[PUBLISHING] = {"labels": self.labels}
-        run_file = {"name": self.project, "services": services, "networks": networks}
+        run_file = {"name": self.places.run_id, "services": services, "networks": networks}
         used = {mount.get("source") for mount in mounts(run_file) if mount.get("type") == "volume"}
         volumes = {name: volume for name, volume in section(config, "volumes").items() if name in used}
         run_file["volumes"] = self._own(volumes)
@@ -86,11 +80,8 @@ class Transform:
 
     def _services(self, config: ComposeObject, networks: ComposeObject) -> ComposeDict:
         volumes = redirected_volumes(config, self.places)
-        return {
-            name: self._service(name, service, networks, volumes)
-            for name, service in section(config, "services").items()
-            if name != PAGER
-        }
+        services = section(config, "services").items()
+        return {name: self._service(name, service, networks, volumes) for name, service in services if name != PAGER}
 
     def _helpers(self, networks: ComposeObject) -> ComposeDict:
         """Return the services that Tocsin adds: the pager and the proxies, as far as the run needs them."""
@@ -180,10 +171,8 @@ def _command(name: str, service: ComposeObject) -> str | list[str]:
     """Return a service's command; StackError if it has none that arguments can be added to."""
     command: str | list[str] | None = service.get("command")
     if not command:
-        raise StackError(
-            f"stack.yaml gives role {name!r} further args, but its service names no command to add them to.",
-            hint="Spell the command out in the compose file.",
-        )
+        message = f"stack.yaml gives role {name!r} further args, but its service names no command to add them to."
+        raise StackError(message, hint="Spell the command out in the compose file.")
     return command
 
 

@@ -38,7 +38,6 @@ RoleAddresses = Mapping[str, Mapping[str, str]]
 class ExternalEngine:
     """Gives a stack that was there before, and leaves it as it was."""
 
-    name = "external"
     owns_stack = False
     around_play_s = 12
 
@@ -87,10 +86,8 @@ def external_addresses(stack: Stack) -> dict[str, dict[str, str]]:
         if role.external
     }
     if stack.payload.role not in addresses:
-        raise StackError(
-            f"stack.yaml does not say where {stack.payload.role!r} is reached.",
-            hint='Give the role `external: {http: "host:port"}`.',
-        )
+        hint = 'Give the role `external: {http: "host:port"}`.'
+        raise StackError(f"stack.yaml does not say where {stack.payload.role!r} is reached.", hint=hint)
     return addresses
 
 
@@ -175,14 +172,11 @@ class ExternalBackend(Backend):
         present = {name: role for name, role in stack.roles.items() if name in addresses}
         reached = stack.model_copy(update={"roles": present}).at(stack.folder)
         places = ExternalPlaces(stack=reached, work=run.work, run_id=run.id, speed=1.0, ports={}, external=addresses)
-        return cls(
-            engine="external",
-            places=places,
-            capabilities=frozenset(),
-            roles={name: ExternalRole(name, places.address(name), role) for name, role in present.items()},
-            helpers=ProxyProcess(places, run),
-            faults_outlive=True,
-        )
+        roles = {name: ExternalRole(name, places.address(name), role) for name, role in present.items()}
+        helpers = ProxyProcess(places, run)
+        backend = cls(engine="external", places=places, capabilities=frozenset(), roles=roles, helpers=helpers)
+        backend.faults_outlive = True
+        return backend
 
     @classmethod
     def attached(cls, content: StackState, run: RunFolders) -> ExternalBackend:

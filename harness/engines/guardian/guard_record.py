@@ -69,12 +69,10 @@ class GuardRecord:
 
 def _recorded_fault(name: str, line: Mapping[str, object]) -> RecordedFault:
     params = line.get("params")
-    return RecordedFault(
-        name=name,
-        kind=str(line.get("kind") or ""),
-        params=params if isinstance(params, dict) else {},
-        outlives=bool(line.get("outlives")),
-    )
+    if not isinstance(params, dict):
+        params = {}
+    kind, outlives = str(line.get("kind") or ""), bool(line.get("outlives"))
+    return RecordedFault(name=name, kind=kind, params=params, outlives=outlives)
 
 
 def json_objects(lines: Iterable[str | bytes]) -> list[dict[str, object]]:

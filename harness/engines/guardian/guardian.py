@@ -77,20 +77,17 @@ def clean_up(work: Path, *, run_id: str) -> CleanupResult:
     """
     began = time.monotonic()
     record = GuardRecord(work / GUARD_FILE)
-    broken = record.unhealed()
+    broken = tuple(fault.name for fault in record.unhealed())
     healed, _ = _heal(work, record, OUTLIVING_S, "--outliving")
     killed, not_removed = take_down(work, run_id, WITHIN_S - OUTLIVING_S - AGAIN_S - 2 * _LATE_S - FOLDER_S)
     healed_later, left = _heal(work, record, AGAIN_S, "--outliving", "--down")
     left += not_removed
     if not left and not remove_folder(work, FOLDER_S):
         left.append(f"Folder {work} cannot be removed.")
+    healed += healed_later
+    took_s = round(time.monotonic() - began, 3)
     return CleanupResult(
-        broken=tuple(fault.name for fault in broken),
-        healed=(*healed, *healed_later),
-        killed=killed,
-        left=tuple(left),
-        removed=not work.exists(),
-        took_s=round(time.monotonic() - began, 3),
+        broken=broken, healed=tuple(healed), killed=killed, left=tuple(left), removed=not work.exists(), took_s=took_s
     )
 
 
@@ -98,14 +95,10 @@ def heal_only(work: Path, record_file: Path) -> CleanupResult:
     """Heal every fault of a record on a stack that stays up; `work` is the stack's work folder."""
     began = time.monotonic()
     record = GuardRecord(record_file)
-    broken = record.unhealed()
+    broken = tuple(fault.name for fault in record.unhealed())
     healed, left = _heal(work, record, THEIRS_S)
-    return CleanupResult(
-        broken=tuple(fault.name for fault in broken),
-        healed=tuple(healed),
-        left=tuple(left),
-        took_s=round(time.monotonic() - began, 3),
-    )
+    took_s = round(time.monotonic() - began, 3)
+    return CleanupResult(broken=broken, healed=tuple(healed), left=tuple(left), took_s=took_s)
 
 
 def _heal(work: Path, record: GuardRecord, within_s: float, *options: str) -> tuple[list[str], list[str]]:

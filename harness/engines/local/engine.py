@@ -34,7 +34,6 @@ _PORT_TAKEN = ("in use", f"[Errno {errno.EADDRINUSE}]")
 class LocalEngine:
     """Brings a stack up as processes of this machine."""
 
-    name = "local"
     owns_stack = True
     around_play_s = 12
 
@@ -106,13 +105,9 @@ class LocalBackend(Backend):
     @classmethod
     def of(cls, places: Places, run: RunFolders) -> LocalBackend:
         """Return the backend of a run; nothing is started."""
-        return cls(
-            engine="local",
-            places=places,
-            capabilities=capabilities(places.stack),
-            roles={name: _role(name, places, run) for name in places.ports},
-            helpers=ProxyProcess(places, run),
-        )
+        able, helpers = capabilities(places.stack), ProxyProcess(places, run)
+        roles = {name: _role(name, places, run) for name in places.ports}
+        return cls(engine="local", places=places, capabilities=able, roles=roles, helpers=helpers)
 
     @classmethod
     def attached(cls, content: StackState, run: RunFolders) -> LocalBackend:
@@ -143,22 +138,16 @@ def _role(name: str, places: Places, run: RunFolders) -> RoleProcess:
 def _check_room(stack: Stack, work: Path) -> None:
     free_mib, memory_mib = programs.disk_free_mib(work), programs.memory_mib()
     if free_mib < DISK_MIB:
-        raise StackError(
-            f"{work} has {free_mib} MiB free; a run needs {DISK_MIB}.",
-            hint="Make room, or set TMPDIR to a roomier place.",
-        )
+        hint = "Make room, or set TMPDIR to a roomier place."
+        raise StackError(f"{work} has {free_mib} MiB free; a run needs {DISK_MIB}.", hint=hint)
     needed_mib = sum(role.memory_mib for role in stack.roles.values() if role.local)
     if memory_mib < needed_mib:
-        raise StackError(
-            f"This machine has {memory_mib} MiB of memory left; stack {stack.name!r} takes {needed_mib}.",
-            hint="Stop something else, or play where there is more.",
-        )
+        message = f"This machine has {memory_mib} MiB of memory left; stack {stack.name!r} takes {needed_mib}."
+        raise StackError(message, hint="Stop something else, or play where there is more.")
 
 
 def _check_reachable(work: Path) -> None:
     for folder in work.parents:
         if not os.stat(folder).st_mode & 0o001:
-            raise StackError(
-                f"{folder} is closed to other users, so the unprivileged servers cannot reach {work}.",
-                hint="Set TMPDIR to a place such as /tmp.",
-            )
+            message = f"{folder} is closed to other users, so the unprivileged servers cannot reach {work}."
+            raise StackError(message, hint="Set TMPDIR to a place such as /tmp.")

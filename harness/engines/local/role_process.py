@@ -92,14 +92,10 @@ class RoleProcess(RoleDriver):
         if local.modules_flag and program and program.modules:
             argv.append(self._fill(local.modules_flag))
         self._started_at = self._run.clock.now()
-        self.child = self._starter.start(
-            argv,
-            name=self.name,
-            owner=self.owner,
-            env=self._environment(program),
-            stop_s=local.stop_s,
-            cwd=self._fill(local.cwd) if local.cwd else str(self._places.data(self.name)),
-        )
+        env, cwd = self._environment(program), str(self._places.data(self.name))
+        if local.cwd:
+            cwd = self._fill(local.cwd)
+        self.child = self._starter.start(argv, name=self.name, owner=self.owner, env=env, stop_s=local.stop_s, cwd=cwd)
         for group in (self.group, self.writes):
             if group:
                 group.add(self.child.process.pid)

@@ -60,9 +60,8 @@ def _divided(text: object, speed: float) -> str:
 def _route(route: Mapping[str, object], speed: float) -> dict[str, object]:
     for name in ("mute_time_intervals", "active_time_intervals"):
         if route.get(name) and speed != 1:
-            raise StackError(
-                f"{_FILE}: a route has {name}, and no speed divides the time of day.", hint="Play this at --speed 1."
-            )
+            hint = "Play this at --speed 1."
+            raise StackError(f"{_FILE}: a route has {name}, and no speed divides the time of day.", hint=hint)
     rendered = {**route, **{name: _divided(route[name], speed) for name in _DEFAULT_TIMERS if name in route}}
     if route.get("routes"):
         rendered["routes"] = [_route(child, speed) for child in mappings(route["routes"])]

@@ -30,11 +30,8 @@ def render_prometheus(
     evaluation_s = parse_duration(str(times.get("evaluation_interval", "1m")))
     jobs = [_job(job, times, addresses, speed) for job in mappings(content.get("scrape_configs"))]
     rendered = {**content, "scrape_configs": jobs}
-    rendered["global"] = {
-        **times,
-        **_times(times, {}, speed, "global"),
-        "evaluation_interval": format_duration(max(evaluation_s / speed, 0.001)),
-    }
+    evaluation = format_duration(max(evaluation_s / speed, 0.001))
+    rendered["global"] = {**times, **_times(times, {}, speed, "global"), "evaluation_interval": evaluation}
     if "alerting" in content:
         rendered["alerting"] = _alerting(mapping(content["alerting"]), addresses)
     return rendered
@@ -43,16 +40,13 @@ def render_prometheus(
 def _refuse(content: Mapping[str, object], roots: Sequence[str]) -> None:
     for name in _REFUSED:
         if content.get(name):
-            raise StackError(
-                f"{_FILE} has {name}, which a drill must not use.", hint="Keep it out of the stack folder."
-            )
+            hint = "Keep it out of the stack folder."
+            raise StackError(f"{_FILE} has {name}, which a drill must not use.", hint=hint)
     inside = tuple(f"{root}/" for root in roots)
     for pattern in map(str, items(content.get("rule_files"))):
         if PurePosixPath(pattern).is_absolute() and not pattern.startswith(inside):
-            raise StackError(
-                f"{_FILE} loads rules from {pattern}, which lies outside the stack folder.",
-                hint="Name that folder in stack.yaml's paths.",
-            )
+            hint = "Name that folder in stack.yaml's paths."
+            raise StackError(f"{_FILE} loads rules from {pattern}, which lies outside the stack folder.", hint=hint)
 
 
 def _times(
@@ -62,15 +56,10 @@ def _times(
     interval_text = str(declared.get("scrape_interval", default.get("scrape_interval", "1m")))
     interval_s = parse_duration(interval_text)
     if interval_s / speed < SHORTEST_SCRAPE_S:
-        mistake = Mistake(
-            file=_FILE,
-            line=0,
-            where=f"scrape_interval of {where}",
-            value=f"{interval_text} at speed {speed:g}",
-            expected=f"at least {SHORTEST_SCRAPE_S:g} s between scrapes",
-            hint=f"The largest speed for it is {interval_s / SHORTEST_SCRAPE_S:g}.",
-        )
-        raise UsageError([mistake])
+        key, value = f"scrape_interval of {where}", f"{interval_text} at speed {speed:g}"
+        expected = f"at least {SHORTEST_SCRAPE_S:g} s between scrapes"
+        hint = f"The largest speed for it is {interval_s / SHORTEST_SCRAPE_S:g}."
+        raise UsageError([Mistake(file=_FILE, line=0, where=key, value=value, expected=expected, hint=hint)])
     timeout_s = parse_duration(str(declared.get("scrape_timeout", default.get("scrape_timeout", "10s"))))
     return {
         "scrape_interval": format_duration(interval_s / speed),
@@ -127,9 +116,8 @@ def _targets(job: Mapping[str, object]) -> list[str]:
 def _check_targets(job: Mapping[str, object], where: str, addresses: Mapping[str, str]) -> None:
     for key in job:
         if key.endswith("_sd_configs"):
-            raise StackError(
-                f"{_FILE}, {where}: {key} is not supported, it may find what is not ours.", hint="Use static_configs."
-            )
+            hint = "Use static_configs."
+            raise StackError(f"{_FILE}, {where}: {key} is not supported, it may find what is not ours.", hint=hint)
     for target in _targets(job):
         if target not in addresses:
             raise StackError(
