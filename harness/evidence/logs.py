@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,18 +24,14 @@ class Logs:
     """Both ends of the log pipeline. `complete` is false when an end could not be read in full; `detail` says why.
 
     `documents` are rows of DOCUMENT, `source` rows of SOURCE, `unparsed` the documents set aside as not parsed.
-    `source_lines` counts every whole line at the source, `source_malformed` those of them without an id.
     """
 
     documents: np.ndarray
     source: np.ndarray
     unparsed: tuple[Mapping[str, object], ...] = ()
     indices: tuple[str, ...] = ()
-    source_lines: int = 0
-    source_malformed: int = 0
     complete: bool = False
     detail: str = ""
-    summary: Mapping[str, object] = field(default_factory=dict)
 
     @classmethod
     def read(cls, folder: Path) -> Logs:
@@ -54,11 +50,8 @@ class Logs:
             source=source,
             unparsed=unparsed,
             indices=tuple(summary.get("indices", ())),
-            source_lines=int(summary.get("source_lines", 0)),
-            source_malformed=int(summary.get("source_malformed", 0)),
             complete=bool(summary.get("complete", False)) and not missing,
             detail=lacking if missing else str(summary.get("detail", "")),
-            summary=summary,
         )
 
 

@@ -31,8 +31,7 @@ class NotifiedAlert:
 class Notification:
     """One message that reached the pager `at` (epoch s) and was `answered` with this HTTP status (0: none).
 
-    `group_key` is Alertmanager's name of the group (empty in runs that did not keep it); `truncated` counts the alerts
-    that the message left out.
+    `group_key` is Alertmanager's name of the group (empty in runs that did not keep it).
     """
 
     at: float
@@ -42,7 +41,6 @@ class Notification:
     group_labels: Mapping[str, str]
     alerts: tuple[NotifiedAlert, ...]
     group_key: str = ""
-    truncated: int = 0
 
     @property
     def group(self) -> tuple[str, str]:
@@ -75,7 +73,6 @@ def _notification(row: Mapping[str, Any]) -> Notification:
         group_labels=row.get("group_labels") or {},
         alerts=tuple(map(_notified_alert, row.get("alerts") or ())),
         group_key=str(row.get("group_key") or ""),
-        truncated=int(row.get("truncated") or 0),
     )
 
 

@@ -88,7 +88,6 @@ class RecordedDashboard:
 
     name: str
     title: str
-    uid: str = ""
     step_s: float = 0.0
     panels: tuple[RecordedPanel, ...] = ()
     variables: Mapping[str, list[str]] = field(default_factory=dict)
@@ -107,7 +106,6 @@ def _read(path: Path) -> RecordedDashboard:
         return RecordedDashboard(
             name=content["name"],
             title=content["title"],
-            uid=content["uid"],
             step_s=float(content["step_s"]),
             panels=tuple(_panel(panel, content["name"], times) for panel in content["panels"]),
             variables=content["variables"],

@@ -10,13 +10,12 @@ def test_both_ends(tmp_path):
         requests=[asked(1), asked(2, outcome="failed")],
         source=[("r-1-0", 200), ("r-1-9", 500)],
         unparsed=[{"reason": "not JSON", "raw": "x"}],
-        logs={"source_lines": 3, "source_malformed": 1},
     )
     logs = evidence.logs
     assert logs.documents["id"].tolist() == [b"r-1-0"]
     assert logs.source.tolist() == [(b"r-1-0", 200), (b"r-1-9", 500)]
     assert logs.unparsed == ({"reason": "not JSON", "raw": "x"},)
-    assert (logs.source_lines, logs.source_malformed, logs.indices) == (3, 1, ("logs-1970.01.12",))
+    assert logs.indices == ("logs-1970.01.12",)
     assert (logs.complete, logs.detail) == (True, "")
 
 

@@ -16,9 +16,7 @@ def test_a_dashboard_is_read_with_values_as_in_production(tmp_path):
     write_board(tmp_path, "logs", panel("Lag", asked, unit="s", thresholds=[[300, "red"]]), count=3, step_s=0.5)
     (board,) = read_panels(tmp_path / "panels")
     (lag,) = board.panels
-    assert (board.name, board.uid, lag.name, lag.unit, lag.thresholds) == (
-        "logs", "uid-logs", "logs/Lag", "s", ((300.0, "red"),),
-    )  # fmt: skip
+    assert (board.name, lag.name, lag.unit, lag.thresholds) == ("logs", "logs/Lag", "s", ((300.0, "red"),))
     values = lag.queries[0].series[0].values
     assert values[0] == 30.0 and math.isnan(values[1]) and values[2] == math.inf
     assert lag.t.tolist() == [START, START + 0.5, START + 1.0]
