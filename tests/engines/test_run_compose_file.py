@@ -12,10 +12,15 @@ import pytest
 from tests.engines.tiny_stack import make_stack
 from tocsin.harness.core.errors import StackError
 from tocsin.harness.engines.common.placeholders import Places
-from tocsin.harness.engines.compose import health_check_intervals
 from tocsin.harness.engines.compose.compose_validation import refusals
 from tocsin.harness.engines.compose.container_places import PROXY, ContainerPlaces, readers
-from tocsin.harness.engines.compose.run_compose_file import PUBLISHING, Transform, make_folders, with_args
+from tocsin.harness.engines.compose.run_compose_file import (
+    PUBLISHING,
+    Transform,
+    knows_start_interval,
+    make_folders,
+    with_args,
+)
 from tocsin.harness.engines.compose.sidecar_containers import CODE, copy_code
 from tocsin.harness.engines.render.stack_files import keep_copy, render
 
@@ -229,7 +234,7 @@ def test_folders_to_write_into_are_open_to_every_user_and_files_are_left_alone(t
     ("version", "able"), [("26.1.5+dfsg1", True), ("25.0.0", True), ("24.0.7", False), ("", False)]
 )
 def test_only_engines_that_know_the_start_of_a_container_cease_to_check_it(version: str, able: bool) -> None:
-    assert health_check_intervals.knows_start_interval(version) is able
+    assert knows_start_interval(version) is able
 
 
 def test_an_older_engine_gets_the_health_check_as_it_stands(tmp_path: Path) -> None:

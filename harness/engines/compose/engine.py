@@ -21,7 +21,6 @@ from tocsin.harness.engines.common.host_capabilities import HostNeeds
 from tocsin.harness.engines.common.placeholders import Places
 from tocsin.harness.engines.common.run_folders import Run
 from tocsin.harness.engines.common.running_stack import RunningStack
-from tocsin.harness.engines.compose import health_check_intervals
 from tocsin.harness.engines.compose.compose_backend import ComposeBackend
 from tocsin.harness.engines.compose.container_places import ContainerPlaces, readers
 from tocsin.harness.engines.compose.docker_engine import CliFailed, Docker, find_docker
@@ -29,7 +28,7 @@ from tocsin.harness.engines.compose.images import Images
 from tocsin.harness.engines.compose.removal import LABEL
 from tocsin.harness.engines.compose.resolved_files import Project, clock_offset
 from tocsin.harness.engines.compose.role_limits import capabilities
-from tocsin.harness.engines.compose.run_compose_file import Transform, make_folders
+from tocsin.harness.engines.compose.run_compose_file import Transform, knows_start_interval, make_folders
 from tocsin.harness.engines.compose.sidecar_containers import copy_code, python_image
 from tocsin.harness.engines.kernel.run_processes import RUN_ID
 from tocsin.harness.engines.render.stack_files import PAGER, keep_copy, render
@@ -126,7 +125,7 @@ class ComposeAttempt:
             images=self.images,
             python_image=python_image(),
             user="0:0" if self.docker.rootless else f"{os.getuid()}:{os.getgid()}",
-            checked_once=health_check_intervals.knows_start_interval(self.docker.engine),
+            checked_once=knows_start_interval(self.docker.engine),
             most_files=None if hard_limit == resource.RLIM_INFINITY else hard_limit,
         )
 

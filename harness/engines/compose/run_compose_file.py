@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tocsin.harness.core.clock import format_duration, parse_duration
 from tocsin.harness.core.errors import StackError
 from tocsin.harness.engines.common.placeholders import Places
 from tocsin.harness.engines.compose.compose_validation import (
@@ -27,7 +28,6 @@ from tocsin.harness.engines.compose.container_places import (
     redirected,
     redirected_volumes,
 )
-from tocsin.harness.engines.compose.health_check_intervals import only_until_healthy
 from tocsin.harness.engines.compose.removal import LABEL
 from tocsin.harness.engines.compose.sidecar_containers import CODE, pager, proxies
 from tocsin.harness.engines.render.stack_files import PAGER
@@ -36,6 +36,10 @@ PUBLISHING = "tocsin"
 """The network that publishes ports of services which are on internal networks only."""
 _DROPPED = ("build", "container_name", "ports", "profiles", "develop", "scale", "links", "external_links")
 _LOGGING = {"driver": "json-file", "options": {"max-size": "20m", "max-file": "2"}}
+START_INTERVAL_S, INTERVAL_S = 0.5, 86_400.0
+_SINCE = 25
+"""The first version of the Docker engine that knows `start_interval`."""
+_DEFAULT = {"interval": "30s", "retries": 3, "start_period": "0s"}  # Docker's own
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,3 +201,29 @@ def make_folders(compose: ComposeObject, work: Path) -> None:
         if mount.get("type") == "bind" and source.is_relative_to(work) and not source.exists():
             source.mkdir(parents=True)
             source.chmod(0o777)
+
+
+def knows_start_interval(version: str) -> bool:
+    """Return whether a Docker engine of this version knows `start_interval`."""
+    major = version.partition(".")[0]
+    return major.isdigit() and int(major) >= _SINCE
+
+
+def only_until_healthy(check: ComposeObject) -> ComposeDict:
+    """Return a health check that runs often until it succeeds or its time is over, and then once a day.
+
+    A check uses the container's CPU and memory: those of a whole stack would disturb what is measured, and one in a
+    container short of memory would end it. Its time stays: the start period, and as many intervals as retries.
+    """
+    if check.get("disable") or "test" not in check:
+        return dict(check)
+    settings = {**_DEFAULT, **check}
+    interval_s = parse_duration(str(settings["interval"]))
+    time_s = parse_duration(str(settings["start_period"])) + interval_s * int(settings["retries"])
+    return {
+        **check,
+        "start_period": format_duration(time_s),
+        "start_interval": format_duration(min(interval_s, START_INTERVAL_S)),
+        "interval": format_duration(max(interval_s, INTERVAL_S)),
+        "retries": 1,
+    }
