@@ -16,8 +16,8 @@ PROMETHEUS_DURATIONS: Mapping[str, str] = {
 def with_builtin_starts(stack: object) -> object:
     """Return the content of a stack.yaml in which these roles have what they do not say themselves.
 
-    A role takes the built-in start unless its `local` has an `argv`, or `external` says that somebody else runs it.
-    Keys that the role or its `local` has stand.
+    A role takes the built-in start unless its `local` has an `argv` (then only the usual ports), or `external` says
+    that somebody else runs it. Keys that the role or its `local` has stand.
     """
     if not isinstance(stack, Mapping) or not isinstance(roles := stack.get("roles"), Mapping):
         return stack
@@ -30,8 +30,10 @@ def _completed(name: object, role: object, stack: Mapping[object, object]) -> ob
     if builtin is None or not isinstance(declared, Mapping):
         return role
     local = declared.get("local") or {}
-    if declared.get("external") or not isinstance(local, Mapping) or "argv" in local:
+    if declared.get("external") or not isinstance(local, Mapping):
         return declared
+    if "argv" in local:
+        return {"ports": builtin["ports"], **declared}
     start = builtin["local"]
     assert isinstance(start, Mapping)
     return {**builtin, **declared, "local": {**start, **local}}
@@ -72,6 +74,7 @@ def _pager(stack: Mapping[object, object]) -> list[str]:
     argv = ["{python}", "-m", "tocsin.harness.sidecars.pager", "--port", "{port}"]
     argv += ["--record", "{work}/pager/notifications.jsonl"]
     hooks = stack.get("hooks")
-    if isinstance(hooks, Mapping) and any(hook.get("role") == "pager" for hook in hooks.values()):
+    declared = hooks.values() if isinstance(hooks, Mapping) else ()
+    if any(isinstance(hook, Mapping) and hook.get("role") == "pager" for hook in declared):
         argv.append("--faults")
     return argv

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.engines.tiny_stack import make_stack
+from tocsin.harness.declarations.builtin_roles import with_builtin_starts
 from tocsin.harness.declarations.stack import Role
 
 ARGV = {"argv": ["{program}", "--my.flag"]}
@@ -42,6 +43,16 @@ def test_a_role_names_only_what_differs_and_a_start_of_its_own_stands_as_a_whole
     for name in path.split("."):
         value = getattr(value, name)
     assert value == expected
+
+
+def test_a_start_of_its_own_keeps_the_usual_ports(tmp_path: Any) -> None:
+    assert prometheus(tmp_path, {"local": ARGV}).ports == {"http": 9090}
+
+
+@pytest.mark.parametrize("hooks", [{"pager_error": "pager"}, ["pager_error"], "pager"])
+def test_hooks_that_are_none_are_told_by_the_loader(hooks: Any) -> None:
+    stack = with_builtin_starts({"roles": {"pager": {}}, "hooks": hooks})
+    assert isinstance(stack, dict) and "pager" in stack["roles"]
 
 
 def test_the_configuration_is_where_the_stack_has_it(tmp_path: Any) -> None:
