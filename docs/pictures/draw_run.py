@@ -62,7 +62,7 @@ def draw_alerts(axes: plt.Axes, evidence: Evidence, names: list[str]) -> None:
     marks.append(Line2D([], [], marker="v", color="black", ls="", ms=5, label="page delivered"))
     marks.append(Line2D([], [], marker="o", color=GREEN, ls="", ms=5, label="resolved notice"))
     marks.append(Patch(color=RED, alpha=0.12, label="fault in effect"))
-    axes.legend(handles=marks, ncols=5, loc="upper center", bbox_to_anchor=(0.5, -0.3), frameon=False, fontsize=8)
+    axes.legend(handles=marks, ncols=5, loc="upper center", bbox_to_anchor=(0.5, -0.45), frameon=False, fontsize=8)
 
 
 def main(folder: Path, target: Path) -> None:

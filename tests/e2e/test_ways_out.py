@@ -186,13 +186,11 @@ def test_two_drills_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
         nothing_left(run_id, 1)
 
 
-def test_judging_a_copy_again_gives_the_identical_verdicts(tmp_path: Path) -> None:
-    played = finished(drill(tmp_path / "runs"), tmp_path / "runs", "healthy")
-    assert played.code == 0, played.output
-    assert played.folder
-    written = json.loads((played.folder / "verdicts.json").read_text())
+def test_judging_a_copy_again_gives_the_identical_verdicts(good: Played, tmp_path: Path) -> None:
+    assert good.code == 0 and good.folder, good.output
+    written = json.loads((good.folder / "verdicts.json").read_text())
     copy = tmp_path / "copy"
-    shutil.copytree(played.folder, copy)
+    shutil.copytree(good.folder, copy)
     (copy / "verdicts.json").unlink()
     judged = subprocess.run([*start_judge(copy), "--json"], capture_output=True, text=True, timeout=30, check=False)
     assert judged.returncode == 0, judged.stdout + judged.stderr
