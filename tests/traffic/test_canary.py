@@ -63,7 +63,14 @@ def test_probes_tell_statuses_and_are_recorded(serve, canary, plan, answers, sta
 
 
 def test_answers_come_with_their_bodies(serve, canary, plan):
-    process = canary(serve(lambda nth: OOPS if nth == 3 else OK).address, every_s=60)
+    beaten = threading.Event()
+
+    def answer(nth):
+        beaten.set()
+        return OOPS if nth == 3 else OK
+
+    process = canary(serve(answer).address, every_s=60)
+    assert beaten.wait(20)  # the first beat is the first request, however slow its process starts
     answers = process.answers(2)
     assert sorted(status for status, _ in answers) == [200, 500] and all(isinstance(body, str) for _, body in answers)
     assert process.probe(1) == [200]
