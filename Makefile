@@ -92,7 +92,7 @@ lock:
 	    requirements.in -o requirements.lock
 
 clean:
-	@rm -rf $(VENV) runs build *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	@rm -rf $(VENV) runs build *.egg-info .mypy_cache .ruff_cache .pytest_cache .coverage
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	@if [ "$$(id -u)" = 0 ]; then place=/var/cache/tocsin; else place=$${XDG_CACHE_HOME:-$$HOME/.cache}/tocsin; fi; \
 	    echo "The unpacked programs stay in $${TOCSIN_CACHE:-$$place}; remove that folder by hand."
