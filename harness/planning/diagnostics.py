@@ -150,7 +150,7 @@ def _mistake(page: Page, base: Where, model: type[BaseModel], problem: ErrorDeta
     if kind == "extra_forbidden":
         keys = _keys(model, problem["loc"][:-1])
         return unknown_name(page.file, "key", name, keys, where=where, line=page.line(place), all_stand="")
-    message = problem["msg"].removeprefix("Value error, ")
+    message = problem["msg"].removeprefix("Value error, ").partition(", unable to parse")[0]
     if "not a duration" in message:
         return page.mistake(place, where, repr(problem["input"]), _DURATION)
     for opening, instead in _OPENINGS.items():
